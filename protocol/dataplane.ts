@@ -1,0 +1,107 @@
+/**
+ * The seam between the control plane (Device) and the data plane (portable or native).
+ *
+ * Control owns: handshake secrets, cookies, indices, and when to rekey, retry, give up and keep
+ * alive. Data owns: transport keys, the send counter, the replay window, the slots previous,
+ * current and next with the promotion of next, the allowed-IPs check both ways, roaming, staged
+ * packets, padding, and the hard limits REJECT_AFTER_TIME and REJECT_AFTER_MESSAGES: a stalled
+ * event loop must never prolong a key.
+ *
+ * Handshake messages (types 1 to 3) always go up, transport messages (type 4) never do.
+ */
+import type { Secret } from '../crypto/secret.js';
+import type { IpPrefix } from './ip.js';
+
+/** Monotonic milliseconds with an arbitrary start; may have a fraction. */
+export type Millis = number;
+
+/** A peer's handle for as long as it is configured; never reused within one Device. */
+export type PeerId = number;
+
+/** Where datagrams come from and go to. `address` is canonical text (RFC 5952 for IPv6). */
+export interface Endpoint {
+  readonly address: string;
+  /** 1 to 65535. */
+  readonly port: number;
+}
+
+/** Transport keys of one session, made by a handshake. The data plane takes over both secrets. */
+export interface TransportKeypair {
+  /** The index that we chose: in the messages we receive. */
+  readonly localIndex: number;
+  /** The index that the peer chose: in the messages we send. */
+  readonly remoteIndex: number;
+  readonly sendKey: Secret;
+  readonly receiveKey: Secret;
+  readonly isInitiator: boolean;
+  readonly createdAt: Millis;
+}
+
+export interface AllowedIpsChange {
+  /** Forget all that the peer had before. */
+  readonly replace: boolean;
+  readonly add: readonly IpPrefix[];
+  readonly remove: readonly IpPrefix[];
+}
+
+export type Action =
+  | {
+      /** Makes the peer known, or changes what is given; what is left out stays as it is. */
+      readonly type: 'setPeer';
+      readonly peer: PeerId;
+      readonly endpoint?: Endpoint;
+      readonly allowedIps?: AllowedIpsChange;
+    }
+  | { readonly type: 'removePeer'; readonly peer: PeerId }
+  | {
+      /** The initiator's keypair is current at once, the responder's waits as next. */
+      readonly type: 'installKeypair';
+      readonly peer: PeerId;
+      readonly keypair: TransportKeypair;
+    }
+  /** Zeroes and forgets the peer's keypairs in all slots. */
+  | { readonly type: 'dropKeypairs'; readonly peer: PeerId }
+  /** The handshake was given up: the staged packets have nowhere to go. */
+  | { readonly type: 'dropStaged'; readonly peer: PeerId }
+  /** To the peer's present endpoint; without one the message is dropped. */
+  | { readonly type: 'sendHandshake'; readonly peer: PeerId; readonly message: Uint8Array }
+  /** To the source of an unauthenticated message, which must not roam anything. */
+  | { readonly type: 'sendCookieReply'; readonly to: Endpoint; readonly message: Uint8Array }
+  /** An empty transport message, or the staged packets if there are any. */
+  | { readonly type: 'sendKeepalive'; readonly peer: PeerId };
+
+export type DataPlaneEvent =
+  | { readonly type: 'handshake'; readonly message: Uint8Array; readonly from: Endpoint }
+  /** A packet waits for a key, or the send counter passed REKEY_AFTER_MESSAGES. */
+  | { readonly type: 'needsHandshake'; readonly peer: PeerId }
+  /** The first transport message under the responder's next keypair made it current. */
+  | { readonly type: 'keyConfirmed'; readonly peer: PeerId; readonly localIndex: number }
+  /** An authenticated transport message came from a new source. */
+  | { readonly type: 'roamed'; readonly peer: PeerId; readonly endpoint: Endpoint }
+  /** What happened since the last such event of this peer; the timers of section 6 live on it. */
+  | {
+      readonly type: 'traffic';
+      readonly peer: PeerId;
+      /** Transport messages with data in them went out. */
+      readonly dataSent: boolean;
+      readonly dataReceived: boolean;
+      readonly keepaliveSent: boolean;
+      readonly keepaliveReceived: boolean;
+    };
+
+export interface Transfer {
+  /** Bytes of UDP payload, handshakes and overhead included, as wg(8) counts them. */
+  readonly rxBytes: bigint;
+  readonly txBytes: bigint;
+}
+
+export interface DataPlane {
+  /** As shown by `wg-ts show`. */
+  readonly name: string;
+  apply(action: Action): void;
+  /** At most one listener. Called outside of `apply`. */
+  onEvents(listener: (batch: readonly DataPlaneEvent[]) => void): void;
+  transfer(peer: PeerId): Transfer;
+  /** Zeroes all keys. Idempotent. */
+  close(): Promise<void>;
+}

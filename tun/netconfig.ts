@@ -1,0 +1,43 @@
+/** What an interface needs besides packets. Addresses and networks are canonical text. */
+export interface InterfaceSettings {
+  readonly name: string;
+  /** With prefix length: `10.0.0.2/24`, `fd00::2/64`. */
+  readonly addresses: readonly string[];
+  readonly mtu: number;
+  /** Networks to route into the interface; masked, without duplicates. */
+  readonly routes: readonly string[];
+  /** `auto`: main table, and wg-quick's policy routing for a default route; `off`: no routes. */
+  readonly table: 'auto' | 'off' | number;
+  /** Mark of the tunnel's own UDP packets; 0 is none. With a default route it is never 0. */
+  readonly fwMark: number;
+  readonly dnsServers: readonly string[];
+  readonly dnsSearch: readonly string[];
+}
+
+/** A program and its arguments, run without a shell. */
+export interface Command {
+  readonly argv: readonly string[];
+  readonly stdin?: string;
+}
+
+/**
+ * One change of the system. `undo` is data so that a later process can run it too when this one was
+ * killed; each command must be harmless when there is nothing (any more) to undo.
+ */
+export interface NetStep {
+  /** As wg-quick prints it: `ip link set mtu 1420 up dev office`. */
+  readonly describe: string;
+  apply(): Promise<void>;
+  readonly undo: readonly Command[];
+}
+
+export interface NetConfig {
+  /** MTU of the route towards `address`, or undefined when there is no route or it cannot be told. */
+  mtuTowards(address: string): Promise<number | undefined>;
+  /** A routing table and mark that nothing uses yet, for a default route (wg-quick starts at 51820). */
+  freeTable(): Promise<number>;
+  /** The steps in order; nothing is changed before they are applied. */
+  plan(settings: InterfaceSettings): Promise<readonly NetStep[]>;
+  /** Runs the undo of steps in reverse order; failures are reported, and the rest still runs. */
+  undo(commands: readonly Command[], onError: (error: Error) => void): Promise<void>;
+}
