@@ -1,5 +1,3 @@
-const inspectCustom: unique symbol = Symbol.for('nodejs.util.inspect.custom');
-
 /**
  * Bytes that must not be seen: zeroed when done, compared in constant time, and redacted in every
  * way in which JavaScript prints a value.
@@ -62,11 +60,11 @@ export class Secret {
   get [Symbol.toStringTag](): string {
     return 'Secret';
   }
-
-  [inspectCustom](): string {
-    return 'Secret [redacted]';
-  }
 }
+
+Object.defineProperty(Secret.prototype, Symbol.for('nodejs.util.inspect.custom'), {
+  value: (): string => 'Secret [redacted]',
+});
 
 /** In time that depends on the lengths only. */
 export function constantTimeEquals(a: Uint8Array, b: Uint8Array): boolean {
