@@ -6,7 +6,8 @@ export const TAG_LENGTH = 16;
 export interface AeadKey {
   /**
    * Encrypts `plaintext` and writes ciphertext and tag, `plaintext.length + 16` bytes, to the start
-   * of `out`. `nonce` has 12 bytes. `out` and `plaintext` must not overlap.
+   * of `out`. `nonce` has 12 bytes. `out` and `plaintext` must not overlap. Throws RangeError for
+   * another nonce length or an `out` that is too short, Error after destroy().
    */
   seal(
     nonce: Uint8Array,
@@ -17,7 +18,7 @@ export interface AeadKey {
   /**
    * Decrypts `sealed` (ciphertext and tag, at least 16 bytes) to the start of `out`.
    * Answers false when the tag does not fit; what `out` holds is then meaningless. Never throws for
-   * the content of `sealed`.
+   * the content of `sealed`; otherwise as seal().
    */
   open(
     nonce: Uint8Array,
@@ -32,6 +33,57 @@ export interface AeadKey {
 export interface AeadProvider {
   /** As shown by `wg-ts version`, for example `noble` or `node:crypto`. */
   readonly name: string;
-  /** Copies `key` (32 bytes). */
+  /** Copies `key` (32 bytes; throws RangeError for another length). */
   createKey(key: Uint8Array): AeadKey;
+}
+
+/** One copy of the algorithm, for the frame of keyFrom(); the lengths are already checked. */
+export interface AeadCipher {
+  seal(
+    key: Uint8Array,
+    nonce: Uint8Array,
+    plaintext: Uint8Array,
+    out: Uint8Array,
+    additionalData: Uint8Array | undefined,
+  ): void;
+  open(
+    key: Uint8Array,
+    nonce: Uint8Array,
+    sealed: Uint8Array,
+    out: Uint8Array,
+    additionalData: Uint8Array | undefined,
+  ): boolean;
+}
+
+/**
+ * What every provider's key has in common: its own copy of the bytes, and the checks of lengths,
+ * which the libraries below leave out (OpenSSL pads a short nonce, for example) or report as if the
+ * tag were wrong.
+ */
+export function keyFrom(cipher: AeadCipher, keyBytes: Uint8Array): AeadKey {
+  if (keyBytes.length !== KEY_LENGTH) throw new RangeError('an AEAD key has 32 bytes');
+  const key = Uint8Array.from(keyBytes);
+  let destroyed = false;
+
+  const check = (nonce: Uint8Array, out: Uint8Array, needed: number): void => {
+    if (destroyed) throw new Error('this AEAD key has been destroyed');
+    if (nonce.length !== NONCE_LENGTH) throw new RangeError('an AEAD nonce has 12 bytes');
+    if (out.length < needed) throw new RangeError('the output is too short for the AEAD result');
+  };
+
+  return {
+    seal(nonce, plaintext, out, additionalData) {
+      check(nonce, out, plaintext.length + TAG_LENGTH);
+      cipher.seal(key, nonce, plaintext, out, additionalData);
+    },
+    open(nonce, sealed, out, additionalData) {
+      check(nonce, out, sealed.length - TAG_LENGTH);
+      if (sealed.length < TAG_LENGTH) return false;
+      return cipher.open(key, nonce, sealed, out, additionalData);
+    },
+    destroy() {
+      key.fill(0);
+      destroyed = true;
+    },
+  };
 }

@@ -1,36 +1,33 @@
 import { chacha20poly1305, xchacha20poly1305 } from '@noble/ciphers/chacha.js';
-import type { AeadProvider } from './aead.js';
+import { type AeadCipher, type AeadProvider, keyFrom, TAG_LENGTH } from './aead.js';
 
-export const nobleAead: AeadProvider = {
-  name: 'noble',
-  createKey(key) {
-    const copy = Uint8Array.from(key);
-    return {
-      seal(nonce, plaintext, out, additionalData) {
-        chacha20poly1305(copy, nonce, additionalData).encrypt(
-          plaintext,
-          out.subarray(0, plaintext.length + 16),
-        );
-      },
-      open(nonce, sealed, out, additionalData) {
-        try {
-          chacha20poly1305(copy, nonce, additionalData).decrypt(
-            sealed,
-            out.subarray(0, sealed.length - 16),
-          );
-          return true;
-        } catch {
-          return false;
-        }
-      },
-      destroy() {
-        copy.fill(0);
-      },
-    };
+const nobleCipher: AeadCipher = {
+  seal(key, nonce, plaintext, out, additionalData) {
+    chacha20poly1305(key, nonce, additionalData).encrypt(
+      plaintext,
+      out.subarray(0, plaintext.length + TAG_LENGTH),
+    );
+  },
+  open(key, nonce, sealed, out, additionalData) {
+    const cipher = chacha20poly1305(key, nonce, additionalData);
+    try {
+      cipher.decrypt(sealed, out.subarray(0, sealed.length - TAG_LENGTH));
+      return true;
+    } catch {
+      return false;
+    }
   },
 };
 
-/** XChaCha20-Poly1305 with a 24-byte nonce, for cookies only. */
+export const nobleAead: AeadProvider = {
+  name: 'noble',
+  createKey: (key) => keyFrom(nobleCipher, key),
+};
+
+/**
+ * XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha) with a 24-byte nonce, for cookies only (section
+ * 5.4.7): ciphertext and tag, `plaintext.length + 16` bytes.
+ */
 export function xchachaSeal(
   key: Uint8Array,
   nonce: Uint8Array,
@@ -40,15 +37,16 @@ export function xchachaSeal(
   return xchacha20poly1305(key, nonce, additionalData).encrypt(plaintext);
 }
 
-/** Undefined when the tag does not fit. */
+/** Undefined when the tag does not fit or `sealed` is shorter than a tag. */
 export function xchachaOpen(
   key: Uint8Array,
   nonce: Uint8Array,
   sealed: Uint8Array,
   additionalData: Uint8Array,
 ): Uint8Array | undefined {
+  const cipher = xchacha20poly1305(key, nonce, additionalData);
   try {
-    return xchacha20poly1305(key, nonce, additionalData).decrypt(sealed);
+    return cipher.decrypt(sealed);
   } catch {
     return undefined;
   }

@@ -2,7 +2,7 @@
  * Bytes that must not be seen: zeroed when done, compared in constant time, and redacted in every
  * way in which JavaScript prints a value.
  */
-export class Secret {
+export class Secret implements Disposable {
   readonly #bytes: Uint8Array;
   #zeroed = false;
 
@@ -43,6 +43,11 @@ export class Secret {
   zero(): void {
     this.#bytes.fill(0);
     this.#zeroed = true;
+  }
+
+  /** For `using`: zero(). */
+  [Symbol.dispose](): void {
+    this.zero();
   }
 
   toString(): string {
