@@ -35,6 +35,8 @@ export interface TransportKeypair {
   readonly receiveKey: Secret;
   readonly isInitiator: boolean;
   readonly createdAt: Millis;
+  /** Where the send counter begins, for a session that is taken over; 0 for a new one. */
+  readonly sendCounter?: bigint;
 }
 
 export interface AllowedIpsChange {
@@ -53,6 +55,13 @@ export type Action =
       readonly allowedIps?: AllowedIpsChange;
     }
   | { readonly type: 'removePeer'; readonly peer: PeerId }
+  | {
+      /** A handshake message of the peer was found authentic: it roams and is counted. */
+      readonly type: 'handshakeAuthenticated';
+      readonly peer: PeerId;
+      readonly from: Endpoint;
+      readonly bytes: number;
+    }
   | {
       /** The initiator's keypair is current at once, the responder's waits as next. */
       readonly type: 'installKeypair';

@@ -9,29 +9,58 @@ export interface IpPrefix {
 
 /**
  * Bytes of an IPv4 address in four decimal parts or of an IPv6 address, network order; undefined
- * when the text is neither (octal, hexadecimal and short IPv4 forms are refused). A zone is dropped.
+ * when the text is neither (octal, hexadecimal and short IPv4 forms are refused, also within an IPv6
+ * address). The zone of an IPv6 address is dropped.
  */
 export function parseIp(text: string): Uint8Array | undefined {
-  if (ipaddr.IPv4.isValidFourPartDecimal(text))
-    return Uint8Array.from(ipaddr.IPv4.parse(text).toByteArray());
-  if (text.includes(':') && ipaddr.IPv6.isValid(text))
-    return Uint8Array.from(ipaddr.IPv6.parse(text).toByteArray());
-  return undefined;
+  if (!text.includes(':')) return parseIpv4(text);
+  const [address = '', zone, ...rest] = text.split('%');
+  if (zone === '' || rest.length > 0) return undefined;
+  const groups = withoutDottedTail(address);
+  if (groups === undefined || !ipaddr.IPv6.isValid(groups)) return undefined;
+  return Uint8Array.from(ipaddr.IPv6.parse(groups).toByteArray());
 }
 
-/** Canonical text (RFC 5952 for IPv6). Throws RangeError for other than 4 or 16 bytes. */
+function parseIpv4(text: string): Uint8Array | undefined {
+  if (!ipaddr.IPv4.isValidFourPartDecimal(text)) return undefined;
+  return Uint8Array.from(ipaddr.IPv4.parse(text).toByteArray());
+}
+
+/**
+ * ipaddr.js takes octal and hexadecimal parts in the dotted tail of an IPv6 address, and reads
+ * `::1.2.3.4` as `::ffff:1.2.3.4`; so the tail becomes two groups before it sees the text.
+ */
+function withoutDottedTail(text: string): string | undefined {
+  const tailStart = text.lastIndexOf(':') + 1;
+  const tail = text.slice(tailStart);
+  if (!tail.includes('.')) return text;
+  const bytes = parseIpv4(tail);
+  if (!bytes) return undefined;
+  const view = new DataView(bytes.buffer);
+  return `${text.slice(0, tailStart)}${view.getUint16(0).toString(16)}:${view.getUint16(2).toString(16)}`;
+}
+
+/**
+ * Canonical text: RFC 5952 for IPv6, with its dotted form (section 5) for an IPv4-mapped address, as
+ * the system prints it. Throws RangeError for other than 4 or 16 bytes.
+ */
 export function formatIp(address: Uint8Array): string {
   if (address.length !== 4 && address.length !== 16)
     throw new RangeError(`an IP address has 4 or 16 bytes, not ${address.length}`);
   const parsed = ipaddr.fromByteArray(Array.from(address));
-  return parsed instanceof ipaddr.IPv6 ? parsed.toRFC5952String() : parsed.toString();
+  if (!(parsed instanceof ipaddr.IPv6)) return parsed.toString();
+  if (parsed.isIPv4MappedAddress()) return `::ffff:${parsed.toIPv4Address().toString()}`;
+  return parsed.toRFC5952String();
 }
 
-/** `10.0.0.0/8`, `fd00::/64`, or a bare address as a host. Host bits are kept as written. */
+/**
+ * `10.0.0.0/8`, `fd00::/64`, or a bare address as a host. Host bits are kept as written. A zone is
+ * refused: networks have none.
+ */
 export function parsePrefix(text: string): IpPrefix | undefined {
   const [ip = '', length, ...rest] = text.split('/');
   const address = parseIp(ip);
-  if (!address || rest.length > 0) return undefined;
+  if (!address || ip.includes('%') || rest.length > 0) return undefined;
   const bits = address.length * 8;
   if (length === undefined) return { address, length: bits };
   if (!/^(0|[1-9]\d{0,2})$/.test(length) || Number(length) > bits) return undefined;

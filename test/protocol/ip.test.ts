@@ -1,0 +1,175 @@
+import { isIPv6 } from 'node:net';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { formatIp, formatPrefix, maskPrefix, parseIp, parsePrefix } from '../../protocol/ip.js';
+
+const bytes = (length: number): fc.Arbitrary<Uint8Array> =>
+  fc.uint8Array({ minLength: length, maxLength: length });
+/** Long runs of zeros and mapped addresses are where text forms differ. */
+const sparse = fc
+  .array(fc.constantFrom(0, 0, 0, 1, 255), { minLength: 16, maxLength: 16 })
+  .map((list) => Uint8Array.from(list));
+const mapped = bytes(4).map((tail) => Uint8Array.of(...new Array(10).fill(0), 255, 255, ...tail));
+const anyAddress = fc.oneof(bytes(4), bytes(16), sparse, mapped);
+
+const hex = (data: Uint8Array | undefined): string | undefined =>
+  data && Buffer.from(data).toString('hex');
+
+describe('parseIp', () => {
+  it('reads addresses in network order', () => {
+    const expected: Record<string, string> = {
+      '0.0.0.0': '00000000',
+      '255.255.255.255': 'ffffffff',
+      '192.0.2.17': 'c0000211',
+      '::': '00000000000000000000000000000000',
+      '::1': '00000000000000000000000000000001',
+      '2001:db8::': '20010db8000000000000000000000000',
+      '2001:DB8::a:B': '20010db8000000000000000000 0a000b'.replace(' ', ''),
+      '1:2:3:4:5:6:7:8': '00010002000300040005000600070008',
+      '::ffff:192.0.2.17': '00000000000000000000ffffc0000211',
+      '::192.0.2.17': '000000000000000000000000c0000211',
+      '64:ff9b::192.0.2.17': '0064ff9b0000000000000000c0000211',
+      '1:2:3:4:5:6:192.0.2.17': '000100020003000400050006c0000211',
+    };
+    for (const [text, wanted] of Object.entries(expected))
+      expect(hex(parseIp(text)), text).toBe(wanted);
+  });
+
+  it('drops the zone of an IPv6 address', () => {
+    const wanted = 'fe800000000000000000000000000001';
+    for (const zone of ['eth0', '2', 'eth0.100', 'wg-office', 'Ethernet 2'])
+      expect(hex(parseIp(`fe80::1%${zone}`)), zone).toBe(wanted);
+  });
+
+  it('refuses what is no address, or not plainly one', () => {
+    const refused = [
+      '',
+      '1',
+      '1.2.3',
+      '127.1',
+      '3232235777',
+      '010.0.0.1',
+      '1.2.3.04',
+      '0x7f.0.0.1',
+      '0x7f000001',
+      '256.0.0.1',
+      '1.2.3.4.5',
+      '1.2.3.-4',
+      ' 1.2.3.4',
+      '1.2.3.4 ',
+      '1.2.3.4\n',
+      '1.2.3.4%eth0',
+      '1.2.3.4:80',
+      '٣.0.0.1',
+      ':',
+      ':::',
+      '::1::',
+      '1:2:3:4:5:6:7',
+      '1:2:3:4:5:6:7:8:9',
+      '1:2:3:4:5:6:7:1.2.3.4',
+      '12345::',
+      '::g',
+      '[::1]',
+      ' ::1',
+      '::1\n',
+      '::1%',
+      '::1%a%b',
+      '%eth0',
+      '::1/64',
+      '1.2.3.4::',
+      '::1.2.3',
+      '::ffff:010.0.0.1',
+      '::ffff:0x7f.0.0.1',
+      '::ffff:256.0.0.1',
+      'example.com',
+      'fe80::example.com',
+    ];
+    for (const text of refused) expect(parseIp(text), JSON.stringify(text)).toBeUndefined();
+  });
+
+  it('agrees with the system on what an IPv6 address is', () => {
+    const piece = fc.constantFrom(':', '::', '0', '1', 'ffff', '12345', '1.2.3.4', '.', 'g', '01');
+    fc.assert(
+      fc.property(fc.array(piece, { maxLength: 12 }), (pieces) => {
+        const text = pieces.join('');
+        if (text.includes(':')) expect(parseIp(text) !== undefined, text).toBe(isIPv6(text));
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
+
+describe('formatIp', () => {
+  it('is canonical', () => {
+    const expected: Record<string, string> = {
+      '192.0.2.1': '192.0.2.1',
+      '2001:0DB8:0:0:0:0:0:1': '2001:db8::1',
+      '2001:db8:0:1:1:1:1:1': '2001:db8:0:1:1:1:1:1',
+      '2001:0:0:1:0:0:0:1': '2001:0:0:1::1',
+      '2001:db8:0:0:1:0:0:1': '2001:db8::1:0:0:1',
+      '0:0:0:0:0:0:0:0': '::',
+      '::FFFF:C000:0201': '::ffff:192.0.2.1',
+      'fe80::1%eth0': 'fe80::1',
+    };
+    for (const [text, wanted] of Object.entries(expected))
+      expect(formatIp(parseIp(text) ?? new Uint8Array()), text).toBe(wanted);
+  });
+
+  it('refuses other than 4 or 16 bytes', () => {
+    for (const length of [0, 3, 5, 15, 17])
+      expect(() => formatIp(new Uint8Array(length))).toThrow(RangeError);
+  });
+
+  it('is read back by parseIp', () => {
+    fc.assert(
+      fc.property(anyAddress, (address) => {
+        expect(parseIp(formatIp(address))).toEqual(address);
+      }),
+    );
+  });
+});
+
+describe('parsePrefix', () => {
+  it('reads networks and hosts, and keeps host bits', () => {
+    expect(parsePrefix('10.1.2.3/8')).toEqual({ address: Uint8Array.of(10, 1, 2, 3), length: 8 });
+    expect(parsePrefix('10.1.2.3')?.length).toBe(32);
+    expect(parsePrefix('0.0.0.0/0')?.length).toBe(0);
+    expect(parsePrefix('fd00::1')?.length).toBe(128);
+    expect(parsePrefix('::/0')?.length).toBe(0);
+    expect(hex(parsePrefix('fd00::1/128')?.address)).toBe('fd000000000000000000000000000001');
+  });
+
+  it('refuses bad lengths, zones and rubbish', () => {
+    for (const length of ['', '33', '-1', '+8', '08', '8 ', ' 8', '1e1', '0x8', '8.0', '8/8', '٨'])
+      expect(parsePrefix(`10.0.0.0/${length}`), length).toBeUndefined();
+    for (const text of ['', '/', '/8', '10/8', '10.0.0/8', '::/129', '::/1000', 'fe80::1%eth0/64'])
+      expect(parsePrefix(text), text).toBeUndefined();
+    expect(parsePrefix('fe80::1%eth0')).toBeUndefined();
+  });
+
+  it('reads what formatPrefix writes', () => {
+    fc.assert(
+      fc.property(anyAddress, fc.nat(128), (address, length) => {
+        const prefix = { address, length: length % (address.length * 8 + 1) };
+        expect(parsePrefix(formatPrefix(prefix))).toEqual(prefix);
+      }),
+    );
+  });
+});
+
+describe('maskPrefix', () => {
+  it('keeps the leading bits and clears the others', () => {
+    const bits = (address: Uint8Array): string =>
+      Array.from(address, (byte) => byte.toString(2).padStart(8, '0')).join('');
+    fc.assert(
+      fc.property(anyAddress, fc.nat(128), (address, some) => {
+        const length = some % (address.length * 8 + 1);
+        const before = bits(address);
+        const masked = maskPrefix({ address, length });
+        expect(masked.length).toBe(length);
+        expect(bits(masked.address)).toBe(before.slice(0, length).padEnd(before.length, '0'));
+        expect(bits(address)).toBe(before);
+      }),
+    );
+  });
+});
