@@ -1,0 +1,280 @@
+import { type CryptoProviders, providers } from '../crypto/providers.js';
+import { Secret } from '../crypto/secret.js';
+import { AllowedIps } from './allowedips.js';
+import {
+  KEEPALIVE_TIMEOUT,
+  KEY_BYTES,
+  REJECT_AFTER_TIME,
+  REKEY_AFTER_TIME,
+  REKEY_TIMEOUT,
+} from './constants.js';
+import type { Action, DataPlaneEvent, Endpoint, Millis, PeerId } from './dataplane.js';
+import { Deadlines } from './deadlines.js';
+import { Handshakes } from './handshakes.js';
+import type { IpPrefix } from './ip.js';
+import type { Identity } from './noise.js';
+import { Peer } from './peer.js';
+
+/** All that the core takes from outside besides time. */
+export interface DeviceEnv {
+  /** Unpredictable bytes. */
+  random(length: number): Uint8Array;
+  /** Unix time in nanoseconds. */
+  wallNanos(): bigint;
+  /** The primitives; by default those chosen at load. */
+  readonly crypto?: CryptoProviders;
+}
+
+/** As set by wg(8): what is left out stays as it is. */
+export interface PeerChange {
+  /** 32 bytes. */
+  readonly publicKey: Uint8Array;
+  readonly remove?: boolean;
+  /** Do nothing when the peer is not there yet. */
+  readonly updateOnly?: boolean;
+  /** Copied. 32 zero bytes are none. */
+  readonly presharedKey?: Secret;
+  readonly endpoint?: Endpoint;
+  /** Seconds, 0 to 65535; 0 is off. */
+  readonly persistentKeepalive?: number;
+  readonly replaceAllowedIps?: boolean;
+  readonly allowedIps?: readonly IpPrefix[];
+  readonly removeAllowedIps?: readonly IpPrefix[];
+}
+
+export interface DevicePeerStatus {
+  readonly id: PeerId;
+  readonly publicKey: Uint8Array;
+  readonly hasPresharedKey: boolean;
+  readonly endpoint: Endpoint | undefined;
+  readonly allowedIps: readonly IpPrefix[];
+  /** Seconds, 0 is off. */
+  readonly persistentKeepalive: number;
+  /** Unix nanoseconds, 0 is never. */
+  readonly latestHandshake: bigint;
+}
+
+/** Handshake messages worked on in one go: then whoever drives the device lets packets pass. */
+const HANDSHAKES_AT_ONCE = 8;
+
+/** When a session that still receives data is renewed by its initiator: 165 s (section 6.2). */
+const LAST_MINUTE = REJECT_AFTER_TIME - KEEPALIVE_TIMEOUT - REKEY_TIMEOUT;
+
+/**
+ * The control plane, without IO: give it events and the time, carry out its actions, and call it
+ * again when its time-out has come. `now` must never go backwards.
+ */
+export class Device {
+  readonly publicKey: Uint8Array;
+  readonly #identity: Identity;
+  readonly #env: DeviceEnv;
+  readonly #crypto: CryptoProviders;
+  readonly #handshakes: Handshakes;
+  readonly #peers = new Map<PeerId, Peer>();
+  readonly #byPublicKey = new Map<string, Peer>();
+  readonly #allowedIps = new AllowedIps<Peer>();
+  readonly #deadlines = new Deadlines<Peer>();
+  #actions: Action[] = [];
+  #nextId: PeerId = 1;
+
+  /** Copies the private key (32 bytes). */
+  constructor(identity: { readonly privateKey: Secret }, env: DeviceEnv) {
+    this.#env = env;
+    this.#crypto = env.crypto ?? providers;
+    const privateKey = Secret.copyOf(identity.privateKey.expose());
+    this.publicKey = this.#crypto.x25519.publicKey(privateKey.expose());
+    this.#identity = { privateKey, publicKey: this.publicKey };
+    this.#handshakes = new Handshakes(this.#identity, {
+      random: (length) => env.random(length),
+      wallNanos: () => env.wallNanos(),
+      crypto: this.#crypto,
+      findPeer: (publicKey) => this.#byPublicKey.get(keyOf(publicKey)),
+      emit: (action) => this.#actions.push(action),
+    });
+  }
+
+  /** Adds, changes or removes a peer. Our own public key is passed over, as the kernel does. */
+  configure(now: Millis, change: PeerChange): void {
+    const key = keyOf(change.publicKey);
+    const known = this.#byPublicKey.get(key);
+    if (change.remove) {
+      if (known) this.#remove(known);
+      return;
+    }
+    if (key === keyOf(this.publicKey) || (!known && change.updateOnly)) return;
+    const peer = known ?? this.#add(change.publicKey);
+    if (change.presharedKey) peer.setPresharedKey(change.presharedKey);
+    this.#setAllowedIps(peer, change, !known);
+    const hadEndpoint = peer.endpoint !== undefined;
+    if (change.endpoint) peer.endpoint = change.endpoint;
+    const wasKeptAlive = peer.persistentKeepalive > 0;
+    if (change.persistentKeepalive !== undefined) {
+      peer.persistentKeepalive = change.persistentKeepalive * 1000;
+      peer.timers.setPersistentInterval(now, peer.persistentKeepalive);
+    }
+    if (peer.persistentKeepalive > 0 && peer.endpoint && !(wasKeptAlive && hadEndpoint))
+      this.#actions.push({ type: 'sendKeepalive', peer: peer.id });
+    this.#schedule(peer);
+  }
+
+  handleEvent(now: Millis, event: DataPlaneEvent): void {
+    if (event.type === 'handshake') {
+      this.#handshakes.receive(event.message, event.from);
+      return;
+    }
+    const peer = this.#peers.get(event.peer);
+    if (!peer) return;
+    if (event.type === 'needsHandshake') this.#wantHandshake(now, peer);
+    else if (event.type === 'keyConfirmed') this.#handshakes.confirm(peer, event.localIndex);
+    else if (event.type === 'roamed') peer.endpoint = event.endpoint;
+    else this.#handleTraffic(now, peer, event);
+    this.#schedule(peer);
+  }
+
+  /** Does what is due. Early or repeated calls do nothing. */
+  handleTimeout(now: Millis): void {
+    for (let i = 0; i < HANDSHAKES_AT_ONCE && this.#handshakes.pending > 0; i++) {
+      const peer = this.#handshakes.workOne(now);
+      if (peer) this.#schedule(peer);
+    }
+    for (let peer = this.#deadlines.takeDue(now); peer; peer = this.#deadlines.takeDue(now)) {
+      this.#runTimers(now, peer);
+      this.#schedule(peer);
+    }
+  }
+
+  /** The next thing to do; call until undefined after each of the calls above. */
+  pollAction(): Action | undefined {
+    return this.#actions.shift();
+  }
+
+  /** When to call `handleTimeout` next: a time in the past means at once, undefined never. */
+  pollTimeout(): Millis | undefined {
+    return this.#handshakes.pending > 0 ? Number.NEGATIVE_INFINITY : this.#deadlines.next;
+  }
+
+  peers(): DevicePeerStatus[] {
+    return Array.from(this.#peers.values(), (peer) => ({
+      id: peer.id,
+      publicKey: peer.publicKey,
+      hasPresharedKey: peer.hasPresharedKey,
+      endpoint: peer.endpoint,
+      allowedIps: this.#allowedIps.entries(peer),
+      persistentKeepalive: peer.persistentKeepalive / 1000,
+      latestHandshake: peer.latestHandshake,
+    }));
+  }
+
+  /** Removes all peers and zeroes our private key. Actions still have to be carried out. */
+  close(): void {
+    for (const peer of [...this.#peers.values()]) this.#remove(peer);
+    this.#handshakes.close();
+    this.#identity.privateKey.zero();
+  }
+
+  #add(publicKey: Uint8Array): Peer {
+    const shared = this.#crypto.x25519.sharedSecret(this.#identity.privateKey.expose(), publicKey);
+    const staticStatic = shared && Secret.take(shared);
+    const random = (length: number): Uint8Array => this.#env.random(length);
+    const peer = new Peer(this.#nextId++, publicKey, staticStatic, random);
+    this.#peers.set(peer.id, peer);
+    this.#byPublicKey.set(keyOf(publicKey), peer);
+    return peer;
+  }
+
+  #remove(peer: Peer): void {
+    this.#handshakes.dropKeypairs(peer);
+    this.#actions.push({ type: 'removePeer', peer: peer.id });
+    this.#allowedIps.removeByValue(peer);
+    this.#deadlines.forget(peer);
+    this.#peers.delete(peer.id);
+    this.#byPublicKey.delete(keyOf(peer.publicKey));
+    peer.zero();
+  }
+
+  #setAllowedIps(peer: Peer, change: PeerChange, isNew: boolean): void {
+    const replace = change.replaceAllowedIps ?? false;
+    const add = change.allowedIps ?? [];
+    const remove = change.removeAllowedIps ?? [];
+    if (replace) this.#allowedIps.removeByValue(peer);
+    for (const prefix of remove) this.#allowedIps.remove(prefix, peer);
+    for (const prefix of add) this.#allowedIps.insert(prefix, peer);
+    const isChanged = isNew || replace || add.length > 0 || remove.length > 0;
+    const allowedIps = isChanged ? { allowedIps: { replace, add, remove } } : {};
+    const endpoint = change.endpoint ? { endpoint: change.endpoint } : {};
+    this.#actions.push({ type: 'setPeer', peer: peer.id, ...endpoint, ...allowedIps });
+  }
+
+  #wantHandshake(now: Millis, peer: Peer): void {
+    peer.timers.handshakeWanted();
+    this.#handshakes.initiate(now, peer);
+  }
+
+  /** Receiving comes first: what the same batch sent may be the answer to it. */
+  #handleTraffic(
+    now: Millis,
+    peer: Peer,
+    event: Extract<DataPlaneEvent, { type: 'traffic' }>,
+  ): void {
+    const { timers } = peer;
+    timers.anyAuthenticatedTraversal(now);
+    if (event.dataReceived || event.keepaliveReceived) {
+      timers.anyAuthenticatedReceived();
+      if (event.dataReceived) timers.dataReceived(now);
+      this.#renewLastMinute(now, peer);
+    }
+    if (event.dataSent || event.keepaliveSent) {
+      timers.anyAuthenticatedSent();
+      if (event.dataSent) timers.dataSent(now);
+      this.#renewByTime(now, peer);
+    }
+  }
+
+  /** Only the initiator, so that both sides do not renew at once (section 6.2). */
+  #renewByTime(now: Millis, peer: Peer): void {
+    const { current } = peer.sessions;
+    if (current?.isInitiator && now - current.createdAt >= REKEY_AFTER_TIME)
+      this.#wantHandshake(now, peer);
+  }
+
+  #renewLastMinute(now: Millis, peer: Peer): void {
+    const { current } = peer.sessions;
+    if (peer.askedLastMinute || !current?.isInitiator) return;
+    if (now - current.createdAt < LAST_MINUTE) return;
+    peer.askedLastMinute = true;
+    this.#wantHandshake(now, peer);
+  }
+
+  #runTimers(now: Millis, peer: Peer): void {
+    const { timers } = peer;
+    if (timers.take(now, 'retransmitHandshake')) this.#retransmit(now, peer);
+    if (timers.take(now, 'newHandshake')) this.#wantHandshake(now, peer);
+    if (timers.take(now, 'sendKeepalive'))
+      this.#actions.push({ type: 'sendKeepalive', peer: peer.id });
+    if (timers.take(now, 'persistentKeepalive')) {
+      timers.anyAuthenticatedTraversal(now); // Goes on even if this one cannot be sent.
+      this.#actions.push({ type: 'sendKeepalive', peer: peer.id });
+    }
+    if (timers.take(now, 'zeroKeys')) this.#handshakes.dropKeypairs(peer);
+  }
+
+  #retransmit(now: Millis, peer: Peer): void {
+    if (peer.timers.retryHandshake()) {
+      if (!this.#handshakes.initiate(now, peer)) peer.timers.handshakeInitiated(now);
+      return;
+    }
+    this.#handshakes.cancel(peer);
+    peer.timers.handshakeGivenUp(now);
+    this.#actions.push({ type: 'dropStaged', peer: peer.id });
+  }
+
+  #schedule(peer: Peer): void {
+    if (this.#peers.has(peer.id)) this.#deadlines.schedule(peer, peer.timers.next);
+  }
+}
+
+/** A Map key: each byte as one character. */
+function keyOf(publicKey: Uint8Array): string {
+  if (publicKey.length !== KEY_BYTES) throw new RangeError('a public key has 32 bytes');
+  return String.fromCharCode(...publicKey);
+}

@@ -1,0 +1,78 @@
+import { UNDER_LOAD_AFTER } from './constants.js';
+import { CookieChecker } from './cookie.js';
+import type { Endpoint, Millis } from './dataplane.js';
+import { classify, MessageType } from './messages.js';
+import { RateLimiter } from './ratelimiter.js';
+
+export interface QueuedHandshake {
+  readonly type: Exclude<MessageType, typeof MessageType.transport>;
+  readonly message: Uint8Array;
+  readonly from: Endpoint;
+}
+
+/** Handshake messages that wait at most; beyond it new ones are dropped. */
+export const MAX_QUEUED_HANDSHAKES = 1024;
+/** From so many on that wait, the device is under load. */
+export const UNDER_LOAD_FROM: number = MAX_QUEUED_HANDSHAKES / 8;
+
+export type Verdict = 'accept' | 'needsCookie' | 'drop';
+
+/**
+ * What stands between the network and the costly part of a handshake (section 5.3): mac1 before a
+ * message may wait, and under load a cookie and the limiter of its source before it is worked on.
+ */
+export class HandshakeQueue {
+  readonly #checker: CookieChecker;
+  readonly #limiter = new RateLimiter();
+  #queue: QueuedHandshake[] = [];
+  #underLoadAt: Millis = Number.NEGATIVE_INFINITY;
+
+  constructor(ownPublicKey: Uint8Array) {
+    this.#checker = new CookieChecker(ownPublicKey);
+  }
+
+  get length(): number {
+    return this.#queue.length;
+  }
+
+  /** Drops what is malformed, has no good mac1, or has no place. */
+  push(message: Uint8Array, from: Endpoint): void {
+    const type = classify(message);
+    if (type === undefined || type === MessageType.transport) return;
+    if (this.#queue.length >= MAX_QUEUED_HANDSHAKES) return;
+    if (type !== MessageType.cookieReply && !this.#checker.checkMac1(message)) return;
+    this.#queue.push({ type, message, from });
+  }
+
+  /** The next message and what to do with it. */
+  shift(now: Millis): { handshake: QueuedHandshake; verdict: Verdict } | undefined {
+    const underLoad = this.#isUnderLoad(now);
+    const handshake = this.#queue.shift();
+    return handshake && { handshake, verdict: this.#judge(now, handshake, underLoad) };
+  }
+
+  cookieReply(
+    now: Millis,
+    handshake: QueuedHandshake,
+    random: (length: number) => Uint8Array,
+  ): Uint8Array {
+    return this.#checker.createReply(handshake.message, handshake.from, now, random);
+  }
+
+  close(): void {
+    this.#checker.zero();
+    this.#queue = [];
+  }
+
+  #judge(now: Millis, { type, message, from }: QueuedHandshake, underLoad: boolean): Verdict {
+    if (type === MessageType.cookieReply || !underLoad) return 'accept';
+    if (!this.#checker.checkMac2(message, from, now)) return 'needsCookie';
+    return this.#limiter.allow(from.address, now) ? 'accept' : 'drop';
+  }
+
+  /** Stays so for a while after the queue was long (wireguard-go and the kernel: one second). */
+  #isUnderLoad(now: Millis): boolean {
+    if (this.#queue.length >= UNDER_LOAD_FROM) this.#underLoadAt = now;
+    return now - this.#underLoadAt < UNDER_LOAD_AFTER;
+  }
+}

@@ -1,0 +1,23 @@
+/** The few fields of an inner IPv4 (RFC 791) or IPv6 (RFC 8200) header that routing needs. */
+
+export type Family = 4 | 6;
+
+export const SOURCE_OFFSET: Readonly<Record<Family, number>> = { 4: 12, 6: 8 };
+export const DESTINATION_OFFSET: Readonly<Record<Family, number>> = { 4: 16, 6: 24 };
+
+const MIN_HEADER: Readonly<Record<Family, number>> = { 4: 20, 6: 40 };
+
+/** The version, if the bytes can hold its header; undefined for what is no IP packet. */
+export function ipFamily(packet: Uint8Array): Family | undefined {
+  const version = (packet[0] ?? 0) >> 4;
+  if (version !== 4 && version !== 6) return undefined;
+  return packet.length >= MIN_HEADER[version] ? version : undefined;
+}
+
+/** The length that the header tells; undefined when the header or the packet is shorter than that. */
+export function ipLength(packet: Uint8Array, family: Family): number | undefined {
+  const high = packet[family === 4 ? 2 : 4] as number;
+  const low = packet[family === 4 ? 3 : 5] as number;
+  const length = ((high << 8) | low) + (family === 6 ? MIN_HEADER[6] : 0);
+  return length >= MIN_HEADER[family] && length <= packet.length ? length : undefined;
+}

@@ -1,0 +1,344 @@
+/**
+ * The portable data plane without its IO: seals what the TUN device brings, opens what UDP brings
+ * (section 5.4.6), routes by allowed IPs, and reports upwards. The other half of the seam's
+ * ownership, told at the top of dataplane.ts, is here.
+ */
+import type { AeadProvider } from '../crypto/aead.js';
+import { AllowedIps } from './allowedips.js';
+import { MAX_STAGED_PACKETS, PADDING, REKEY_AFTER_MESSAGES } from './constants.js';
+import type {
+  Action,
+  DataPlaneEvent,
+  Endpoint,
+  Millis,
+  PeerId,
+  Transfer,
+  TransportKeypair,
+} from './dataplane.js';
+import { UnreachableReplies } from './icmp.js';
+import { KeypairSlots } from './keypair.js';
+import {
+  classify,
+  MessageType,
+  TRANSPORT_OVERHEAD,
+  readCounter,
+  readReceiver,
+  TRANSPORT_HEADER_LENGTH,
+  writeTransportHeader,
+} from './messages.js';
+import { DESTINATION_OFFSET, ipFamily, ipLength, SOURCE_OFFSET } from './packet.js';
+import { TransportSession } from './transportsession.js';
+
+/** Where results go. Buffers are the transport's own and valid only until the call returns. */
+export interface TransportSink {
+  sendDatagram(datagram: Uint8Array, to: Endpoint): void;
+  writePacket(packet: Uint8Array): void;
+}
+
+interface TransportPeer {
+  readonly id: PeerId;
+  endpoint: Endpoint | undefined;
+  readonly sessions: KeypairSlots<TransportSession>;
+  staged: Uint8Array[];
+  rxBytes: number;
+  txBytes: number;
+  dataSent: boolean;
+  dataReceived: boolean;
+  keepaliveSent: boolean;
+  keepaliveReceived: boolean;
+  needsHandshake: boolean;
+}
+
+const MAX_PACKET = 65535;
+const NOTHING = new Uint8Array(0);
+
+export class Transport {
+  readonly #sink: TransportSink;
+  readonly #aead: AeadProvider;
+  readonly #peers = new Map<PeerId, TransportPeer>();
+  readonly #routes = new AllowedIps<TransportPeer>();
+  readonly #sessions = new Map<number, TransportSession>();
+  readonly #owners = new Map<TransportSession, TransportPeer>();
+  readonly #unreachable = new UnreachableReplies();
+  readonly #touched = new Set<TransportPeer>();
+  #events: DataPlaneEvent[] = [];
+  /** Apart, because opening a packet can send staged ones before the opened one is delivered. */
+  readonly #opened = new Uint8Array(MAX_PACKET);
+  readonly #paddedPacket = new Uint8Array(MAX_PACKET + PADDING);
+  readonly #datagram = new Uint8Array(MAX_PACKET + PADDING + TRANSPORT_OVERHEAD);
+  #mtu: number;
+
+  /** `mtu` is that of the TUN device: padding never goes beyond it. */
+  constructor(sink: TransportSink, aead: AeadProvider, mtu: number) {
+    this.#sink = sink;
+    this.#aead = aead;
+    this.#mtu = mtu;
+  }
+
+  setMtu(mtu: number): void {
+    this.#mtu = mtu;
+  }
+
+  apply(now: Millis, action: Action): void {
+    if (action.type === 'setPeer') this.#setPeer(action);
+    else if (action.type === 'sendCookieReply') this.#sink.sendDatagram(action.message, action.to);
+    else this.#applyToPeer(now, action);
+  }
+
+  #applyToPeer(
+    now: Millis,
+    action: Exclude<Action, { type: 'setPeer' | 'sendCookieReply' }>,
+  ): void {
+    const peer = this.#peers.get(action.peer);
+    if (!peer) {
+      if (action.type === 'installKeypair') zeroKeys(action.keypair);
+      return;
+    }
+    switch (action.type) {
+      case 'removePeer':
+        this.#dropKeypairs(peer);
+        this.#routes.removeByValue(peer);
+        this.#peers.delete(peer.id);
+        this.#touched.delete(peer);
+        break;
+      case 'handshakeAuthenticated':
+        peer.endpoint = action.from;
+        peer.rxBytes += action.bytes;
+        break;
+      case 'installKeypair':
+        this.#install(peer, action.keypair);
+        break;
+      case 'dropKeypairs':
+        this.#dropKeypairs(peer);
+        break;
+      case 'dropStaged':
+        peer.staged = [];
+        break;
+      case 'sendHandshake':
+        if (peer.endpoint) this.#send(peer, action.message, peer.endpoint);
+        break;
+      case 'sendKeepalive':
+        this.#sendKeepalive(now, peer);
+        break;
+    }
+  }
+
+  /** A packet that the TUN device brought. */
+  handlePacket(now: Millis, packet: Uint8Array): void {
+    const family = ipFamily(packet);
+    if (family === undefined) return;
+    const peer = this.#routes.lookup(packet, DESTINATION_OFFSET[family], family);
+    if (!peer?.endpoint) {
+      const reply = this.#unreachable.replyTo(now, packet, family);
+      if (reply) this.#sink.writePacket(reply);
+      return;
+    }
+    const session = peer.sessions.current;
+    if (session?.canSend(now)) {
+      this.#seal(peer, session, packet, peer.endpoint);
+      return;
+    }
+    if (peer.staged.length >= MAX_STAGED_PACKETS) peer.staged.shift();
+    peer.staged.push(Uint8Array.from(packet));
+    this.#needHandshake(peer);
+  }
+
+  /**
+   * A datagram that UDP brought. What is malformed, unknown, forged, replayed or expired is dropped
+   * in silence. `from` may be kept.
+   */
+  handleDatagram(now: Millis, datagram: Uint8Array, from: Endpoint): void {
+    const type = classify(datagram);
+    if (type === undefined) return;
+    if (type !== MessageType.transport) {
+      const message = Uint8Array.from(datagram);
+      this.#events.push({ type: 'handshake', message, from });
+      return;
+    }
+    const session = this.#sessions.get(readReceiver(datagram));
+    const peer = session && this.#owners.get(session);
+    if (!session || !peer || session.isExpired(now)) return;
+    const sealed = datagram.subarray(TRANSPORT_HEADER_LENGTH);
+    if (!session.open(readCounter(datagram), sealed, this.#opened)) return;
+    peer.rxBytes += datagram.length;
+    if (peer.endpoint?.port !== from.port || peer.endpoint.address !== from.address) {
+      peer.endpoint = from;
+      this.#events.push({ type: 'roamed', peer: peer.id, endpoint: from });
+    }
+    this.#touched.add(peer);
+    const length = datagram.length - TRANSPORT_OVERHEAD;
+    if (length === 0) peer.keepaliveReceived = true;
+    else peer.dataReceived = true;
+    if (peer.sessions.isConfirmedBy(session)) this.#promote(now, peer, session);
+    if (length > 0) this.#deliver(peer, this.#opened.subarray(0, length));
+  }
+
+  /** The events since the last call, in order: one call after each batch. */
+  takeEvents(): readonly DataPlaneEvent[] {
+    for (const peer of this.#touched) this.#reportTraffic(peer);
+    this.#touched.clear();
+    const events = this.#events;
+    if (events.length > 0) this.#events = [];
+    return events;
+  }
+
+  transfer(id: PeerId): Transfer {
+    const peer = this.#peers.get(id);
+    return { rxBytes: BigInt(peer?.rxBytes ?? 0), txBytes: BigInt(peer?.txBytes ?? 0) };
+  }
+
+  /** Zeroes all keys and forgets all peers. */
+  close(): void {
+    for (const peer of this.#peers.values()) this.#dropKeypairs(peer);
+    this.#peers.clear();
+    this.#touched.clear();
+    this.#opened.fill(0);
+    this.#paddedPacket.fill(0);
+  }
+
+  #setPeer(action: Extract<Action, { type: 'setPeer' }>): void {
+    let peer = this.#peers.get(action.peer);
+    if (!peer) {
+      peer = newPeer(action.peer);
+      this.#peers.set(action.peer, peer);
+    }
+    if (action.endpoint) peer.endpoint = action.endpoint;
+    if (!action.allowedIps) return;
+    if (action.allowedIps.replace) this.#routes.removeByValue(peer);
+    for (const prefix of action.allowedIps.remove) this.#routes.remove(prefix, peer);
+    for (const prefix of action.allowedIps.add) this.#routes.insert(prefix, peer);
+  }
+
+  #install(peer: TransportPeer, keypair: TransportKeypair): void {
+    const session = new TransportSession(this.#aead, keypair);
+    zeroKeys(keypair);
+    this.#sessions.set(session.localIndex, session);
+    this.#owners.set(session, peer);
+    this.#forget(peer.sessions.install(session));
+  }
+
+  #promote(now: Millis, peer: TransportPeer, session: TransportSession): void {
+    this.#forget(peer.sessions.promote());
+    const { localIndex } = session;
+    this.#events.push({ type: 'keyConfirmed', peer: peer.id, localIndex });
+    this.#sendStaged(now, peer);
+  }
+
+  #dropKeypairs(peer: TransportPeer): void {
+    for (const session of peer.sessions.clear()) this.#forget(session);
+  }
+
+  #forget(session: TransportSession | undefined): void {
+    if (!session) return;
+    session.destroy();
+    this.#owners.delete(session);
+    if (this.#sessions.get(session.localIndex) === session)
+      this.#sessions.delete(session.localIndex);
+  }
+
+  #sendKeepalive(now: Millis, peer: TransportPeer): void {
+    if (!peer.endpoint) return;
+    const session = peer.sessions.current;
+    if (!session?.canSend(now)) this.#needHandshake(peer);
+    else if (peer.staged.length > 0) this.#sendStaged(now, peer);
+    else this.#seal(peer, session, NOTHING, peer.endpoint);
+  }
+
+  #sendStaged(now: Millis, peer: TransportPeer): void {
+    const session = peer.sessions.current;
+    const { endpoint, staged } = peer;
+    if (!endpoint || staged.length === 0) return;
+    peer.staged = [];
+    for (const [i, packet] of staged.entries()) {
+      if (!session?.canSend(now)) {
+        peer.staged = staged.slice(i);
+        this.#needHandshake(peer);
+        return;
+      }
+      this.#seal(peer, session, packet, endpoint);
+    }
+  }
+
+  #seal(
+    peer: TransportPeer,
+    session: TransportSession,
+    packet: Uint8Array,
+    endpoint: Endpoint,
+  ): void {
+    const counter = session.takeCounter();
+    const padded = this.#padded(packet.length);
+    let plaintext = packet;
+    if (padded !== packet.length) {
+      plaintext = this.#paddedPacket.subarray(0, padded);
+      plaintext.set(packet);
+      plaintext.fill(0, packet.length);
+    }
+    const datagram = this.#datagram.subarray(0, padded + TRANSPORT_OVERHEAD);
+    writeTransportHeader(datagram, session.remoteIndex, counter);
+    session.seal(counter, plaintext, datagram.subarray(TRANSPORT_HEADER_LENGTH));
+    this.#send(peer, datagram, endpoint);
+    this.#touched.add(peer);
+    if (packet.length === 0) peer.keepaliveSent = true;
+    else peer.dataSent = true;
+    if (counter >= REKEY_AFTER_MESSAGES) this.#needHandshake(peer);
+  }
+
+  /** To a multiple of 16, but not beyond the MTU (section 5.4.6 and the kernel's practice). */
+  #padded(length: number): number {
+    const padded = (length + PADDING - 1) & -PADDING;
+    return length <= this.#mtu ? Math.min(padded, this.#mtu) : padded;
+  }
+
+  #send(peer: TransportPeer, datagram: Uint8Array, endpoint: Endpoint): void {
+    peer.txBytes += datagram.length;
+    this.#sink.sendDatagram(datagram, endpoint);
+  }
+
+  /** Cryptokey routing (section 2): the inner source must be the peer's own. */
+  #deliver(peer: TransportPeer, plaintext: Uint8Array): void {
+    const family = ipFamily(plaintext);
+    if (family === undefined) return;
+    const length = ipLength(plaintext, family);
+    if (length === undefined) return;
+    if (this.#routes.lookup(plaintext, SOURCE_OFFSET[family], family) !== peer) return;
+    this.#sink.writePacket(plaintext.subarray(0, length));
+  }
+
+  #needHandshake(peer: TransportPeer): void {
+    peer.needsHandshake = true;
+    this.#touched.add(peer);
+  }
+
+  #reportTraffic(peer: TransportPeer): void {
+    const { id, dataSent, dataReceived, keepaliveSent, keepaliveReceived } = peer;
+    if (dataSent || dataReceived || keepaliveSent || keepaliveReceived) {
+      const sent = { dataSent, keepaliveSent };
+      const received = { dataReceived, keepaliveReceived };
+      this.#events.push({ type: 'traffic', peer: id, ...sent, ...received });
+    }
+    if (peer.needsHandshake) this.#events.push({ type: 'needsHandshake', peer: id });
+    peer.dataSent = peer.dataReceived = peer.keepaliveSent = peer.keepaliveReceived = false;
+    peer.needsHandshake = false;
+  }
+}
+
+function newPeer(id: PeerId): TransportPeer {
+  return {
+    id,
+    endpoint: undefined,
+    sessions: new KeypairSlots(),
+    staged: [],
+    rxBytes: 0,
+    txBytes: 0,
+    dataSent: false,
+    dataReceived: false,
+    keepaliveSent: false,
+    keepaliveReceived: false,
+    needsHandshake: false,
+  };
+}
+
+function zeroKeys(keypair: TransportKeypair): void {
+  keypair.sendKey.zero();
+  keypair.receiveKey.zero();
+}
