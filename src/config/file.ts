@@ -1,0 +1,134 @@
+import { type FileHandle, open } from 'node:fs/promises';
+import path from 'node:path';
+import { WgTsError } from '../errors.js';
+
+export const MAX_CONFIG_BYTES: number = 1024 * 1024;
+
+const CONFIG_FOLDER = '/etc/wireguard';
+const EXTENSION = '.conf';
+/** IFNAMSIZ of Linux less the closing zero. */
+const LONGEST_NAME = 15;
+const NAME_CHARACTERS = /^[a-zA-Z0-9_=+.-]*$/;
+const GROUP_BITS = 0o070;
+const WORLD_BITS = 0o007;
+
+export interface ConfigFile {
+  readonly text: string;
+  /** One line each. */
+  readonly warnings: readonly string[];
+}
+
+/** Throws WgTsError when the file cannot be read, is larger than 1 MiB or is not UTF-8. */
+export async function readConfigFile(file: string): Promise<ConfigFile> {
+  let handle: FileHandle | undefined;
+  try {
+    handle = await open(file, 'r');
+    const status = await handle.stat();
+    const bytes = await readBounded(handle, file);
+    const warnings = status.isFile() ? accessWarnings(file, status.mode) : [];
+    return { text: decode(bytes, file), warnings };
+  } catch (error) {
+    throw error instanceof WgTsError ? error : explainReadError(error, file);
+  } finally {
+    await handle?.close();
+  }
+}
+
+/** Does not trust the size that the system tells: a pipe has none. */
+async function readBounded(handle: FileHandle, file: string): Promise<Uint8Array> {
+  const buffer = new Uint8Array(MAX_CONFIG_BYTES + 1);
+  let length = 0;
+  while (length < buffer.length) {
+    const { bytesRead } = await handle.read(buffer, length, buffer.length - length, null);
+    if (bytesRead === 0) return buffer.subarray(0, length);
+    length += bytesRead;
+  }
+  buffer.fill(0);
+  throw new WgTsError('ERR_FILE', `${file} is larger than 1 MiB`, {
+    hint: 'is this the right file? A configuration is a text of a few lines',
+  });
+}
+
+/** Zeroes `bytes`, which hold keys. */
+function decode(bytes: Uint8Array, file: string): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    throw new WgTsError('ERR_FILE', `${file} is not a text in UTF-8`, {
+      hint: 'save it as UTF-8 in the editor',
+    });
+  } finally {
+    bytes.fill(0);
+  }
+}
+
+function accessWarnings(file: string, mode: number): readonly string[] {
+  // Windows has access control lists instead, and Node makes up these bits there.
+  if (process.platform === 'win32' || (mode & (GROUP_BITS | WORLD_BITS)) === 0) return [];
+  const who = (mode & WORLD_BITS) !== 0 ? 'world' : 'group';
+  return [`${file} is ${who} accessible and holds a private key: run chmod 600 ${file}`];
+}
+
+function explainReadError(error: unknown, file: string): WgTsError {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  switch (code) {
+    case 'ENOENT':
+    case 'ENOTDIR':
+      return new WgTsError('ERR_FILE', `${file} does not exist`, {
+        hint: `check the name; NAME alone means ${CONFIG_FOLDER}/NAME${EXTENSION}`,
+        cause: error,
+      });
+    case 'EACCES':
+    case 'EPERM':
+      return new WgTsError('ERR_FILE', `${file} may not be read by this user`, {
+        hint: 'run the command as root',
+        cause: error,
+      });
+    case 'EISDIR':
+      return new WgTsError('ERR_FILE', `${file} is a directory`, {
+        hint: `name the ${EXTENSION} file in it`,
+        cause: error,
+      });
+    default:
+      return new WgTsError('ERR_FILE', `${file} cannot be read (${code ?? 'unknown error'})`, {
+        cause: error,
+      });
+  }
+}
+
+/** A path or a file name in .conf stays; NAME alone is /etc/wireguard/NAME.conf, as in wg-quick(8). */
+export function resolveConfigPath(nameOrFile: string): string {
+  if (nameOrFile.endsWith(EXTENSION) || /[/\\]/.test(nameOrFile)) return nameOrFile;
+  checkInterfaceName(nameOrFile);
+  return path.posix.join(CONFIG_FOLDER, nameOrFile + EXTENSION);
+}
+
+/** The file's name without .conf. Throws WgTsError when that cannot name an interface. */
+export function interfaceNameOf(file: string): string {
+  const base = path.basename(file);
+  if (!base.endsWith(EXTENSION))
+    throw new WgTsError('ERR_NAME', `the name of ${file} does not end in ${EXTENSION}`, {
+      hint: `the file is called as the interface is to be, for example office${EXTENSION}`,
+    });
+  const name = base.slice(0, -EXTENSION.length);
+  checkInterfaceName(name);
+  return name;
+}
+
+/** Throws WgTsError when the kernel or wg-quick(8) would refuse `name`. */
+export function checkInterfaceName(name: string): void {
+  const problem = explainBadName(name);
+  if (problem === undefined) return;
+  throw new WgTsError('ERR_NAME', `an interface cannot be called '${name}': ${problem}`, {
+    hint: `a name has 1 to ${LONGEST_NAME} letters, digits or any of _ = + . -, for example office`,
+  });
+}
+
+function explainBadName(name: string): string | undefined {
+  if (name === '') return 'the name is empty';
+  if (name === '.' || name === '..') return 'this stands for a directory';
+  if (name.length > LONGEST_NAME)
+    return `it has ${name.length} characters, ${LONGEST_NAME} are allowed`;
+  const bad = Array.from(name).find((character) => !NAME_CHARACTERS.test(character));
+  return bad === undefined ? undefined : `'${bad}' is not allowed`;
+}

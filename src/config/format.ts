@@ -1,0 +1,65 @@
+import { formatPrefix } from '../../protocol/ip.js';
+import { WgTsError } from '../errors.js';
+import { encodeKey } from './key.js';
+import type { Config, EndpointConfig, InterfaceConfig, PeerConfig } from './model.js';
+
+/**
+ * The configuration as a file that parseConfig and wg-quick(8) read. The text holds the private key
+ * and the preshared keys, so it is a secret itself: do not log it, and write it with mode 0600.
+ * Throws WgTsError for a text that a line of the file cannot hold, such as a command with a `#`.
+ */
+export function formatConfig(config: Config): string {
+  return [formatInterface(config.interface), ...config.peers.map(formatPeer)].join('\n');
+}
+
+/** `host:port`, with brackets around an IPv6 address. */
+export function formatEndpoint({ host, port }: EndpointConfig): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/** As wg(8) shows it. */
+export function formatFwMark(fwMark: number): string {
+  return `0x${fwMark.toString(16)}`;
+}
+
+function formatInterface(config: InterfaceConfig): string {
+  const dns = [...config.dnsServers, ...config.dnsSearch];
+  return [
+    '[Interface]\n',
+    line('PrivateKey', encodeKey(config.privateKey.expose())),
+    config.listenPort ? line('ListenPort', String(config.listenPort)) : '',
+    config.fwMark ? line('FwMark', formatFwMark(config.fwMark)) : '',
+    list('Address', config.addresses.map(formatPrefix)),
+    list('DNS', dns),
+    config.mtu === undefined ? '' : line('MTU', String(config.mtu)),
+    config.table === 'auto' ? '' : line('Table', String(config.table)),
+    ...config.preUp.map((command) => line('PreUp', command)),
+    ...config.postUp.map((command) => line('PostUp', command)),
+    ...config.preDown.map((command) => line('PreDown', command)),
+    ...config.postDown.map((command) => line('PostDown', command)),
+    config.saveConfig ? line('SaveConfig', 'true') : '',
+  ].join('');
+}
+
+function formatPeer(peer: PeerConfig): string {
+  return [
+    '[Peer]\n',
+    line('PublicKey', encodeKey(peer.publicKey)),
+    peer.presharedKey ? line('PresharedKey', encodeKey(peer.presharedKey.expose())) : '',
+    list('AllowedIPs', peer.allowedIps.map(formatPrefix)),
+    peer.endpoint ? line('Endpoint', formatEndpoint(peer.endpoint)) : '',
+    peer.persistentKeepalive ? line('PersistentKeepalive', String(peer.persistentKeepalive)) : '',
+  ].join('');
+}
+
+function list(key: string, items: readonly string[]): string {
+  return items.length > 0 ? line(key, items.join(', ')) : '';
+}
+
+function line(key: string, value: string): string {
+  if (/[#\n\r\0]/.test(value))
+    throw new WgTsError('ERR_CONFIG', `${key}: a '#' or a line break cannot stand in the file`, {
+      hint: 'put the command into a script and name the script here',
+    });
+  return `${key} = ${value}\n`;
+}

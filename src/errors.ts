@@ -1,0 +1,92 @@
+/** What went wrong, for programs; stable across versions. */
+export type ErrorCode =
+  | 'ERR_USAGE'
+  | 'ERR_CONFIG'
+  | 'ERR_NAME'
+  | 'ERR_NOT_ROOT'
+  | 'ERR_NO_TUN'
+  | 'ERR_UNSUPPORTED'
+  | 'ERR_ADDRESS_IN_USE'
+  | 'ERR_PORT_IN_USE'
+  | 'ERR_RESOLVE'
+  | 'ERR_ALREADY_UP'
+  | 'ERR_NOT_UP'
+  | 'ERR_NETCONFIG'
+  | 'ERR_HOOK'
+  | 'ERR_FILE';
+
+/** 2: what the user wrote has to change; 3: this system or this user cannot do it; else 1. */
+const EXIT_CODES: Partial<Record<ErrorCode, number>> = {
+  ERR_USAGE: 2,
+  ERR_CONFIG: 2,
+  ERR_NAME: 2,
+  ERR_NOT_ROOT: 3,
+  ERR_NO_TUN: 3,
+  ERR_UNSUPPORTED: 3,
+};
+
+export interface ErrorDetails {
+  /** What to do next, one line. */
+  readonly hint?: string;
+  readonly cause?: unknown;
+}
+
+/** An error that a user can act on: a stable code, a message of one line, and often a hint. */
+export class WgTsError extends Error {
+  readonly code: ErrorCode;
+  /** What to do next, one line. */
+  declare readonly hint?: string;
+  /** Of the process, when nothing else is left to do. */
+  readonly exitCode: number;
+
+  constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
+    super(oneLine(message), details.cause === undefined ? {} : { cause: details.cause });
+    this.name = 'WgTsError';
+    this.code = code;
+    this.exitCode = EXIT_CODES[code] ?? 1;
+    if (details.hint !== undefined) this.hint = oneLine(details.hint);
+  }
+}
+
+/** A remark about a place in a configuration file. Never holds a secret. */
+export interface ConfigProblem {
+  /** From 1. */
+  readonly line: number;
+  /** From 1, in UTF-16 units. */
+  readonly column: number;
+  /** As the documentation spells it; absent when the problem is not the value of a key. */
+  readonly key?: string;
+  readonly message: string;
+}
+
+/** `office.conf:7:14: AllowedIPs: ...` */
+export function formatProblem(file: string, problem: ConfigProblem): string {
+  const key = problem.key === undefined ? '' : `${problem.key}: `;
+  return oneLine(`${file}:${problem.line}:${problem.column}: ${key}${problem.message}`);
+}
+
+/** A configuration file that cannot be used. The message tells the first problem. */
+export class ConfigError extends WgTsError {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+  declare readonly key?: string;
+  /** In the order of the file; a file with very many problems is read up to the twentieth. */
+  readonly problems: readonly ConfigProblem[];
+
+  constructor(file: string, problems: readonly [ConfigProblem, ...ConfigProblem[]]) {
+    const [first, ...others] = problems;
+    const more = others.length === 0 ? '' : ` (and ${others.length} more)`;
+    super('ERR_CONFIG', formatProblem(file, first) + more);
+    this.name = 'ConfigError';
+    this.file = file;
+    this.line = first.line;
+    this.column = first.column;
+    if (first.key !== undefined) this.key = first.key;
+    this.problems = problems;
+  }
+}
+
+function oneLine(text: string): string {
+  return text.replace(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ').trimEnd();
+}
