@@ -1,6 +1,6 @@
 import type { KeyObject } from 'node:crypto';
 import { type AeadCipher, type AeadProvider, keyFrom, TAG_LENGTH } from './aead.js';
-import { checkLengths, type X25519 } from './x25519.js';
+import { checkLengths, isAllZero, type X25519 } from './x25519.js';
 
 /** What is used of node:crypto, so that a test can stand in for it. */
 export interface NodeCrypto {
@@ -110,7 +110,7 @@ export function createNodeX25519(load: () => NodeCrypto): X25519 {
       }
       const copy = Uint8Array.from(result);
       result.fill(0);
-      return isZero(copy) ? undefined : copy;
+      return isAllZero(copy) ? undefined : copy;
     },
   };
 }
@@ -133,13 +133,6 @@ function der(prefix: readonly number[], raw: Uint8Array): Uint8Array {
   bytes.set(prefix, 0);
   bytes.set(raw, prefix.length);
   return bytes;
-}
-
-/** In constant time: only an all-zero result may be told from another. */
-function isZero(bytes: Uint8Array): boolean {
-  let seen = 0;
-  for (const byte of bytes) seen |= byte;
-  return seen === 0;
 }
 
 export const nodeAead: AeadProvider = createNodeAead(loadNodeCrypto);

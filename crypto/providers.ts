@@ -44,10 +44,10 @@ export interface CryptoNames {
   readonly xchacha20poly1305: string;
 }
 
-export function cryptoNames(): CryptoNames {
+export function cryptoNames(chosen: CryptoProviders = providers): CryptoNames {
   return {
-    x25519: providers.x25519.name,
-    aead: providers.aead.name,
+    x25519: chosen.x25519.name,
+    aead: chosen.aead.name,
     blake2s: 'noble',
     xchacha20poly1305: 'noble',
   };

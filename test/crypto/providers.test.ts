@@ -78,7 +78,21 @@ describe('the choice of providers', () => {
       'ignores the additional data',
       aeadWith((key) => ({ seal: (nonce, text, out) => key.seal(nonce, text, out) })),
     ],
+    [
+      'ignores the additional data both ways',
+      aeadWith((key) => ({
+        seal: (nonce, text, out) => key.seal(nonce, text, out),
+        open: (nonce, sealed, out) => key.open(nonce, sealed, out),
+      })),
+    ],
     ['refuses everything', aeadWith(() => ({ open: () => false }))],
+    [
+      'checks the tag but writes no text',
+      aeadWith((key) => ({
+        open: (nonce, sealed, out, data) =>
+          key.open(nonce, sealed, new Uint8Array(out.length), data),
+      })),
+    ],
     ['opens to nothing', aeadWith(() => ({ open: () => true }))],
     [
       'accepts a wrong tag',

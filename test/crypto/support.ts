@@ -3,9 +3,21 @@ import type { AeadKey, AeadProvider } from '../../crypto/aead.js';
 import { nobleAead } from '../../crypto/chacha20poly1305.js';
 import { nodeAead, nodeX25519 } from '../../crypto/nodecrypto.js';
 import { nobleX25519, type X25519 } from '../../crypto/x25519.js';
+import { loadOpenssl } from '../../native/providers.js';
 
-export const x25519Providers: readonly X25519[] = [nobleX25519, nodeX25519];
-export const aeadProviders: readonly AeadProvider[] = [nobleAead, nodeAead];
+/** Absent under a node whose executable does not export OpenSSL. */
+const openssl = loadOpenssl();
+
+export const x25519Providers: readonly X25519[] = [
+  nobleX25519,
+  nodeX25519,
+  ...(openssl ? [openssl.x25519] : []),
+];
+export const aeadProviders: readonly AeadProvider[] = [
+  nobleAead,
+  nodeAead,
+  ...(openssl ? [openssl.aead] : []),
+];
 
 export const hex: (bytes: Uint8Array) => string = bytesToHex;
 export const bytes: (hex: string) => Uint8Array = hexToBytes;
