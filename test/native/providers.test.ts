@@ -5,7 +5,9 @@ import { fastestProviders, loadOpenssl, preferOpenssl } from '../../native/provi
 const openssl = loadOpenssl();
 
 it('prefers OpenSSL where this node exports it', () => {
-  expect(fastestProviders()).toEqual(openssl ?? providers);
+  const expected = openssl ?? providers;
+  expect(fastestProviders().aead.name).toBe(expected.aead.name);
+  expect(fastestProviders().x25519.name).toBe(expected.x25519.name);
   expect(fastestProviders()).toBe(fastestProviders());
 });
 

@@ -1,0 +1,26 @@
+import { providers } from '../../crypto/providers.js';
+import { fastestProviders } from '../../native/providers.js';
+import { systemClock } from '../../src/clock.js';
+import { PortableDataPlane } from '../../src/portable.js';
+import { openUdp } from '../../src/udp.js';
+import { openDgramUdp } from '../../src/udp-dgram.js';
+import { MemoryTun } from '../../tun/memory.js';
+import { testDataPlane } from './suite.js';
+
+const LOOPBACK = { ipv4Address: '127.0.0.1', ipv6: false };
+const silent = { debug() {}, info() {}, warn() {}, error() {} };
+
+for (const { name, aead, open } of [
+  { name: 'portable (node:dgram)', aead: providers.aead, open: openDgramUdp },
+  { name: 'portable (fastest here)', aead: fastestProviders().aead, open: openUdp },
+])
+  testDataPlane(name, async () => {
+    const tun = new MemoryTun();
+    const udp = await open(LOOPBACK);
+    const clock = systemClock();
+    const mtu = 1420;
+    const onTunError = (): void => undefined;
+    const plane = new PortableDataPlane({ tun, udp, mtu, aead, clock, logger: silent, onTunError });
+    plane.start();
+    return { plane, tun, port: udp.port, mtu, now: clock.now };
+  });
