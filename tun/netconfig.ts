@@ -27,8 +27,16 @@ export interface Command {
 export interface NetStep {
   /** As wg-quick prints it: `ip link set mtu 1420 up dev office`. */
   readonly describe: string;
+  /** Throws NetConfigError. */
   apply(): Promise<void>;
+  /** Empty for what vanishes with the interface. */
   readonly undo: readonly Command[];
+}
+
+export interface NetPlan {
+  readonly steps: readonly NetStep[];
+  /** What was asked for and will not be done, and what may surprise; one line each. */
+  readonly warnings: readonly string[];
 }
 
 export interface NetConfig {
@@ -36,8 +44,15 @@ export interface NetConfig {
   mtuTowards(address: string): Promise<number | undefined>;
   /** A routing table and mark that nothing uses yet, for a default route (wg-quick starts at 51820). */
   freeTable(): Promise<number>;
-  /** The steps in order; nothing is changed before they are applied. */
-  plan(settings: InterfaceSettings): Promise<readonly NetStep[]>;
-  /** Runs the undo of steps in reverse order; failures are reported, and the rest still runs. */
+  /**
+   * The steps in order; nothing is changed before they are applied. Throws NetConfigError
+   * ERR_ADDRESS_IN_USE when another interface has one of the addresses.
+   */
+  plan(settings: InterfaceSettings): Promise<NetPlan>;
+  /**
+   * Runs the undo commands of applied steps, given in the order of the steps, from the last to the
+   * first. That something is gone already is no failure; failures are reported, and the rest still
+   * runs.
+   */
   undo(commands: readonly Command[], onError: (error: Error) => void): Promise<void>;
 }

@@ -1,0 +1,181 @@
+import { closeSync, constants, openSync } from 'node:fs';
+import { TunError } from '../errors.js';
+import { validateInterfaceName } from '../name.js';
+import type { Tun } from '../tun.js';
+import { Errno, libc } from './libc.js';
+import { type Readiness, whileReadable } from './readiness.js';
+
+// linux/if_tun.h
+const TUNSETIFF = 0x400454ca;
+const IFF_TUN = 0x0001;
+const IFF_NO_PI = 0x1000;
+const IFF_TUN_EXCL = 0x8000;
+/** sizeof(struct ifreq): 16 bytes of name, then a union of 24. */
+const IFREQ_SIZE = 40;
+
+/** Packets read in one turn of the event loop, so that sockets and timers get theirs. */
+const BATCH = 64;
+const MAX_PACKET = 65_535;
+/** Not a power of two: buffers at equal offsets would compete for the same lines of the cache. */
+const STRIDE = 65_536 + 37 * 64;
+
+/**
+ * Makes the TUN interface `name` and opens it. It exists until `close` or the end of the process,
+ * and is down and without addresses at first. Throws TunError.
+ */
+export function openTun(name: string): Tun {
+  validateInterfaceName(name);
+  const fd = openDevice();
+  try {
+    createInterface(fd, name);
+  } catch (error) {
+    closeSync(fd);
+    throw error;
+  }
+  return new LinuxTun(name, fd);
+}
+
+function openDevice(): number {
+  try {
+    return openSync('/dev/net/tun', constants.O_RDWR | constants.O_NONBLOCK);
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    const isRoot = process.geteuid?.() === 0;
+    if (code === 'ENOENT' || code === 'ENODEV' || code === 'ENXIO')
+      throw new TunError(
+        'ERR_NO_TUN',
+        'there is no /dev/net/tun: run `modprobe tun`, or pass the device into the container',
+        { cause: error },
+      );
+    if (code === 'EPERM' && isRoot)
+      throw new TunError(
+        'ERR_NO_TUN',
+        'this container does not allow /dev/net/tun: pass the device into it',
+        { cause: error },
+      );
+    if (code === 'EPERM' || code === 'EACCES') throw notRoot(error);
+    throw new TunError('ERR_TUN', `cannot open /dev/net/tun: ${code ?? 'unknown error'}`, {
+      cause: error,
+    });
+  }
+}
+
+function createInterface(fd: number, name: string): void {
+  const ifreq = Buffer.alloc(IFREQ_SIZE);
+  ifreq.write(name, 'utf8');
+  ifreq.writeUInt16LE(IFF_TUN | IFF_NO_PI | IFF_TUN_EXCL, 16);
+  if (libc().ioctl(fd, TUNSETIFF, ifreq) === 0) return;
+  const errno = libc().errno();
+  switch (errno) {
+    case Errno.EPERM:
+    case Errno.EACCES:
+      throw notRoot();
+    case Errno.EBUSY:
+      throw new TunError(
+        'ERR_INTERFACE_EXISTS',
+        `interface ${name} exists already: choose another name, or remove it with \`ip link del ${name}\``,
+      );
+    case Errno.EINVAL:
+      throw new TunError('ERR_NAME', `the system refuses ${JSON.stringify(name)} as a name`);
+    default:
+      throw new TunError('ERR_TUN', `cannot make interface ${name}: errno ${errno}`);
+  }
+}
+
+function notRoot(cause?: unknown): TunError {
+  return new TunError(
+    'ERR_NOT_ROOT',
+    'making a network interface needs root or CAP_NET_ADMIN: try again with sudo',
+    cause === undefined ? undefined : { cause },
+  );
+}
+
+class LinuxTun implements Tun {
+  readonly name: string;
+  readonly #libc = libc();
+  #fd: number | undefined;
+  #readiness: Readiness | undefined;
+
+  constructor(name: string, fd: number) {
+    this.name = name;
+    this.#fd = fd;
+  }
+
+  start(
+    onPackets: (packets: readonly Uint8Array[]) => void,
+    onError: (error: Error) => void,
+  ): void {
+    const fd = this.#fd;
+    if (fd === undefined) throw new TunError('ERR_TUN', `interface ${this.name} is closed`);
+    if (this.#readiness) throw new Error('this interface has been started already');
+    const { read, errno } = this.#libc;
+    const pool = new BufferPool();
+    const batch: Uint8Array[] = [];
+
+    this.#readiness = whileReadable(fd, () => {
+      batch.length = 0;
+      let failure = 0;
+      while (batch.length < BATCH) {
+        const slot = batch.length;
+        const length = read(fd, pool.buffer(slot), MAX_PACKET);
+        if (length > 0) {
+          batch.push(pool.packet(slot, length));
+          continue;
+        }
+        const code = length < 0 ? errno() : Errno.EBADFD;
+        if (code === Errno.EINTR) continue;
+        if (code !== Errno.EAGAIN) failure = code;
+        break;
+      }
+      if (failure !== 0) this.#readiness?.close();
+      if (batch.length > 0) onPackets(batch);
+      if (failure !== 0 && this.#fd !== undefined) onError(readFailure(this.name, failure));
+    });
+  }
+
+  write(packet: Uint8Array): boolean {
+    if (this.#fd === undefined) return false;
+    return this.#libc.write(this.#fd, packet, packet.length) === packet.length;
+  }
+
+  close(): void {
+    if (this.#fd === undefined) return;
+    this.#readiness?.close();
+    closeSync(this.#fd);
+    this.#fd = undefined;
+  }
+}
+
+function readFailure(name: string, errno: number): TunError {
+  return errno === Errno.EBADFD
+    ? new TunError('ERR_TUN', `interface ${name} was deleted by somebody else`)
+    : new TunError('ERR_TUN', `reading from interface ${name} failed: errno ${errno}`);
+}
+
+/** Only touched pages of it take memory: 64 for packets of an ordinary MTU. */
+class BufferPool {
+  readonly #buffers: Uint8Array[];
+  /** The last view of each buffer: most packets have the size of the one before. */
+  readonly #views: Uint8Array[];
+
+  constructor() {
+    const memory = new ArrayBuffer(BATCH * STRIDE);
+    this.#buffers = Array.from(
+      { length: BATCH },
+      (_, i) => new Uint8Array(memory, i * STRIDE, MAX_PACKET),
+    );
+    this.#views = [...this.#buffers];
+  }
+
+  buffer(slot: number): Uint8Array {
+    return this.#buffers[slot] as Uint8Array;
+  }
+
+  packet(slot: number, length: number): Uint8Array {
+    const last = this.#views[slot] as Uint8Array;
+    if (last.length === length) return last;
+    const view = this.buffer(slot).subarray(0, length);
+    this.#views[slot] = view;
+    return view;
+  }
+}

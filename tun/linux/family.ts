@@ -1,0 +1,38 @@
+import { BlockList } from 'node:net';
+
+export type Family = 4 | 6;
+
+export const FAMILIES: readonly Family[] = [4, 6];
+
+/** Of an address or a network. */
+export function familyOf(text: string): Family {
+  return text.includes(':') ? 6 : 4;
+}
+
+/** `10.0.0.2/24` in its two parts; a bare address is a host. */
+export function splitPrefix(prefix: string): { address: string; length: number } {
+  const [address = '', length] = prefix.split('/');
+  return { address, length: length === undefined ? hostLength(address) : Number(length) };
+}
+
+/** Whether network `outer` (host bits do not matter) holds all of network `inner`. */
+export function covers(outer: string, inner: string): boolean {
+  const family = familyOf(outer);
+  if (familyOf(inner) !== family) return false;
+  const o = splitPrefix(outer);
+  const i = splitPrefix(inner);
+  if (i.length < o.length) return false;
+  const type = family === 4 ? 'ipv4' : 'ipv6';
+  const list = new BlockList();
+  list.addSubnet(o.address, o.length, type);
+  return list.check(i.address, type);
+}
+
+/** The `-4` or `-6` of ip(8). */
+export function familyFlag(family: Family): string {
+  return `-${family}`;
+}
+
+function hostLength(address: string): number {
+  return familyOf(address) === 4 ? 32 : 128;
+}

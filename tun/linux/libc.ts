@@ -1,0 +1,95 @@
+import { createRequire } from 'node:module';
+
+/** Watches one descriptor by the event loop's own poll; level-triggered. */
+export interface PollHandle {
+  stop(): void;
+  close(): void;
+}
+
+/** The calls that Node does not offer. Each answers -1 on failure; `errno()` then tells why. */
+export interface Libc {
+  ioctl(fd: number, request: number, argument: Uint8Array): number;
+  read(fd: number, buffer: Uint8Array, length: number): number;
+  write(fd: number, buffer: Uint8Array, length: number): number;
+  socket(domain: number, type: number, protocol: number): number;
+  bind(fd: number, address: Uint8Array, length: number): number;
+  getsockname(fd: number, address: Uint8Array, length: Uint8Array): number;
+  setsockopt(fd: number, level: number, name: number, value: Uint8Array, length: number): number;
+  /** `messages` is the memory of `count` structs mmsghdr. */
+  sendmmsg(fd: number, messages: Uint8Array, count: number, flags: number): number;
+  recvmmsg(fd: number, messages: Uint8Array, count: number, flags: number, timeout: null): number;
+  /** 0 on failure. */
+  if_nametoindex(name: string): number;
+  /** `name` has 16 bytes (IF_NAMESIZE); null on failure. */
+  if_indextoname(index: number, name: Uint8Array): unknown;
+  /** `timespec` has 16 bytes. */
+  clock_gettime(clock: number, timespec: Uint8Array): number;
+  errno(): number;
+  poll(fd: number, events: { readable?: boolean }, callback: () => void): PollHandle;
+  /** Stable for as long as the buffer lives and is not detached. */
+  addressOf(buffer: ArrayBuffer): bigint;
+  /** Size of a C type and offsets of its members, for the check of hand-laid structs. */
+  layout(definition: Record<string, string | [number, string]>): {
+    size: number;
+    offsets: Record<string, number>;
+  };
+}
+
+/** asm-generic numbers: the same on x86-64, arm64 and riscv64. */
+export const Errno = {
+  EPERM: 1,
+  EINTR: 4,
+  EIO: 5,
+  EAGAIN: 11,
+  EACCES: 13,
+  EBUSY: 16,
+  EINVAL: 22,
+  EBADFD: 77,
+  EMSGSIZE: 90,
+  EADDRINUSE: 98,
+} as const;
+
+let loaded: Libc | undefined;
+
+/**
+ * The C library that the process runs on (glibc or musl), through koffi. Loaded at the first call,
+ * so that importing this module costs nothing. Throws when koffi has no build for this machine.
+ */
+export function libc(): Libc {
+  loaded ??= load();
+  return loaded;
+}
+
+function load(): Libc {
+  const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
+  const lib = koffi.load(null);
+  // `void *` takes the address of a Uint8Array as it is and is faster than `uint8_t *`. ssize_t is
+  // int64_t here. Variadic ioctl may be called so on every 64-bit Linux ABI for one argument.
+  return {
+    ioctl: lib.func('int ioctl(int fd, unsigned long request, void *argument)'),
+    read: lib.func('int64_t read(int fd, void *buffer, size_t length)'),
+    write: lib.func('int64_t write(int fd, void *buffer, size_t length)'),
+    socket: lib.func('int socket(int domain, int type, int protocol)'),
+    bind: lib.func('int bind(int fd, void *address, uint32_t length)'),
+    getsockname: lib.func('int getsockname(int fd, void *address, void *length)'),
+    setsockopt: lib.func('int setsockopt(int fd, int level, int name, void *value, uint32_t len)'),
+    sendmmsg: lib.func('int sendmmsg(int fd, void *messages, unsigned int count, int flags)'),
+    recvmmsg: lib.func(
+      'int recvmmsg(int fd, void *messages, unsigned int count, int flags, void *timeout)',
+    ),
+    if_nametoindex: lib.func('unsigned int if_nametoindex(const char *name)'),
+    if_indextoname: lib.func('void *if_indextoname(unsigned int index, void *name)'),
+    clock_gettime: lib.func('int clock_gettime(int clock, void *timespec)'),
+    errno: () => koffi.errno(),
+    poll: (fd, events, callback) => koffi.node.poll(fd, events, callback),
+    addressOf: (buffer) => koffi.address(new Uint8Array(buffer)),
+    layout(definition) {
+      const type = koffi.struct(definition);
+      const names = Object.keys(definition);
+      return {
+        size: koffi.sizeof(type),
+        offsets: Object.fromEntries(names.map((name) => [name, koffi.offsetof(type, name)])),
+      };
+    },
+  };
+}

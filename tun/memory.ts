@@ -1,0 +1,120 @@
+import type { Tun } from './tun.js';
+
+const DEFAULT_CAPACITY = 1024;
+const BATCH = 64;
+
+export interface MemoryTunOptions {
+  readonly name?: string;
+  /** How many packets wait at most in each direction; further ones are dropped. */
+  readonly capacity?: number;
+}
+
+/**
+ * An interface without an operating system. Packets are handed over asynchronously, in batches and
+ * in buffers that are wiped after the call, so that whoever keeps one sees it.
+ */
+export class MemoryTun implements Tun {
+  readonly name: string;
+  /** Copies of what was written, oldest first; the test may empty it (`received.length = 0`). */
+  readonly received: Uint8Array[] = [];
+  /** Packets that found the queue full. */
+  dropped = 0;
+  readonly #capacity: number;
+  #queue: Uint8Array[] = [];
+  #sink: ((packet: Uint8Array) => boolean) | undefined;
+  #onPackets: ((packets: readonly Uint8Array[]) => void) | undefined;
+  #onError: ((error: Error) => void) | undefined;
+  #scheduled = false;
+  #closed = false;
+
+  constructor(options: MemoryTunOptions = {}) {
+    this.name = options.name ?? 'memory';
+    this.#capacity = options.capacity ?? DEFAULT_CAPACITY;
+  }
+
+  /** Sends what is written to `sink` instead of `received`; `sink` copies what it keeps. */
+  connect(sink: (packet: Uint8Array) => boolean): void {
+    this.#sink = sink;
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  start(
+    onPackets: (packets: readonly Uint8Array[]) => void,
+    onError: (error: Error) => void,
+  ): void {
+    if (this.#onPackets) throw new Error('this interface has been started already');
+    this.#onPackets = onPackets;
+    this.#onError = onError;
+    this.#schedule();
+  }
+
+  write(packet: Uint8Array): boolean {
+    if (this.#closed) return false;
+    if (this.#sink) return this.#sink(packet);
+    if (this.received.length >= this.#capacity) {
+      this.dropped++;
+      return false;
+    }
+    this.received.push(packet.slice());
+    return true;
+  }
+
+  /** The system sends `packet` into the interface: it is delivered later. False when dropped. */
+  inject(packet: Uint8Array): boolean {
+    if (this.#closed) return false;
+    if (this.#queue.length >= this.#capacity) {
+      this.dropped++;
+      return false;
+    }
+    this.#queue.push(packet.slice());
+    this.#schedule();
+    return true;
+  }
+
+  /** The interface breaks, as when it is deleted from outside. */
+  fail(error: Error): void {
+    if (this.#closed) return;
+    this.#queue = [];
+    this.#onPackets = undefined;
+    const onError = this.#onError;
+    setImmediate(() => {
+      if (!this.#closed) onError?.(error);
+    });
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#queue = [];
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || this.#closed || !this.#onPackets || this.#queue.length === 0) return;
+    this.#scheduled = true;
+    setImmediate(() => this.#deliver());
+  }
+
+  #deliver(): void {
+    this.#scheduled = false;
+    if (this.#closed || !this.#onPackets) return;
+    const batch = this.#queue.splice(0, BATCH);
+    try {
+      if (batch.length > 0) this.#onPackets(batch);
+    } finally {
+      for (const packet of batch) packet.fill(0);
+      this.#schedule();
+    }
+  }
+}
+
+/** Two interfaces back to back: what is written to one is delivered by the other. */
+export function memoryTunPair(options: MemoryTunOptions = {}): [MemoryTun, MemoryTun] {
+  const name = options.name ?? 'memory';
+  const a = new MemoryTun({ ...options, name: `${name}0` });
+  const b = new MemoryTun({ ...options, name: `${name}1` });
+  a.connect((packet) => b.inject(packet));
+  b.connect((packet) => a.inject(packet));
+  return [a, b];
+}
