@@ -1,0 +1,223 @@
+import { closeSync } from 'node:fs';
+import { endianness } from 'node:os';
+import { getSystemErrorName } from 'node:util';
+import type { Endpoint } from '../protocol/dataplane.js';
+import { Errno, libc } from '../tun/linux/libc.js';
+import { type Readiness, whileReadable } from '../tun/linux/readiness.js';
+import {
+  AF_INET,
+  AF_INET6,
+  encodeSockaddr,
+  SOCKADDR_IN_SIZE,
+  SOCKADDR_IN6_SIZE,
+} from './sockaddr.js';
+import { ReceiveRing, SendQueue, SOL_UDP, UDP_GRO } from './udp-mmsg.js';
+import {
+  openSamePort,
+  portInUse,
+  SOCKET_BUFFER_BYTES,
+  sendFailed,
+  UdpError,
+  type UdpHandlers,
+  type UdpOptions,
+  type UdpTransport,
+} from './udp-transport.js';
+
+// asm-generic: x86-64, arm64, riscv64
+const SOCK_DGRAM = 2;
+const SOCK_NONBLOCK = 0o4000;
+const SOCK_CLOEXEC = 0o2000000;
+const SOL_SOCKET = 1;
+const SO_SNDBUF = 7;
+const SO_RCVBUF = 8;
+const SO_SNDBUFFORCE = 32;
+const SO_RCVBUFFORCE = 33;
+const SO_MARK = 36;
+const IPPROTO_IPV6 = 41;
+const IPV6_V6ONLY = 26;
+
+/** The structs of sendmmsg are laid out by hand for these. */
+export function isMmsgSupported(): boolean {
+  const architectures: readonly string[] = ['x64', 'arm64', 'riscv64'];
+  return (
+    process.platform === 'linux' && endianness() === 'LE' && architectures.includes(process.arch)
+  );
+}
+
+/** Many datagrams with one system call. Throws UdpError ERR_PORT_IN_USE, ERR_MARK or ERR_SOCKET. */
+export async function openMmsgUdp(options: UdpOptions = {}): Promise<UdpTransport> {
+  const [v4, v6] = await openSamePort(
+    options.port ?? 0,
+    async (port) => bound(AF_INET, options.ipv4Address ?? '0.0.0.0', port),
+    async (port) => openIpv6(port, options),
+    ({ fd }) => closeSync(fd),
+  );
+  const transport = new MmsgUdp(v4, v6?.fd);
+  try {
+    if (options.mark) transport.setMark(options.mark);
+  } catch (error) {
+    await transport.close();
+    throw error;
+  }
+  return transport;
+}
+
+interface Bound {
+  readonly fd: number;
+  readonly port: number;
+}
+
+function openIpv6(port: number, options: UdpOptions): Bound | undefined {
+  if (options.ipv6 === false) return undefined;
+  try {
+    return bound(AF_INET6, options.ipv6Address ?? '::', port);
+  } catch (error) {
+    const reason = error instanceof UdpError ? error.reason : undefined;
+    if (reason !== 'EAFNOSUPPORT' && reason !== 'EADDRNOTAVAIL') throw error;
+    options.onDebug?.(`UDP over IPv4 only: this machine has no IPv6 (${reason})`);
+    return undefined;
+  }
+}
+
+function bound(family: number, address: string, port: number): Bound {
+  const { socket, bind } = libc();
+  const fd = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) throw socketError();
+  try {
+    if (family === AF_INET6) setOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+    setBuffer(fd, SO_RCVBUFFORCE, SO_RCVBUF);
+    setBuffer(fd, SO_SNDBUFFORCE, SO_SNDBUF);
+    setOption(fd, SOL_UDP, UDP_GRO, 1); // Refused before Linux 5.0, and not needed.
+    const sockaddr = encodeSockaddr(address, port);
+    if (!sockaddr) throw new UdpError('ERR_SOCKET', `${address} is no address to listen on`);
+    if (bind(fd, sockaddr, sockaddr.length) !== 0)
+      throw libc().errno() === Errno.EADDRINUSE ? portInUse(port) : socketError();
+    return { fd, port: portOf(fd) };
+  } catch (error) {
+    closeSync(fd);
+    throw error;
+  }
+}
+
+function socketError(): UdpError {
+  const reason = getSystemErrorName(-libc().errno());
+  return new UdpError('ERR_SOCKET', `cannot open a UDP socket: ${reason}`, reason);
+}
+
+function setOption(fd: number, level: number, name: number, value: number): boolean {
+  const bytes = new Uint8Array(new Uint32Array([value]).buffer);
+  return libc().setsockopt(fd, level, name, bytes, bytes.length) === 0;
+}
+
+/** Beyond net.core.rmem_max only for root; the system's own size works too. */
+function setBuffer(fd: number, force: number, plain: number): void {
+  if (!setOption(fd, SOL_SOCKET, force, SOCKET_BUFFER_BYTES))
+    setOption(fd, SOL_SOCKET, plain, SOCKET_BUFFER_BYTES);
+}
+
+function portOf(fd: number): number {
+  const name = new Uint8Array(SOCKADDR_IN6_SIZE);
+  const length = new Uint8Array(new Uint32Array([name.length]).buffer);
+  if (libc().getsockname(fd, name, length) !== 0) throw socketError();
+  return new DataView(name.buffer).getUint16(2);
+}
+
+interface Side {
+  readonly fd: number;
+  readonly nameSize: number;
+  readonly queue: SendQueue;
+}
+
+class MmsgUdp implements UdpTransport {
+  readonly implementation = 'mmsg';
+  readonly port: number;
+  readonly counters = { sendErrors: 0, receiveErrors: 0 };
+  readonly #v4: Side;
+  readonly #v6: Side | undefined;
+  readonly #readiness: Readiness[] = [];
+  #handlers: UdpHandlers | undefined;
+  #flushing = false;
+  #closed = false;
+
+  constructor(v4: Bound, v6: number | undefined) {
+    this.port = v4.port;
+    this.#v4 = this.#side(v4.fd, SOCKADDR_IN_SIZE);
+    this.#v6 = v6 === undefined ? undefined : this.#side(v6, SOCKADDR_IN6_SIZE);
+  }
+
+  get hasIpv6(): boolean {
+    return this.#v6 !== undefined;
+  }
+
+  start(handlers: UdpHandlers): void {
+    if (this.#handlers) throw new Error('this transport has been started already');
+    if (this.#closed) return;
+    this.#handlers = handlers;
+    for (const { fd, nameSize } of this.#sides()) {
+      const ring = new ReceiveRing(fd, nameSize);
+      this.#readiness.push(whileReadable(fd, () => this.#receive(ring, handlers)));
+    }
+  }
+
+  send(datagram: Uint8Array, to: Endpoint): void {
+    if (this.#closed) return;
+    const side = to.address.includes(':') ? this.#v6 : this.#v4;
+    if (!side) {
+      this.#failed('EAFNOSUPPORT', to);
+      return;
+    }
+    side.queue.push(datagram, to);
+    if (this.#flushing) return;
+    this.#flushing = true;
+    queueMicrotask(this.#flush);
+  }
+
+  setMark(mark: number): void {
+    for (const { fd } of this.#sides())
+      if (!setOption(fd, SOL_SOCKET, SO_MARK, mark)) {
+        const reason = getSystemErrorName(-libc().errno());
+        throw new UdpError('ERR_MARK', `cannot set firewall mark ${mark}: ${reason}`, reason);
+      }
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#flush();
+    this.#closed = true;
+    for (const readiness of this.#readiness) readiness.close();
+    for (const { fd } of this.#sides()) closeSync(fd);
+  }
+
+  readonly #flush = (): void => {
+    this.#flushing = false;
+    if (this.#closed) return;
+    for (const { queue } of this.#sides()) queue.flush();
+  };
+
+  #receive(ring: ReceiveRing, handlers: UdpHandlers): void {
+    const count = ring.receive();
+    if (count < 0) {
+      const errno = libc().errno();
+      if (errno !== Errno.EAGAIN && errno !== Errno.EINTR) this.counters.receiveErrors++;
+      return;
+    }
+    for (let i = 0; i < count && !this.#closed; i++)
+      if (!ring.datagrams(i, (bytes, from) => handlers.onDatagram(bytes, from)))
+        this.counters.receiveErrors++;
+    if (!this.#closed) handlers.onBatchEnd?.();
+  }
+
+  #side(fd: number, nameSize: number): Side {
+    const queue = new SendQueue(fd, (reason, to) => this.#failed(reason, to));
+    return { fd, nameSize, queue };
+  }
+
+  #sides(): Side[] {
+    return this.#v6 ? [this.#v4, this.#v6] : [this.#v4];
+  }
+
+  #failed(reason: string, to: Endpoint): void {
+    this.counters.sendErrors++;
+    this.#handlers?.onSendError?.(sendFailed(to, reason), to);
+  }
+}
