@@ -183,6 +183,7 @@ export class Device {
   }
 
   #remove(peer: Peer): void {
+    this.#handshakes.cancel(peer);
     this.#handshakes.dropKeypairs(peer);
     this.#actions.push({ type: 'removePeer', peer: peer.id });
     this.#allowedIps.removeByValue(peer);
@@ -207,7 +208,9 @@ export class Device {
 
   #wantHandshake(now: Millis, peer: Peer): void {
     peer.timers.handshakeWanted();
-    this.#handshakes.initiate(now, peer);
+    // Packets may wait for it, and perhaps nothing else will ask again.
+    if (!this.#handshakes.initiate(now, peer) && peer.sentHandshakeLately(now))
+      peer.timers.handshakeDelayed(peer.handshakeSentAt);
   }
 
   /** Receiving comes first: what the same batch sent may be the answer to it. */
@@ -260,7 +263,8 @@ export class Device {
 
   #retransmit(now: Millis, peer: Peer): void {
     if (peer.timers.retryHandshake()) {
-      if (!this.#handshakes.initiate(now, peer)) peer.timers.handshakeInitiated(now);
+      if (!this.#handshakes.initiate(now, peer))
+        peer.timers.handshakeDelayed(peer.sentHandshakeLately(now) ? peer.handshakeSentAt : now);
       return;
     }
     this.#handshakes.cancel(peer);

@@ -26,6 +26,7 @@ export class HandshakeQueue {
   readonly #limiter = new RateLimiter();
   #queue: QueuedHandshake[] = [];
   #underLoadAt: Millis = Number.NEGATIVE_INFINITY;
+  #isClosed = false;
 
   constructor(ownPublicKey: Uint8Array) {
     this.#checker = new CookieChecker(ownPublicKey);
@@ -39,7 +40,7 @@ export class HandshakeQueue {
   push(message: Uint8Array, from: Endpoint): void {
     const type = classify(message);
     if (type === undefined || type === MessageType.transport) return;
-    if (this.#queue.length >= MAX_QUEUED_HANDSHAKES) return;
+    if (this.#isClosed || this.#queue.length >= MAX_QUEUED_HANDSHAKES) return;
     if (type !== MessageType.cookieReply && !this.#checker.checkMac1(message)) return;
     this.#queue.push({ type, message, from });
   }
@@ -59,7 +60,9 @@ export class HandshakeQueue {
     return this.#checker.createReply(handshake.message, handshake.from, now, random);
   }
 
+  /** Takes no more messages, since the key to answer them is gone. */
   close(): void {
+    this.#isClosed = true;
     this.#checker.zero();
     this.#queue = [];
   }

@@ -4,7 +4,14 @@ import { KEY_BYTES, MIN_INITIATION_INTERVAL } from './constants.js';
 import type { Action, Endpoint, Millis } from './dataplane.js';
 import { HandshakeQueue, type QueuedHandshake } from './handshakequeue.js';
 import { IndexTable } from './indextable.js';
-import { decodeCookieReply, decodeInitiation, decodeResponse, MessageType } from './messages.js';
+import {
+  classify,
+  decodeCookieReply,
+  decodeInitiation,
+  decodeResponse,
+  MessageType,
+  readReceiver,
+} from './messages.js';
 import {
   consumeInitiation,
   consumeResponse,
@@ -50,6 +57,9 @@ export class Handshakes {
   }
 
   receive(message: Uint8Array, from: Endpoint): void {
+    // It carries no mac1: unasked ones would fill the queue, and anybody can make those.
+    if (classify(message) === MessageType.cookieReply && !this.#indices.get(readReceiver(message)))
+      return;
     this.#queue.push(message, from);
   }
 
@@ -107,9 +117,11 @@ export class Handshakes {
     this.#complete(peer);
   }
 
-  /** Forgets the peer's keypairs and its initiation under way, here and in the data plane. */
+  /**
+   * Forgets the peer's keypairs, here and in the data plane. An initiation under way goes on: it ends
+   * by itself when it is answered or given up.
+   */
   dropKeypairs(peer: Peer): void {
-    this.cancel(peer);
     for (const keypair of peer.sessions.clear()) this.#free(keypair.localIndex);
     this.#env.emit({ type: 'dropKeypairs', peer: peer.id });
   }

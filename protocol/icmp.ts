@@ -36,7 +36,10 @@ export class UnreachableReplies {
 function mayBeAnswered(packet: Uint8Array, family: Family): boolean {
   const source = packet[SOURCE_OFFSET[family]] as number;
   const destination = packet[DESTINATION_OFFSET[family]] as number;
-  if (family === 6) return source !== 0xff && destination !== 0xff && !isIcmp6Error(packet);
+  if (family === 6) {
+    const isFromNowhere = packet.subarray(8, 24).every((byte) => byte === 0);
+    return !isFromNowhere && source !== 0xff && destination !== 0xff && !isIcmp6Error(packet);
+  }
   const headerLength = ((packet[0] as number) & 0x0f) * 4;
   const fragmentOffset = (((packet[6] as number) & 0x1f) << 8) | (packet[7] as number);
   if (headerLength < 20 || packet.length < headerLength || fragmentOffset !== 0) return false;

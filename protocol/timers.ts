@@ -51,8 +51,9 @@ export class PeerTimers {
     return Math.min(...Object.values(this.#deadlines));
   }
 
-  /** Milliseconds; 0 is off. */
+  /** Milliseconds; 0 is off. The same interval again changes nothing. */
   setPersistentInterval(now: Millis, interval: Millis): void {
+    if (interval === this.#persistentInterval) return;
     this.#persistentInterval = interval;
     if (interval === 0) this.#clear('persistentKeepalive');
     else this.#deadlines.persistentKeepalive = now + interval;
@@ -97,6 +98,11 @@ export class PeerTimers {
 
   handshakeInitiated(now: Millis): void {
     this.#deadlines.retransmitHandshake = now + REKEY_TIMEOUT + this.#jitter();
+  }
+
+  /** An initiation has to wait, since another handshake message was sent at `sentAt`. */
+  handshakeDelayed(sentAt: Millis): void {
+    if (!this.#isSet('retransmitHandshake')) this.handshakeInitiated(sentAt);
   }
 
   /** Something other than a retry wants a handshake: the attempts count from the beginning. */

@@ -20,10 +20,10 @@ import { KeypairSlots } from './keypair.js';
 import {
   classify,
   MessageType,
-  TRANSPORT_OVERHEAD,
   readCounter,
   readReceiver,
   TRANSPORT_HEADER_LENGTH,
+  TRANSPORT_OVERHEAD,
   writeTransportHeader,
 } from './messages.js';
 import { DESTINATION_OFFSET, ipFamily, ipLength, SOURCE_OFFSET } from './packet.js';
@@ -50,6 +50,7 @@ interface TransportPeer {
 }
 
 const MAX_PACKET = 65535;
+const MAX_DATAGRAM: number = MAX_PACKET + TRANSPORT_OVERHEAD;
 const NOTHING = new Uint8Array(0);
 
 export class Transport {
@@ -149,7 +150,7 @@ export class Transport {
    */
   handleDatagram(now: Millis, datagram: Uint8Array, from: Endpoint): void {
     const type = classify(datagram);
-    if (type === undefined) return;
+    if (type === undefined || datagram.length > MAX_DATAGRAM) return;
     if (type !== MessageType.transport) {
       const message = Uint8Array.from(datagram);
       this.#events.push({ type: 'handshake', message, from });

@@ -1,0 +1,228 @@
+/** The shape of the code: who may import whom, and what keeps the core free of clocks and schedules. */
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { cruise, type IForbiddenRuleType } from 'dependency-cruiser';
+import ts from 'typescript';
+import { afterEach, describe, expect, it } from 'vitest';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const folders = ['crypto', 'protocol', 'tun', 'native', 'src'];
+const MAX_LINES = 450;
+
+/** Files of `from` may import what matches `to`, and nothing else except, perhaps, what node has. */
+function only(
+  from: string,
+  to: readonly string[],
+  builtins: 'and builtins' | 'no builtins',
+): IForbiddenRuleType {
+  const pathNot = [`^${from}/`, ...to];
+  const isCoreAllowed = builtins === 'and builtins';
+  return {
+    name: from,
+    severity: 'error',
+    comment: `${from} imports nothing but ${to.join(', ')}, ${builtins}`,
+    from: { path: `^${from}/` },
+    to: { pathNot, ...(isCoreAllowed && { dependencyTypesNot: ['core'] }) },
+  };
+}
+
+/** Nothing outside of `folder` imports it, except tests. */
+function nobodyImports(folder: string): IForbiddenRuleType {
+  const from = { pathNot: [`^${folder}/`, '^test/'] };
+  return { name: `nobody imports ${folder}`, severity: 'error', from, to: { path: `^${folder}/` } };
+}
+
+const rules: IForbiddenRuleType[] = [
+  only('crypto', ['^node_modules/@noble/', '^(node:)?crypto$'], 'no builtins'),
+  only('protocol', ['^crypto/', '^node_modules/ipaddr\\.js/'], 'no builtins'),
+  only('tun', ['^protocol/(dataplane|ip)\\.ts$', '^node_modules/koffi/'], 'and builtins'),
+  only(
+    'native',
+    ['^crypto/', '^protocol/', '^tun/tun\\.ts$', '^node_modules/koffi/'],
+    'and builtins',
+  ),
+  only(
+    'src/cli',
+    ['^src/(index|errors)\\.ts$', '^src/(config|uapi)/', '^node_modules/'],
+    'and builtins',
+  ),
+  nobodyImports('test'),
+  nobodyImports('bench'),
+  nobodyImports('src/cli'),
+  { name: 'no circles', severity: 'error', from: {}, to: { circular: true } },
+];
+
+/** Broken rules as "rule: file imports file". */
+async function violations(baseDir: string, paths: string[]): Promise<string[]> {
+  const { output } = await cruise(paths, {
+    baseDir,
+    validate: true,
+    ruleSet: { forbidden: rules },
+    tsPreCompilationDeps: true,
+    doNotFollow: { path: 'node_modules' },
+  });
+  if (typeof output === 'string') throw new Error(output);
+  return output.summary.violations.map(({ rule, from, to }) => `${rule.name}: ${from} -> ${to}`);
+}
+
+function sourcesIn(folder: string): string[] {
+  return readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts'))
+    .map((name) => join(folder, name));
+}
+
+const present = folders.filter((folder) => readdirSync(root).includes(folder));
+
+const CLOCKS_AND_SCHEDULES = new Set([
+  'Date',
+  'performance',
+  'setTimeout',
+  'setInterval',
+  'setImmediate',
+  'queueMicrotask',
+]);
+
+/** Identifiers that name such a global, with their line. */
+function impurities(name: string, text: string): string[] {
+  const file = ts.createSourceFile(name, text, ts.ScriptTarget.Latest, true);
+  const found: string[] = [];
+  const visit = (node: ts.Node): void => {
+    if (ts.isIdentifier(node) && CLOCKS_AND_SCHEDULES.has(node.text)) {
+      const { line } = file.getLineAndCharacterOfPosition(node.getStart());
+      found.push(`${name}:${line + 1} ${node.text}`);
+    }
+    ts.forEachChild(node, visit);
+  };
+  visit(file);
+  return found;
+}
+
+function hasDefaultExport(name: string, text: string): boolean {
+  const file = ts.createSourceFile(name, text, ts.ScriptTarget.Latest, true);
+  return file.statements.some((statement) => {
+    if (ts.isExportAssignment(statement)) return true;
+    if (ts.isExportDeclaration(statement) && statement.exportClause)
+      return /\bas default\b/.test(statement.exportClause.getText());
+    const modifiers = ts.canHaveModifiers(statement) ? ts.getModifiers(statement) : undefined;
+    return modifiers?.some(({ kind }) => kind === ts.SyntaxKind.DefaultKeyword) ?? false;
+  });
+}
+
+describe('the sources', () => {
+  it('import downwards only and never in a circle', async () => {
+    expect(await violations(root, present)).toEqual([]);
+  });
+
+  it.each(['crypto', 'protocol'])('have no clock and no schedule in %s', (folder) => {
+    const all = sourcesIn(folder);
+    expect(all.length).toBeGreaterThan(5);
+    const found = all.flatMap((name) => impurities(name, readFileSync(join(root, name), 'utf8')));
+    expect(found).toEqual([]);
+  });
+
+  it('are small files without default exports', () => {
+    const tooLong: string[] = [];
+    const withDefault: string[] = [];
+    for (const name of [...present, 'test'].flatMap(sourcesIn)) {
+      const text = readFileSync(join(root, name), 'utf8');
+      const lines = text.split('\n').length - 1;
+      if (lines > MAX_LINES) tooLong.push(`${name}: ${lines}`);
+      if (hasDefaultExport(name, text)) withDefault.push(name);
+    }
+    expect({ tooLong, withDefault }).toEqual({ tooLong: [], withDefault: [] });
+  });
+});
+
+describe('these rules', () => {
+  const made: string[] = [];
+
+  afterEach(() => {
+    for (const directory of made.splice(0)) rmSync(directory, { recursive: true });
+  });
+
+  function project(files: Record<string, string>): string {
+    const directory = mkdtempSync(join(tmpdir(), 'wg-ts-architecture-'));
+    made.push(directory);
+    for (const [name, text] of Object.entries(files)) {
+      const path = join(directory, name);
+      mkdirSync(dirname(path), { recursive: true });
+      writeFileSync(path, text);
+    }
+    return directory;
+  }
+
+  const target = 'export const value = 1;\n';
+
+  it.each([
+    ['crypto/a.ts', 'protocol/b.ts', 'crypto'],
+    ['crypto/a.ts', 'node:fs', 'crypto'],
+    ['crypto/a.ts', 'src/b.ts', 'crypto'],
+    ['protocol/a.ts', 'node:crypto', 'protocol'],
+    ['protocol/a.ts', 'tun/b.ts', 'protocol'],
+    ['protocol/a.ts', 'node_modules/@noble/hashes/blake2.js', 'protocol'],
+    ['tun/a.ts', 'src/b.ts', 'tun'],
+    ['tun/linux/a.ts', 'crypto/b.ts', 'tun'],
+    ['native/a.ts', 'src/b.ts', 'native'],
+    ['src/cli/a.ts', 'protocol/b.ts', 'src/cli'],
+    ['src/cli/a.ts', 'src/tunnel.ts', 'src/cli'],
+    ['src/a.ts', 'src/cli/b.ts', 'nobody imports src/cli'],
+    ['src/a.ts', 'test/b.ts', 'nobody imports test'],
+    ['src/config/a.ts', 'bench/b.ts', 'nobody imports bench'],
+  ])('notice that %s imports %s', async (from, to, rule) => {
+    const up = '../'.repeat(from.split('/').length - 1);
+    const isFile = !to.startsWith('node:');
+    const specifier = isFile ? `${up}${to.replace(/\.ts$/, '.js')}` : to;
+    const baseDir = project({
+      [from]: `import type { value } from '${specifier}';\nexport type V = typeof value;\n`,
+      ...(isFile && { [to]: target }),
+    });
+    const broken = await violations(baseDir, [from]);
+    expect(broken.some((text) => text.startsWith(`${rule}: ${from} -> `))).toBe(true);
+  });
+
+  it('allow what design wants', async () => {
+    const allowed = [
+      ['crypto/a.ts', 'node:crypto'],
+      ['protocol/a.ts', '../crypto/b.js'],
+      ['tun/a.ts', 'node:fs/promises'],
+      ['src/a.ts', '../protocol/b.js'],
+      ['src/cli/a.ts', '../index.js'],
+    ] as const;
+    const files = Object.fromEntries(
+      allowed.map(([from, to]) => [from, `import '${to}';\nexport const value = 1;\n`]),
+    );
+    const targets = { 'crypto/b.ts': target, 'protocol/b.ts': target, 'src/index.ts': target };
+    const baseDir = project({ ...files, ...targets });
+    expect(await violations(baseDir, Object.keys(files))).toEqual([]);
+  });
+
+  it('notice circles, also of types', async () => {
+    const baseDir = project({
+      'src/a.ts': `import type { B } from './b.js';\nexport type A = B;\n`,
+      'src/b.ts': `import type { A } from './a.js';\nexport type B = A;\n`,
+    });
+    expect(await violations(baseDir, ['src'])).toEqual(['no circles: src/a.ts -> src/b.ts']);
+  });
+
+  it('notice clocks, and not their names in comments and texts', () => {
+    const text = [
+      '// Date is fine here',
+      "const a = 'performance';",
+      'const b = Date.now();',
+      'globalThis.setTimeout(() => b, 1);',
+    ].join('\n');
+    expect(impurities('x.ts', text)).toEqual(['x.ts:3 Date', 'x.ts:4 setTimeout']);
+  });
+
+  it.each([
+    ['export default 1;', true],
+    ['export default function f() {}', true],
+    ['const a = 1;\nexport { a as default };', true],
+    ['export const a = 1;', false],
+    ['export { a } from "./a.js";', false],
+  ])('tell of %s whether it is a default export', (text, expected) => {
+    expect(hasDefaultExport('x.ts', text)).toBe(expected);
+  });
+});

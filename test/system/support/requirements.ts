@@ -1,0 +1,83 @@
+import { spawnSync } from 'node:child_process';
+import { accessSync, constants, existsSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, test } from 'vitest';
+
+/** The command-line tool as `npm run build` leaves it; WG_TS_CLI names another, say an installed one. */
+export const CLI: string =
+  process.env['WG_TS_CLI'] ??
+  fileURLToPath(new URL('../../../dist/src/cli/main.js', import.meta.url));
+
+/**
+ * WG_TS_SUBJECT=wg-quick puts wg-quick with wireguard-go where the client under test stands. Where
+ * that fails too, the test is wrong.
+ */
+export const isReference: boolean = process.env['WG_TS_SUBJECT'] === 'wg-quick';
+
+export type Need = 'root' | 'tun' | 'namespaces' | 'cli' | Program;
+
+type Program = 'wireguard-go' | 'wg' | 'iperf3' | 'ping' | 'tcpdump' | 'nft' | 'setpriv';
+
+/** What every test needs that brings up a tunnel between two namespaces. */
+export const TUNNEL: readonly Need[] = ['namespaces', 'tun', 'cli', 'wireguard-go', 'wg', 'ping'];
+
+/**
+ * A `describe` that is skipped by name, with the reason, where the machine lacks something. With
+ * WG_TS_REQUIRE_SYSTEM=1 a missing requirement is a failure instead.
+ */
+export function describeSystem(name: string, needs: readonly Need[], body: () => void): void {
+  const missing = needs.map(whyMissing).filter((reason) => reason !== undefined);
+  if (missing.length === 0) describe(name, body);
+  else if (process.env['WG_TS_REQUIRE_SYSTEM'] === '1')
+    describe(name, () => {
+      test('has what it needs', () => {
+        throw new Error(`missing: ${missing.join(', ')}`);
+      });
+    });
+  else describe.skip(`${name} (skipped: ${missing.join(', ')})`, body);
+}
+
+const known = new Map<Need, string | undefined>();
+
+function whyMissing(need: Need): string | undefined {
+  if (!known.has(need)) known.set(need, examine(need));
+  return known.get(need);
+}
+
+function examine(need: Need): string | undefined {
+  switch (need) {
+    case 'root':
+      return process.getuid?.() === 0 ? undefined : 'not root';
+    case 'tun':
+      return isWritable('/dev/net/tun') ? undefined : 'no /dev/net/tun';
+    case 'namespaces':
+      return whyNoNamespaces();
+    case 'cli':
+      if (isReference) return isInPath('wg-quick') ? undefined : 'no wg-quick';
+      return existsSync(CLI) ? undefined : 'wg-ts is not built';
+    default:
+      return isInPath(need) ? undefined : `no ${need}`;
+  }
+}
+
+function whyNoNamespaces(): string | undefined {
+  if (process.platform !== 'linux') return 'not Linux';
+  if (process.getuid?.() !== 0) return 'not root';
+  if (!isInPath('ip')) return 'no iproute2';
+  return spawnSync('unshare', ['--net', 'true']).status === 0 ? undefined : 'no network namespaces';
+}
+
+function isWritable(path: string): boolean {
+  try {
+    accessSync(path, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function isInPath(program: string): boolean {
+  const folders = (process.env['PATH'] ?? '').split(delimiter);
+  return [...folders, '/usr/sbin', '/sbin'].some((folder) => existsSync(join(folder, program)));
+}
