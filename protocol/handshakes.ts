@@ -204,7 +204,7 @@ export class Handshakes {
     isInitiator: boolean,
   ): void {
     const slotted = { localIndex, isInitiator, createdAt: now };
-    this.#free(peer.sessions.install(slotted)?.localIndex);
+    for (const dropped of peer.sessions.install(slotted)) this.#free(dropped.localIndex);
     peer.timers.sessionDerived(now);
     const keypair = { ...slotted, remoteIndex, ...keys };
     this.#env.emit({ type: 'installKeypair', peer: peer.id, keypair });

@@ -1,3 +1,4 @@
+import { REJECT_AFTER_TIME } from './constants.js';
 import type { Millis } from './dataplane.js';
 
 export interface SlottedKeypair {
@@ -21,18 +22,22 @@ export class KeypairSlots<K extends SlottedKeypair> {
   current: K | undefined;
   next: K | undefined;
 
-  /** Puts a new keypair in its place and answers the one that lost its own. */
-  install(keypair: K): K | undefined {
-    let dropped: K | undefined;
+  /** Puts a new keypair in its place and answers those that lost their own. */
+  install(keypair: K): K[] {
+    const dropped: (K | undefined)[] = [];
     if (keypair.isInitiator) {
-      dropped = this.previous;
+      dropped.push(this.previous);
       this.previous = this.current;
       this.current = keypair;
+      if (this.next && keypair.createdAt - this.next.createdAt >= REJECT_AFTER_TIME) {
+        dropped.push(this.next);
+        this.next = undefined;
+      }
     } else {
-      dropped = this.next;
+      dropped.push(this.next);
       this.next = keypair;
     }
-    return dropped;
+    return dropped.filter((k) => k !== undefined);
   }
 
   /** Whether a message under `keypair` confirms it, so that it must be promoted. */

@@ -215,7 +215,7 @@ export class Transport {
     zeroKeys(keypair);
     this.#sessions.set(session.localIndex, session);
     this.#owners.set(session, peer);
-    this.#forget(peer.sessions.install(session));
+    for (const dropped of peer.sessions.install(session)) this.#forget(dropped);
   }
 
   #promote(now: Millis, peer: TransportPeer, session: TransportSession): void {

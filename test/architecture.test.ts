@@ -45,7 +45,12 @@ const rules: IForbiddenRuleType[] = [
   ),
   only(
     'src/cli',
-    ['^src/(index|errors)\\.ts$', '^src/(config|uapi)/', '^node_modules/'],
+    [
+      '^src/(index|errors)\\.ts$',
+      '^protocol/index\\.ts$',
+      '^src/(config|uapi|runtime)/',
+      '^node_modules/',
+    ],
     'and builtins',
   ),
   nobodyImports('test'),

@@ -148,7 +148,7 @@ describe('strangers', () => {
         allowedIps: [prefix('10.9.0.0/16')],
         persistentKeepalive: 1,
       });
-    for (let i = 0; i < 1000; i++) a.send({ ...b, v4: '10.9.0.1' } as Host, 'question');
+    for (let i = 0; i < 1000; i++) a.handlePacket(ipPacket(a.v4, '10.9.0.1', 'question'));
     network.run(MINUTE);
     expect(network.seen).toEqual([]);
     connect(net);

@@ -145,6 +145,7 @@ describe('persistent keepalive', () => {
     c.addPeer(a, { persistentKeepalive: 25 }, false);
     network.run(10 * MINUTE);
     expect(sentBy(c)).toEqual([]);
+    expect(c.actions.filter(({ type }) => type === 'sendKeepalive')).toHaveLength(24);
     c.changePeer(a, { endpoint: a.endpoint });
     expect(sentBy(c, 1)).toHaveLength(1);
     a.addPeer(c, {}, false);

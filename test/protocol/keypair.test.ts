@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { REJECT_AFTER_TIME } from '../../protocol/constants.js';
 import { KeypairSlots, type SlottedKeypair } from '../../protocol/keypair.js';
 
 let slots: KeypairSlots<SlottedKeypair>;
@@ -14,9 +15,9 @@ beforeEach(() => {
 describe('keypair slots', () => {
   it('give the initiator its new keypair at once and keep the one before', () => {
     const [one, two, three] = [made(1, true), made(2, true), made(3, true)];
-    expect([one, two].map((keypair) => slots.install(keypair))).toEqual([undefined, undefined]);
+    expect([one, two].map((keypair) => slots.install(keypair))).toEqual([[], []]);
     expect([slots.previous, slots.current, slots.next]).toEqual([one, two, undefined]);
-    expect(slots.install(three)).toBe(one);
+    expect(slots.install(three)).toEqual([one]);
   });
 
   it('let the responder wait for confirmation', () => {
@@ -36,16 +37,25 @@ describe('keypair slots', () => {
   it('drop an unconfirmed keypair for a newer one', () => {
     const one = made(1, false);
     slots.install(one);
-    expect(slots.install(made(2, false))).toBe(one);
+    expect(slots.install(made(2, false))).toEqual([one]);
   });
 
   it('keep but never promote an unconfirmed keypair that is older than the current one', () => {
     const [one, two] = [made(1, false), made(2, true)];
     slots.install(one);
-    expect(slots.install(two)).toBeUndefined();
+    expect(slots.install(two)).toEqual([]);
     expect([slots.previous, slots.current, slots.next]).toEqual([undefined, two, one]);
     expect(slots.isConfirmedBy(one)).toBe(false);
     expect(slots.isConfirmedBy(two)).toBe(false);
+  });
+
+  it('drop an unconfirmed keypair that has expired', () => {
+    const stale = made(1, false);
+    slots.install(stale);
+    expect(slots.install(made(2, true, 1 + REJECT_AFTER_TIME - 1))).toEqual([]);
+    const second = slots.current;
+    expect(slots.install(made(3, true, 1 + REJECT_AFTER_TIME))).toEqual([stale]);
+    expect([slots.previous, slots.next]).toEqual([second, undefined]);
   });
 
   it('promote one that is as old as the current one', () => {
