@@ -77,7 +77,7 @@ function describeHooks(config: InterfaceConfig): readonly Row[] {
   const rows = hooks
     .filter(([, commands]) => commands.length > 0)
     .map(([key, { length }]): Row => [key, length === 1 ? '1 command' : `${length} commands`]);
-  return config.saveConfig ? [...rows, ['SaveConfig', 'the file is rewritten on down']] : rows;
+  return config.saveConfig ? [...rows, ['SaveConfig', 'ignored: the file stays as it is']] : rows;
 }
 
 function describePeer(peer: PeerConfig): readonly Row[] {

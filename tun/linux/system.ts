@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { constants } from 'node:fs';
 import { access, readFile, realpath } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
@@ -54,25 +54,30 @@ export const realSystem: System = {
   },
 };
 
+/** In a session of its own: a second Ctrl-C must not end the undo that the first one has begun. */
 function runCommand({ argv, stdin }: Command): Promise<RunResult> {
   const [program = '', ...args] = argv;
   // Messages are compared below, so they must not be translated.
   const env = { ...process.env, PATH: SEARCH_PATH, LC_ALL: 'C' };
   return new Promise((resolve) => {
-    const child = execFile(program, args, { env, timeout: TIMEOUT_MS }, (error, stdout, stderr) => {
-      if (!error) resolve({ status: 0, stdout, stderr });
-      else if (error.code === 'ENOENT')
-        resolve({ status: NO_SUCH_PROGRAM, stdout, stderr: `${program} is not installed` });
-      else
-        resolve({
-          status: typeof error.code === 'number' ? error.code : 1,
-          stdout,
-          stderr: error.killed ? `no answer within ${TIMEOUT_MS / 1000} s` : stderr,
-        });
+    const child = spawn(program, args, { env, detached: true, timeout: TIMEOUT_MS });
+    const stdout: Buffer[] = [];
+    const stderr: Buffer[] = [];
+    child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk));
+    child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk));
+    const end = (status: number, message = Buffer.concat(stderr).toString()): void =>
+      resolve({ status, stdout: Buffer.concat(stdout).toString(), stderr: message });
+    child.once('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') end(NO_SUCH_PROGRAM, `${program} is not installed`);
+      else end(1, error.message);
+    });
+    child.once('close', (code) => {
+      if (child.killed) end(1, `no answer within ${TIMEOUT_MS / 1000} s`);
+      else end(code ?? 1);
     });
     // A program that ends without reading its input is judged by its status.
-    child.stdin?.on('error', () => undefined);
-    child.stdin?.end(stdin ?? '');
+    child.stdin.on('error', () => undefined);
+    child.stdin.end(stdin ?? '');
   });
 }
 

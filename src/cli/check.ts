@@ -1,0 +1,22 @@
+import { Command } from 'commander';
+import { describeConfig } from '../config/describe.js';
+import { publicKeyOf } from '../index.js';
+import { note, print } from './output.js';
+import { loadConfig, resolveTarget, zeroConfig } from './target.js';
+
+export const checkCommand: Command = new Command('check')
+  .summary('check a configuration file')
+  .description('Reads a configuration file and tells what it would do. Changes nothing.')
+  .argument('<FILE|NAME>', 'a .conf file; NAME alone means /etc/wireguard/NAME.conf')
+  .addHelpText('after', '\nExample:\n  wg-ts check office.conf')
+  .action(async (fileOrName: string) => {
+    const { file, name } = resolveTarget(fileOrName);
+    const { config, warnings } = await loadConfig(file);
+    try {
+      const publicKey = publicKeyOf(config.interface.privateKey);
+      print(describeConfig(config, { name, publicKey }));
+    } finally {
+      zeroConfig(config);
+    }
+    for (const warning of warnings) note(`warning: ${warning}`);
+  });

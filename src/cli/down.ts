@@ -1,0 +1,29 @@
+import { Command } from 'commander';
+import { stopTunnel } from '../runtime/stop.js';
+import { note } from './output.js';
+import { requireRoot, resolveTarget } from './target.js';
+
+export const downCommand: Command = new Command('down')
+  .summary('take a tunnel down')
+  .description(
+    'Takes down a tunnel that wg-ts brought up, and undoes all it did; also after it was killed.',
+  )
+  .argument('<FILE|NAME>', 'as given to up; the file need not be there any more')
+  .addHelpText('after', '\nExample:\n  sudo wg-ts down office')
+  .action(async (fileOrName: string) => {
+    const { name } = resolveTarget(fileOrName);
+    requireRoot('down', `down ${fileOrName}`);
+    const undone = await stopTunnel(name, {
+      onNote: (message) => note(`warning: ${message}`),
+      onError: (error) => note(`warning: cannot undo: ${error.message}`),
+    });
+    for (const { argv } of undone) note(`[#] ${commandLine(argv)}`);
+    note(`[#] ip link delete dev ${name}`);
+  });
+
+/** A hook is shown as it stands in the file. */
+function commandLine(argv: readonly string[]): string {
+  const [program = '', option, line] = argv;
+  if (program.endsWith('sh') && option === '-c' && line !== undefined) return line;
+  return argv.join(' ');
+}

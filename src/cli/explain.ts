@@ -1,0 +1,71 @@
+import { ConfigError, formatProblem, WgTsError } from '../errors.js';
+import { NetConfigError, TunError, UdpError } from '../index.js';
+import { UapiError } from '../uapi/codec.js';
+
+export interface Explanation {
+  /** `error: ...`, and `hint: ...` where there is one. */
+  readonly lines: readonly string[];
+  readonly exitCode: number;
+}
+
+/** What the user wrote has to change. */
+export const EXIT_USAGE = 2;
+/** This system or this user cannot do it. */
+export const EXIT_SYSTEM = 3;
+/** As shells have it: 128 and the number of SIGINT. */
+export const EXIT_INTERRUPTED = 130;
+
+const EXIT_CODES: Readonly<Record<string, number>> = {
+  ERR_NOT_ROOT: EXIT_SYSTEM,
+  ERR_NO_TUN: EXIT_SYSTEM,
+  ERR_NAME: EXIT_USAGE,
+};
+
+/** For errors whose message does not tell what to do. */
+const HINTS: Readonly<Record<string, string>> = {
+  ERR_TUN: 'see the end of `dmesg` for what the kernel says about it',
+  ERR_ADDRESS_IN_USE: 'take the other interface down, or give this one another Address in its file',
+  ERR_NETCONFIG: 'everything before this step was undone; run the command by hand to see why',
+  ERR_MARK: 'setting FwMark needs root or CAP_NET_ADMIN, also within a container',
+  ERR_UAPI: 'is this a program that speaks the protocol of wg(8)? Try wg show',
+};
+
+/** For a person, without a stack unless WG_TS_DEBUG=1. */
+export function explain(error: unknown, env: NodeJS.ProcessEnv = process.env): Explanation {
+  const { lines, exitCode } = explainBriefly(error);
+  const stack = env['WG_TS_DEBUG'] === '1' && error instanceof Error ? [String(error.stack)] : [];
+  return { lines: [...lines, ...stack], exitCode };
+}
+
+function explainBriefly(error: unknown): Explanation {
+  if (error instanceof ConfigError)
+    return {
+      lines: error.problems.map((problem) => `error: ${formatProblem(error.file, problem)}`),
+      exitCode: error.exitCode,
+    };
+  if (error instanceof WgTsError) return withHint(error.message, error.hint, error.exitCode);
+  if (isKnown(error))
+    return withHint(oneLine(error.message), HINTS[error.code], EXIT_CODES[error.code] ?? 1);
+  if (error instanceof Error && error.name === 'AbortError')
+    return { lines: [], exitCode: EXIT_INTERRUPTED };
+  const message = oneLine(error instanceof Error ? error.message : String(error));
+  return withHint(
+    `unexpected: ${message}`,
+    'this is a mistake in wg-ts: please report it, with what WG_TS_DEBUG=1 adds',
+    1,
+  );
+}
+
+function isKnown(error: unknown): error is TunError | NetConfigError | UdpError | UapiError {
+  return [TunError, NetConfigError, UdpError, UapiError].some((known) => error instanceof known);
+}
+
+function withHint(message: string, hint: string | undefined, exitCode: number): Explanation {
+  const lines = [`error: ${message}`];
+  if (hint !== undefined) lines.push(`hint: ${hint}`);
+  return { lines, exitCode };
+}
+
+function oneLine(text: string): string {
+  return text.replace(/\s*\n\s*/g, ' ').trim();
+}

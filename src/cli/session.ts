@@ -1,0 +1,113 @@
+import { type Config, decodeKey, type Logger, type StatusSource, Tunnel } from '../index.js';
+import { claimName } from '../runtime/claim.js';
+import { uapiSocket } from '../uapi/client.js';
+import type { UapiDevice } from '../uapi/codec.js';
+import { serveUapi } from '../uapi/server.js';
+import { type LoadedConfig, loadConfig, type Target, zeroConfig } from './target.js';
+
+export interface SessionOptions {
+  readonly logger: Logger;
+  readonly resolveRetries?: number;
+  /** Takes the tunnel down, at whatever moment. */
+  readonly stop: AbortSignal;
+  readonly onStep: (description: string) => void;
+  readonly onWarning: (message: string) => void;
+  /** The tunnel is up. */
+  readonly onReady: (tunnel: Tunnel) => void;
+  readonly earlyLog?: string;
+}
+
+/** How a session ended after it was up: by `stop`, or by itself for a reason. */
+export type SessionEnd = Error | undefined;
+
+/**
+ * One tunnel from its file to its end. Everything is undone when the promise settles; it rejects
+ * when the tunnel did not come up.
+ */
+export async function runSession(target: Target, options: SessionOptions): Promise<SessionEnd> {
+  const { config, warnings } = await loadConfig(target.file);
+  try {
+    return await runLoaded(target, { config, warnings }, options);
+  } finally {
+    zeroConfig(config);
+  }
+}
+
+async function runLoaded(
+  { name }: Target,
+  { config, warnings }: LoadedConfig,
+  options: SessionOptions,
+): Promise<SessionEnd> {
+  const { logger, stop, onWarning } = options;
+  for (const warning of warnings) onWarning(warning);
+  const claim = await claimName(name, {
+    ...(options.earlyLog !== undefined && { earlyLog: options.earlyLog }),
+    onRecovery: onWarning,
+    onError: (error) => onWarning(`cannot undo: ${error.message}`),
+  });
+  let end: SessionEnd;
+  try {
+    const tunnel = await Tunnel.up(config, {
+      name,
+      logger,
+      signal: stop,
+      onStep: options.onStep,
+      journal: claim,
+      expose: (source) => openUapi(name, config, source),
+      ...(options.resolveRetries !== undefined && { resolveRetries: options.resolveRetries }),
+    });
+    end = await untilEnd(tunnel, stop, () => {
+      claim.ready();
+      options.onReady(tunnel);
+    });
+  } catch (error) {
+    claim.release();
+    throw error;
+  }
+  claim.release({ keepLog: end !== undefined });
+  return end;
+}
+
+async function untilEnd(
+  tunnel: Tunnel,
+  stop: AbortSignal,
+  announce: () => void,
+): Promise<SessionEnd> {
+  try {
+    announce();
+  } catch (error) {
+    await tunnel.down();
+    throw error;
+  }
+  const takeDown = (): void => void tunnel.down();
+  if (stop.aborted) takeDown();
+  else stop.addEventListener('abort', takeDown, { once: true });
+  return await tunnel.closed;
+}
+
+async function openUapi(
+  name: string,
+  config: Config,
+  source: StatusSource,
+): Promise<() => Promise<void>> {
+  const server = await serveUapi(uapiSocket(name), () => describeDevice(config, source));
+  return () => server.close();
+}
+
+function describeDevice(config: Config, source: StatusSource): UapiDevice {
+  const { listenPort, fwMark, dataPlane, peers } = source.status();
+  const presharedKeys = new Map(
+    config.peers.map(({ publicKey, presharedKey }) => [publicKey.join(), presharedKey]),
+  );
+  return {
+    privateKey: config.interface.privateKey,
+    listenPort,
+    fwMark,
+    dataPlane,
+    peers: peers.map((peer) => {
+      const publicKey = decodeKey(peer.publicKey) ?? new Uint8Array(32);
+      const presharedKey = presharedKeys.get(publicKey.join());
+      return { ...peer, publicKey, ...(presharedKey && { presharedKey }) };
+    }),
+  };
+}

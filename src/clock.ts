@@ -1,0 +1,27 @@
+import type { Millis } from '../protocol/dataplane.js';
+import { linuxBootMillis } from '../tun/linux/clock.js';
+
+/** The only source of time, so that tests and embedders can bring their own. */
+export interface Clock {
+  /** Monotonic milliseconds; goes on while the system sleeps, where the system can tell. */
+  now(): Millis;
+  /** Unix nanoseconds. */
+  wallNanos(): bigint;
+  /** Calls `wake` once after `delay` milliseconds; 0 is after the present turn of the event loop. */
+  schedule(delay: Millis, wake: () => void): { cancel(): void };
+}
+
+export function systemClock(): Clock {
+  return {
+    now: linuxBootMillis() ?? (() => performance.now()),
+    wallNanos: () => BigInt(Date.now()) * 1_000_000n,
+    schedule(delay, wake) {
+      if (delay <= 0) {
+        const immediate = setImmediate(wake);
+        return { cancel: () => clearImmediate(immediate) };
+      }
+      const timer = setTimeout(wake, Math.ceil(delay));
+      return { cancel: () => clearTimeout(timer) };
+    },
+  };
+}

@@ -1,0 +1,65 @@
+import type { DataPlane, Millis } from '../protocol/dataplane.js';
+import type { Device, PeerChange } from '../protocol/device.js';
+import type { Clock } from './clock.js';
+
+/**
+ * Joins a device to a data plane: carries events up and actions down, and wakes the device when its
+ * time-out has come.
+ */
+export class Driver {
+  readonly #device: Device;
+  readonly #plane: DataPlane;
+  readonly #clock: Clock;
+  #wakeAt: Millis = Number.POSITIVE_INFINITY;
+  #timer: { cancel(): void } | undefined;
+  #closed = false;
+
+  constructor(device: Device, plane: DataPlane, clock: Clock) {
+    this.#device = device;
+    this.#plane = plane;
+    this.#clock = clock;
+    plane.onEvents((batch) => {
+      if (this.#closed) return;
+      const now = clock.now();
+      for (const event of batch) device.handleEvent(now, event);
+      this.#carryOut(now);
+    });
+  }
+
+  configure(change: PeerChange): void {
+    const now = this.#clock.now();
+    this.#device.configure(now, change);
+    this.#carryOut(now);
+  }
+
+  /** Zeroes the device's keys and closes the data plane. Idempotent. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#timer?.cancel();
+    this.#device.close();
+    this.#drain();
+    await this.#plane.close();
+  }
+
+  #carryOut(now: Millis): void {
+    this.#drain();
+    const next = this.#device.pollTimeout();
+    // A wake-up that comes too early does no harm, so that a later deadline moves no timer.
+    if (next === undefined || next >= this.#wakeAt) return;
+    this.#timer?.cancel();
+    this.#wakeAt = next;
+    this.#timer = this.#clock.schedule(Math.max(0, next - now), () => this.#wake());
+  }
+
+  #wake(): void {
+    this.#wakeAt = Number.POSITIVE_INFINITY;
+    const now = this.#clock.now();
+    this.#device.handleTimeout(now);
+    this.#carryOut(now);
+  }
+
+  #drain(): void {
+    for (let a = this.#device.pollAction(); a; a = this.#device.pollAction()) this.#plane.apply(a);
+  }
+}

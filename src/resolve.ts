@@ -1,0 +1,88 @@
+import { lookup } from 'node:dns/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Endpoint } from '../protocol/dataplane.js';
+import { formatIp, parseIp } from '../protocol/ip.js';
+import type { EndpointConfig } from './config/model.js';
+import { WgTsError } from './errors.js';
+
+/** Answers the addresses of a host name, the preferred one first. */
+export type Resolver = (host: string) => Promise<readonly string[]>;
+
+export interface ResolveOptions {
+  readonly resolver?: Resolver;
+  /** How often a temporary failure is retried; by default as wg(8), 15 times. */
+  readonly retries?: number;
+  readonly signal?: AbortSignal;
+  readonly onRetry?: (message: string) => void;
+}
+
+const DEFAULT_RETRIES = 15;
+const FIRST_DELAY = 1000;
+const MAX_DELAY = 20_000;
+
+export const systemResolver: Resolver = async (host) =>
+  (await lookup(host, { all: true, verbatim: true })).map(({ address }) => address);
+
+/**
+ * The address of a peer's Endpoint. A name that does not exist fails at once, a name server that
+ * does not answer is asked again with growing pauses, as wg(8) does. Throws WgTsError ERR_RESOLVE,
+ * and the signal's reason.
+ */
+export async function resolveEndpoint(
+  { host, port }: EndpointConfig,
+  options: ResolveOptions = {},
+): Promise<Endpoint> {
+  const literal = canonicalAddress(host);
+  if (literal !== undefined) return { address: literal, port };
+  const { resolver = systemResolver, retries = DEFAULT_RETRIES, signal } = options;
+  for (let tries = 0, delay = FIRST_DELAY; ; tries++, delay = Math.min(delay * 1.2, MAX_DELAY)) {
+    const answer = await orAborted(ask(resolver, host), signal);
+    if (typeof answer === 'object') return { ...answer, port };
+    if (answer !== 'EAI_AGAIN' || tries >= retries) throw unresolved(host, answer);
+    options.onRetry?.(`cannot resolve ${host} yet: trying again in ${(delay / 1000).toFixed(1)} s`);
+    await orAborted(sleep(delay, undefined, { ...(signal && { signal }) }), signal);
+  }
+}
+
+/** A lookup of the system's cannot be given up, only left alone. */
+async function orAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) return await work;
+  signal.throwIfAborted();
+  let onAbort = (): void => undefined;
+  const aborted = new Promise<never>((_, reject) => {
+    onAbort = () => reject(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+  });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}
+
+async function ask(resolver: Resolver, host: string): Promise<{ address: string } | string> {
+  try {
+    for (const address of await resolver(host)) {
+      const canonical = canonicalAddress(address);
+      if (canonical !== undefined) return { address: canonical };
+    }
+    return 'ENOTFOUND';
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code ?? String(error);
+  }
+}
+
+/** With the zone of a link-local address, which UDP needs; undefined for a name. */
+function canonicalAddress(host: string): string | undefined {
+  const [text = '', zone] = host.split('%');
+  const bytes = parseIp(text);
+  if (!bytes) return undefined;
+  return zone === undefined ? formatIp(bytes) : `${formatIp(bytes)}%${zone}`;
+}
+
+function unresolved(host: string, reason: string): WgTsError {
+  const why = reason === 'EAI_AGAIN' ? 'the name server does not answer' : 'no such name';
+  return new WgTsError('ERR_RESOLVE', `cannot resolve the Endpoint ${host}: ${why} (${reason})`, {
+    hint: 'check the spelling and your DNS, or write the IP address as Endpoint',
+  });
+}

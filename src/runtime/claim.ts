@@ -1,0 +1,118 @@
+import { execFile } from 'node:child_process';
+import { renameSync } from 'node:fs';
+import { connect } from 'node:net';
+import { linuxNetConfig } from '../../tun/linux/netconfig.js';
+import type { Command } from '../../tun/netconfig.js';
+import { WgTsError } from '../errors.js';
+import { uapiSocket } from '../uapi/client.js';
+import { removeStaleSocket } from '../uapi/server.js';
+import { withLock } from './lock.js';
+import { isAlive, ownIdentity } from './process.js';
+import { StateFolder, type TunnelState } from './state.js';
+
+/** The right of this process to run the tunnel of a name. */
+export interface Claim {
+  /** For TunnelOptions.journal. */
+  record(commands: readonly Command[]): void;
+  ready(): void;
+  /** After everything is undone. */
+  release(options?: { readonly keepLog?: boolean }): void;
+}
+
+export interface ClaimOptions {
+  readonly folder?: StateFolder;
+  /** Written by the process that started us; becomes the log of the name. */
+  readonly earlyLog?: string;
+  readonly onRecovery?: (message: string) => void;
+  readonly onError?: (error: Error) => void;
+}
+
+/**
+ * Cleans up after a process that was killed, and makes sure that the name is free. Throws WgTsError
+ * ERR_ALREADY_UP when it is not: of several processes that try, one gets it.
+ */
+export async function claimName(name: string, options: ClaimOptions = {}): Promise<Claim> {
+  const { folder = new StateFolder(), onRecovery, onError } = options;
+  folder.create();
+  let state: TunnelState = { ...ownIdentity(), ready: false, undo: [] };
+  await withLock(folder.lockFile, async () => {
+    const other = folder.read(name);
+    if (other && isAlive(other)) throw alreadyUp(name, other);
+    if (other) {
+      onRecovery?.(`${name} was not taken down (its process ${other.pid} is gone): cleaning up`);
+      await recover(name, folder, onError);
+    }
+    await refuseForeign(name);
+    folder.write(name, state);
+  });
+  folder.removeLog(name);
+  if (options.earlyLog !== undefined) renameSync(options.earlyLog, folder.logFile(name));
+
+  const write = (change: Partial<TunnelState>): void => {
+    state = { ...state, ...change };
+    folder.write(name, state);
+  };
+  return {
+    record: (undo) => write({ undo }),
+    ready: () => write({ ready: true }),
+    release({ keepLog = false } = {}) {
+      folder.remove(name);
+      if (!keepLog) folder.removeLog(name);
+    },
+  };
+}
+
+function alreadyUp(name: string, { pid, ready }: TunnelState): WgTsError {
+  const is = ready ? 'already up' : 'being brought up already';
+  return new WgTsError('ERR_ALREADY_UP', `${name} is ${is} (pid ${pid}): wg-ts down ${name}`);
+}
+
+/** Undoes what a process that is gone has written down. Answers what that was. */
+export async function recover(
+  name: string,
+  folder: StateFolder,
+  onError: ((error: Error) => void) | undefined,
+): Promise<readonly Command[]> {
+  const undo = folder.read(name)?.undo ?? [];
+  await linuxNetConfig().undo(undo, (error) => onError?.(error));
+  await removeStaleSocket(uapiSocket(name));
+  folder.remove(name);
+  folder.removeLog(name);
+  return undo;
+}
+
+/** Before any hook runs: the kernel would refuse the name only later, and not every case of it. */
+async function refuseForeign(name: string): Promise<void> {
+  if (await hasInterface(name))
+    throw new WgTsError(
+      'ERR_ALREADY_UP',
+      `interface ${name} exists already, made by another program`,
+      {
+        hint: `take it down with what made it (wg-quick down ${name}, ip link del ${name}), or rename the file`,
+      },
+    );
+  if (await answers(uapiSocket(name)))
+    throw new WgTsError(
+      'ERR_ALREADY_UP',
+      `another program runs a WireGuard interface ${name}, maybe in another network namespace`,
+      { hint: `see wg show ${name}; or rename the file` },
+    );
+}
+
+/** By netlink, as /sys may show another network namespace. */
+function hasInterface(name: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    execFile('ip', ['link', 'show', 'dev', name], (error) => resolve(!error));
+  });
+}
+
+function answers(socketPath: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(socketPath);
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
+}

@@ -1,0 +1,59 @@
+import { existsSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Command } from '../../tun/netconfig.js';
+import { WgTsError } from '../errors.js';
+import { recover } from './claim.js';
+import { withLock } from './lock.js';
+import { isAlive, type ProcessIdentity, signalProcess } from './process.js';
+import { StateFolder } from './state.js';
+
+const POLL_MS = 25;
+const PATIENCE_MS = 15_000;
+const KILL_PATIENCE_MS = 2000;
+
+export interface StopOptions {
+  readonly folder?: StateFolder;
+  readonly onNote?: (message: string) => void;
+  readonly onError?: (error: Error) => void;
+}
+
+/**
+ * Ends the tunnel of a name, whatever state its process is in. Answers the commands that were run to
+ * undo it, the first one first. Throws WgTsError ERR_NOT_UP.
+ */
+export async function stopTunnel(name: string, options: StopOptions = {}): Promise<Command[]> {
+  const { folder = new StateFolder(), onNote, onError } = options;
+  const state = folder.read(name);
+  if (!state) throw notUp(name, folder);
+  if (!isAlive(state)) onNote?.(`the process ${state.pid} of ${name} is gone: cleaning up`);
+  signalProcess(state, 'SIGTERM');
+  if (!(await hasEnded(state, PATIENCE_MS))) {
+    onNote?.(`the process ${state.pid} of ${name} does not end: killing it`);
+    signalProcess(state, 'SIGKILL');
+    if (!(await hasEnded(state, KILL_PATIENCE_MS)))
+      throw new WgTsError('ERR_NOT_UP', `the process ${state.pid} of ${name} cannot be killed`);
+  }
+  await withLock(folder.lockFile, async () => {
+    const left = folder.read(name);
+    // A new process may have claimed the name in the meantime.
+    if (left && !isAlive(left)) await recover(name, folder, onError);
+  });
+  return state.undo.toReversed();
+}
+
+function notUp(name: string, folder: StateFolder): WgTsError {
+  const log = folder.logFile(name);
+  return new WgTsError('ERR_NOT_UP', `${name} is not up`, {
+    hint: existsSync(log)
+      ? `it ended by itself: ${log} tells why`
+      : `wg-ts show lists what is; what wg-quick brought up goes down with wg-quick down ${name}`,
+  });
+}
+
+async function hasEnded(target: ProcessIdentity, patience: number): Promise<boolean> {
+  for (let waited = 0; isAlive(target); waited += POLL_MS) {
+    if (waited >= patience) return false;
+    await sleep(POLL_MS);
+  }
+  return true;
+}

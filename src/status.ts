@@ -1,0 +1,66 @@
+import type { Device } from '../protocol/device.js';
+import { formatPrefix } from '../protocol/ip.js';
+import { formatEndpoint } from './config/format.js';
+import { encodeKey } from './config/key.js';
+import type { PortableDataPlane } from './portable.js';
+import type { UdpTransport } from './udp.js';
+
+export interface TunnelStatus {
+  readonly name: string;
+  /** Base64. */
+  readonly publicKey: string;
+  readonly listenPort: number;
+  /** 0 is none. */
+  readonly fwMark: number;
+  readonly mtu: number;
+  /** Which data plane runs: `portable`. */
+  readonly dataPlane: string;
+  readonly peers: readonly PeerStatus[];
+}
+
+export interface PeerStatus {
+  /** Base64. */
+  readonly publicKey: string;
+  readonly hasPresharedKey: boolean;
+  /** `192.0.2.1:51820`, `[2001:db8::1]:51820`. */
+  readonly endpoint?: string;
+  readonly allowedIps: readonly string[];
+  /** Unix nanoseconds, 0 is never. */
+  readonly latestHandshake: bigint;
+  readonly rxBytes: bigint;
+  readonly txBytes: bigint;
+  /** Seconds, 0 is off. */
+  readonly persistentKeepalive: number;
+}
+
+/** What of a running tunnel the status is read from. */
+export interface StatusParts {
+  readonly device: Device;
+  readonly plane: PortableDataPlane;
+  readonly udp: UdpTransport;
+  readonly mtu: number;
+  readonly fwMark: number;
+}
+
+export function statusOf(name: string, parts: StatusParts): TunnelStatus {
+  const { device, plane, udp, mtu, fwMark } = parts;
+  return {
+    name,
+    publicKey: encodeKey(device.publicKey),
+    listenPort: udp.port,
+    fwMark,
+    mtu,
+    dataPlane: plane.name,
+    peers: device.peers().map((peer) => ({
+      publicKey: encodeKey(peer.publicKey),
+      hasPresharedKey: peer.hasPresharedKey,
+      ...(peer.endpoint && {
+        endpoint: formatEndpoint({ host: peer.endpoint.address, port: peer.endpoint.port }),
+      }),
+      allowedIps: peer.allowedIps.map(formatPrefix),
+      latestHandshake: peer.latestHandshake,
+      ...plane.transfer(peer.id),
+      persistentKeepalive: peer.persistentKeepalive,
+    })),
+  };
+}

@@ -1,0 +1,70 @@
+import { type BringUp, bringUp, type TunnelOptions } from './bringup.js';
+import type { Config } from './config/model.js';
+import { statusOf, type TunnelStatus } from './status.js';
+import type { UndoStack } from './undo.js';
+
+export type { StatusSource, TunnelOptions, UndoJournal } from './bringup.js';
+export type { PeerStatus, TunnelStatus } from './status.js';
+
+/** A WireGuard interface that is up. */
+export class Tunnel {
+  readonly name: string;
+  /** What it was brought up with; the secrets in it are the caller's. */
+  readonly config: Config;
+  /**
+   * Settled when the tunnel is down and everything is undone: with the error that ended it, or
+   * undefined after `down`. Never rejects.
+   */
+  readonly closed: Promise<Error | undefined>;
+  readonly #parts: BringUp;
+  readonly #undo: UndoStack;
+  #settle!: (reason: Error | undefined) => void;
+  #downing: Promise<void> | undefined;
+
+  private constructor(config: Config, name: string, parts: BringUp, undo: UndoStack) {
+    this.name = name;
+    this.config = config;
+    this.#parts = parts;
+    this.#undo = undo;
+    this.closed = new Promise((resolve) => {
+      this.#settle = resolve;
+    });
+  }
+
+  /**
+   * Brings a tunnel up: makes the interface, opens the sockets, configures addresses, routes and
+   * DNS. When a step fails, everything done so far is undone before the error is thrown: WgTsError,
+   * TunError, NetConfigError or UdpError, each with a `code`.
+   */
+  static async up(config: Config, options: TunnelOptions): Promise<Tunnel> {
+    let tunnel: Tunnel | undefined;
+    let failedEarly: Error | undefined;
+    const { parts, undo } = await bringUp(config, options, (error) => {
+      if (tunnel) tunnel.#end(error);
+      else failedEarly = error;
+    });
+    tunnel = new Tunnel(config, options.name, parts, undo);
+    if (failedEarly) tunnel.#end(failedEarly);
+    return tunnel;
+  }
+
+  status(): TunnelStatus {
+    return statusOf(this.name, this.#parts);
+  }
+
+  /** Undoes everything that `up` did, last first. Idempotent; never rejects: failures are logged. */
+  down(): Promise<void> {
+    this.#downing ??= this.#takeDown(undefined);
+    return this.#downing;
+  }
+
+  #end(reason: Error): void {
+    this.#parts.logger.error(reason.message);
+    this.#downing ??= this.#takeDown(reason);
+  }
+
+  async #takeDown(reason: Error | undefined): Promise<void> {
+    await this.#undo.unwind(this.#parts.logUndoError);
+    this.#settle(reason);
+  }
+}

@@ -1,0 +1,93 @@
+import { readdirSync } from 'node:fs';
+import { connect } from 'node:net';
+import path from 'node:path';
+import { parseGet, type UapiDevice, UapiError } from './codec.js';
+
+const FOLDER = '/var/run/wireguard';
+const EXTENSION = '.sock';
+/** Some hundred thousand allowed IPs. */
+const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
+const TIMEOUT_MS = 5000;
+const END = Buffer.from('\n\n');
+
+/** Where wg(8) looks for an interface. */
+export function uapiSocket(name: string): string {
+  return path.posix.join(FOLDER, name + EXTENSION);
+}
+
+/** The names of all interfaces that have a socket, also if nobody listens on it any more. */
+export function listUapi(folder: string = FOLDER): string[] {
+  try {
+    return readdirSync(folder)
+      .filter((file) => file.endsWith(EXTENSION))
+      .map((file) => file.slice(0, -EXTENSION.length))
+      .sort();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
+}
+
+/**
+ * Asks an interface for its state; the caller zeroes the secrets in it. Undefined when nobody
+ * listens. Throws UapiError.
+ */
+export async function queryUapi(
+  socketPath: string,
+  { timeoutMs = TIMEOUT_MS }: { readonly timeoutMs?: number } = {},
+): Promise<UapiDevice | undefined> {
+  const answer = await ask(socketPath, timeoutMs);
+  if (!answer) return undefined;
+  try {
+    return parseGet(answer);
+  } finally {
+    answer.fill(0);
+  }
+}
+
+function ask(socketPath: string, timeoutMs: number): Promise<Buffer | undefined> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let length = 0;
+    const socket = connect(socketPath);
+    const timer = setTimeout(() => fail(new UapiError('the interface does not answer')), timeoutMs);
+    const settle = (): void => {
+      clearTimeout(timer);
+      socket.destroy();
+    };
+    const zero = (): void => {
+      for (const chunk of chunks) chunk.fill(0);
+    };
+    const fail = (error: Error): void => {
+      settle();
+      zero();
+      reject(error);
+    };
+    const finish = (): void => {
+      settle();
+      const answer = Buffer.concat(chunks);
+      zero();
+      resolve(answer);
+    };
+    socket.once('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOENT' && error.code !== 'ECONNREFUSED')
+        return fail(new UapiError(`the interface cannot be asked (${error.code})`));
+      settle();
+      resolve(undefined);
+    });
+    socket.once('connect', () => socket.write('get=1\n\n'));
+    socket.once('end', finish);
+    socket.on('data', (chunk: Buffer) => {
+      chunks.push(chunk);
+      length += chunk.length;
+      if (length > MAX_ANSWER_BYTES) fail(new UapiError('the answer of the interface has no end'));
+      else if (endsAnswer(chunks)) finish();
+    });
+  });
+}
+
+/** The empty line may be split between the last two chunks. */
+function endsAnswer(chunks: readonly Buffer[]): boolean {
+  const last = chunks.slice(-2).map((chunk) => chunk.subarray(-END.length));
+  return Buffer.concat(last).subarray(-END.length).equals(END);
+}

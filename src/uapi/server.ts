@@ -1,0 +1,126 @@
+import { mkdirSync, unlinkSync } from 'node:fs';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import path from 'node:path';
+import { encodeErrno, encodeGet, type UapiDevice } from './codec.js';
+import { RequestReader, type UapiOperation } from './request.js';
+
+export interface UapiServer {
+  /** Ends all connections and removes the socket. Idempotent. */
+  close(): Promise<void>;
+}
+
+export interface UapiServerOptions {
+  /** For a client that is not done with a request, or with reading its answer. */
+  readonly timeoutMs?: number;
+}
+
+const MAX_CLIENTS = 16;
+const TIMEOUT_MS = 5000;
+/** Of one client; wg(8) sends one request. */
+const MAX_WAITING = 16;
+const EINVAL = 22;
+const EOPNOTSUPP = 95;
+
+/**
+ * Answers wg(8) on a socket that only the owner can open. `read` is called for each get=1; its
+ * secrets stay the caller's. Throws an error with code EADDRINUSE when somebody answers there.
+ */
+export async function serveUapi(
+  socketPath: string,
+  read: () => UapiDevice,
+  { timeoutMs = TIMEOUT_MS }: UapiServerOptions = {},
+): Promise<UapiServer> {
+  mkdirSync(path.dirname(socketPath), { recursive: true, mode: 0o700 });
+  await removeStaleSocket(socketPath);
+  const clients = new Set<Socket>();
+  const server = createServer((socket) => {
+    clients.add(socket);
+    socket.once('close', () => clients.delete(socket));
+    serveClient(socket, read, timeoutMs);
+  });
+  server.maxConnections = MAX_CLIENTS;
+  await listen(server, socketPath);
+  return {
+    async close() {
+      for (const client of clients) client.destroy();
+      // Removes the file, too.
+      await new Promise<void>((resolve) => server.close(() => resolve()));
+    },
+  };
+}
+
+/** A file that nobody listens on any more. */
+export async function removeStaleSocket(socketPath: string): Promise<void> {
+  const code = await new Promise<string | undefined>((resolve) => {
+    const socket = connect(socketPath);
+    socket.once('error', (error: NodeJS.ErrnoException) => resolve(error.code));
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(undefined);
+    });
+  });
+  if (code === 'ECONNREFUSED' || code === 'ENOTSOCK') unlinkSync(socketPath);
+}
+
+/** The mask counts when the file is made, which is before `listen` returns. */
+function listen(server: Server, socketPath: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    const mask = process.umask(0o177);
+    try {
+      server.listen(socketPath, () => resolve());
+    } finally {
+      process.umask(mask);
+    }
+  });
+}
+
+function serveClient(socket: Socket, read: () => UapiDevice, timeoutMs: number): void {
+  const reader = new RequestReader();
+  let deadline = setTimeout(() => socket.destroy(), timeoutMs);
+  const restart = (): void => {
+    clearTimeout(deadline);
+    deadline = setTimeout(() => socket.destroy(), timeoutMs);
+  };
+  socket.on('error', () => socket.destroy());
+  socket.on('close', () => {
+    clearTimeout(deadline);
+    reader.zero();
+  });
+  const waiting: UapiOperation[] = [];
+  let isAnswering = false;
+  // One at a time, so that a client that asks and does not read fills no memory.
+  const answerNext = (): void => {
+    const request = waiting.shift();
+    isAnswering = request !== undefined;
+    if (!request) return;
+    restart();
+    const answer = answerTo(request, read);
+    socket.write(answer, (error) => {
+      answer.fill(0);
+      if (error || request !== 'get') socket.end();
+      else answerNext();
+    });
+  };
+  socket.on('data', (chunk: Buffer) => {
+    try {
+      waiting.push(...reader.push(chunk));
+    } catch {
+      socket.destroy();
+      return;
+    }
+    if (!isAnswering) answerNext();
+    if (waiting.length > MAX_WAITING) socket.destroy();
+  });
+}
+
+function answerTo(request: UapiOperation, read: () => UapiDevice): Uint8Array {
+  switch (request) {
+    case 'get':
+      return encodeGet(read());
+    case 'set':
+      return encodeErrno(-EOPNOTSUPP);
+    case 'invalid':
+      return encodeErrno(-EINVAL);
+  }
+}

@@ -1,0 +1,97 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, rmdirSync, statSync } from 'node:fs';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+
+/** The command-line tool as `npm run build` leaves it. */
+export const CLI: string = path.join(ROOT, 'dist/src/cli/main.js');
+
+const SOURCES = ['crypto', 'protocol', 'tun', 'src'];
+const STAMP = path.join(ROOT, 'dist/src/version.js');
+const LOCK = path.join(ROOT, 'node_modules/.wg-ts-build');
+const PATIENCE_MS = 60_000;
+
+/**
+ * Builds when a source is newer than the last build; several test files may ask at once. A mistake of
+ * types is none here: the type check tells it.
+ */
+export async function buildOnce(): Promise<void> {
+  for (let waited = 0; isStale(); waited += 100) {
+    if (waited >= PATIENCE_MS) throw new Error(`somebody else builds without end: rmdir ${LOCK}`);
+    try {
+      mkdirSync(LOCK);
+    } catch {
+      await sleep(100);
+      continue;
+    }
+    try {
+      execFileSync('npm', ['run', '--silent', 'build'], { cwd: ROOT, stdio: 'pipe' });
+    } catch (error) {
+      if (isStale()) throw error;
+    } finally {
+      rmdirSync(LOCK);
+    }
+  }
+}
+
+/** tsc writes every file at each build. */
+function isStale(): boolean {
+  if (!existsSync(STAMP) || !existsSync(CLI)) return true;
+  const builtAt = statSync(STAMP).mtimeMs;
+  return SOURCES.some((folder) =>
+    readdirSync(path.join(ROOT, folder), { recursive: true, withFileTypes: true }).some(
+      (entry) => statSync(path.join(entry.parentPath, entry.name)).mtimeMs > builtAt,
+    ),
+  );
+}
+
+export interface Outcome {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface RunOptions {
+  readonly stdin?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  /** As an unprivileged user, when the test has the right to become one. */
+  readonly asNobody?: boolean;
+}
+
+const NOBODY = 65_534;
+
+export function isRoot(): boolean {
+  return process.geteuid?.() === 0;
+}
+
+/** Runs the built tool to its end, whatever its exit code. */
+export function wgTs(args: readonly string[], options: RunOptions = {}): Promise<Outcome> {
+  return runProgram(process.execPath, [CLI, ...args], options);
+}
+
+export function runProgram(
+  program: string,
+  args: readonly string[],
+  { stdin = '', env = {}, asNobody = false }: RunOptions = {},
+): Promise<Outcome> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, args, {
+      env: { ...process.env, NO_COLOR: '1', WG_TS_DEBUG: '', ...env },
+      ...(asNobody && isRoot() && { uid: NOBODY, gid: NOBODY }),
+    });
+    let [stdout, stderr] = ['', ''];
+    child.stdout.on('data', (chunk) => {
+      stdout += chunk;
+    });
+    child.stderr.on('data', (chunk) => {
+      stderr += chunk;
+    });
+    child.stdin.on('error', () => undefined);
+    child.stdin.end(stdin);
+    child.once('error', reject);
+    child.once('close', (code) => resolve({ code, stdout, stderr }));
+  });
+}

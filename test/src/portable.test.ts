@@ -1,0 +1,162 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { providers } from '../../crypto/providers.js';
+import type { DataPlaneEvent, Endpoint } from '../../protocol/dataplane.js';
+import { parsePrefix } from '../../protocol/ip.js';
+import { PortableDataPlane } from '../../src/portable.js';
+import { sendFailed, type UdpHandlers, type UdpTransport } from '../../src/udp-transport.js';
+import { MemoryTun } from '../../tun/memory.js';
+import { ipPacket } from '../support/packets.js';
+import { MemoryLogger, nextTurn, VirtualClock } from './support.js';
+
+const FROM: Endpoint = { address: '192.0.2.1', port: 1 };
+
+class FakeUdp implements UdpTransport {
+  readonly implementation = 'fake';
+  readonly port = 1;
+  readonly hasIpv6 = false;
+  readonly counters = { sendErrors: 0, receiveErrors: 0 };
+  readonly sent: Uint8Array[] = [];
+  handlers: UdpHandlers | undefined;
+  closes = 0;
+
+  start(handlers: UdpHandlers): void {
+    this.handlers = handlers;
+  }
+
+  send(datagram: Uint8Array): void {
+    this.sent.push(datagram.slice());
+  }
+
+  setMark(): void {}
+
+  async close(): Promise<void> {
+    this.closes++;
+  }
+
+  refuse(reason: string, to: Endpoint = FROM): void {
+    this.handlers?.onSendError?.(sendFailed(to, reason), to);
+  }
+}
+
+describe('PortableDataPlane', () => {
+  let tun: MemoryTun;
+  let udp: FakeUdp;
+  let clock: VirtualClock;
+  let logger: MemoryLogger;
+  let plane: PortableDataPlane;
+  let batches: (readonly DataPlaneEvent[])[];
+  let tunErrors: Error[];
+
+  beforeEach(() => {
+    [tun, udp, clock, logger] = [
+      new MemoryTun(),
+      new FakeUdp(),
+      new VirtualClock(),
+      new MemoryLogger(),
+    ];
+    tunErrors = [];
+    plane = new PortableDataPlane({
+      tun,
+      udp,
+      mtu: 1420,
+      aead: providers.aead,
+      clock,
+      logger,
+      onTunError: (error) => tunErrors.push(error),
+    });
+    batches = [];
+    plane.onEvents((batch) => batches.push(batch));
+  });
+  afterEach(() => plane.close());
+
+  const addPeer = (): void => {
+    const all = parsePrefix('0.0.0.0/0');
+    if (!all) throw new Error('no prefix');
+    const allowedIps = { replace: true, add: [all], remove: [] };
+    plane.apply({ type: 'setPeer', peer: 1, endpoint: FROM, allowedIps });
+  };
+  const handshake = (): Uint8Array => {
+    const message = new Uint8Array(148);
+    message[0] = 1;
+    return message;
+  };
+
+  it('reads nothing before it is started', async () => {
+    addPeer();
+    tun.inject(ipPacket('10.0.0.1', '10.0.0.2', 'early'));
+    await nextTurn();
+    expect([batches, udp.handlers]).toEqual([[], undefined]);
+    plane.start();
+    await nextTurn();
+    await nextTurn();
+    expect(batches).toEqual([[{ type: 'needsHandshake', peer: 1 }]]);
+  });
+
+  it('reports what an action brought about, but not from within it', async () => {
+    plane.start();
+    addPeer();
+    plane.apply({ type: 'sendKeepalive', peer: 1 });
+    plane.apply({ type: 'sendKeepalive', peer: 1 });
+    expect(batches).toEqual([]);
+    await nextTurn();
+    expect(batches).toEqual([[{ type: 'needsHandshake', peer: 1 }]]);
+    plane.apply({ type: 'sendKeepalive', peer: 1 });
+    await nextTurn();
+    expect(batches).toHaveLength(2);
+  });
+
+  it('reports a batch of datagrams at its end', () => {
+    plane.start();
+    udp.handlers?.onDatagram(handshake(), FROM);
+    udp.handlers?.onDatagram(handshake(), FROM);
+    expect(batches).toEqual([]);
+    udp.handlers?.onBatchEnd?.();
+    expect(batches.map((batch) => batch.map(({ type }) => type))).toEqual([
+      ['handshake', 'handshake'],
+    ]);
+  });
+
+  it('logs a reason why datagrams are not sent once a minute', () => {
+    plane.start();
+    const lines = (): number => logger.lines.length;
+    for (let i = 0; i < 50; i++) udp.refuse('ENETUNREACH');
+    expect(logger.lines).toEqual(['debug: cannot send to 192.0.2.1 port 1: ENETUNREACH']);
+    udp.refuse('EPERM');
+    expect(lines()).toBe(2);
+    clock.advance(59_999);
+    udp.refuse('ENETUNREACH');
+    expect(lines()).toBe(2);
+    clock.advance(1);
+    udp.refuse('ENETUNREACH');
+    udp.refuse('ENETUNREACH');
+    expect(lines()).toBe(3);
+  });
+
+  it('remembers but so many reasons', () => {
+    plane.start();
+    for (let port = 1; port <= 1000; port++) udp.refuse('EPERM', { ...FROM, port });
+    expect(logger.lines).toHaveLength(1000);
+    udp.refuse('EPERM', { ...FROM, port: 1000 });
+    expect(logger.lines).toHaveLength(1000);
+  });
+
+  it('tells when the interface is gone', async () => {
+    plane.start();
+    const error = new Error('gone');
+    tun.fail(error);
+    await nextTurn();
+    expect(tunErrors).toEqual([error]);
+  });
+
+  it('closes interface and sockets once, and reports nothing more', async () => {
+    plane.start();
+    addPeer();
+    plane.apply({ type: 'sendKeepalive', peer: 1 });
+    await Promise.all([plane.close(), plane.close()]);
+    expect([tun.closed, udp.closes]).toEqual([true, 1]);
+    udp.handlers?.onDatagram(handshake(), FROM);
+    udp.handlers?.onBatchEnd?.();
+    await nextTurn();
+    expect(batches).toEqual([]);
+  });
+});

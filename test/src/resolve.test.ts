@@ -1,0 +1,143 @@
+import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { WgTsError } from '../../src/errors.js';
+import { type ResolveOptions, type Resolver, resolveEndpoint } from '../../src/resolve.js';
+
+const sleep = vi.hoisted(() => vi.fn());
+vi.mock('node:timers/promises', () => ({ setTimeout: sleep }));
+
+const PORT = 51_820;
+
+const resolve = (host: string, options?: ResolveOptions) =>
+  resolveEndpoint({ host, port: PORT }, options);
+
+function failing(code: string, times = Number.POSITIVE_INFINITY) {
+  let calls = 0;
+  return vi.fn<Resolver>(async () => {
+    if (calls++ < times) throw Object.assign(new Error(`getaddrinfo ${code}`), { code });
+    return ['192.0.2.7'];
+  });
+}
+
+describe('resolveEndpoint', () => {
+  beforeEach(() => {
+    sleep.mockReset();
+    sleep.mockResolvedValue(undefined);
+  });
+
+  it.each([
+    ['192.0.2.1', '192.0.2.1'],
+    ['2001:DB8:0::1', '2001:db8::1'],
+    ['fe80::1%eth0', 'fe80::1%eth0'],
+    ['fe80:0::1%3', 'fe80::1%3'],
+  ])('takes the literal %s without asking', async (host, address) => {
+    const resolver = failing('ENOTFOUND');
+    expect(await resolve(host, { resolver })).toEqual({ address, port: PORT });
+    expect(resolver).not.toHaveBeenCalled();
+  });
+
+  it('takes the first address of a name, in canonical form', async () => {
+    const resolver: Resolver = async (host) => [
+      `no address of ${host}`,
+      '2001:DB8::A',
+      '192.0.2.1',
+    ];
+    expect(await resolve('vpn.example', { resolver })).toEqual({
+      address: '2001:db8::a',
+      port: PORT,
+    });
+  });
+
+  it('asks the system when there is no other resolver', async () => {
+    expect((await resolve('localhost')).address).toMatch(/^(127\.0\.0\.1|::1)$/);
+  });
+
+  it('asks again, with growing pauses, while the name server does not answer', async () => {
+    const resolver = failing('EAI_AGAIN', 3);
+    const notes: string[] = [];
+    const onRetry = (note: string) => notes.push(note);
+    expect(await resolve('vpn.example', { resolver, onRetry })).toEqual({
+      address: '192.0.2.7',
+      port: PORT,
+    });
+    expect(sleep.mock.calls.map(([ms]) => Math.round(ms as number))).toEqual([1000, 1200, 1440]);
+    expect(notes).toEqual(
+      ['1.0', '1.2', '1.4'].map((s) => `cannot resolve vpn.example yet: trying again in ${s} s`),
+    );
+  });
+
+  it('gives up after 15 retries, the last ones 12.8 s apart', async () => {
+    const resolver = failing('EAI_AGAIN');
+    const failure = await resolve('vpn.example', { resolver }).catch((error: unknown) => error);
+    expect(failure).toBeInstanceOf(WgTsError);
+    expect(failure).toMatchObject({
+      code: 'ERR_RESOLVE',
+      message: expect.stringContaining('the name server does not answer (EAI_AGAIN)'),
+    });
+    expect(resolver).toHaveBeenCalledTimes(16);
+    expect(sleep).toHaveBeenCalledTimes(15);
+    expect(Math.round(sleep.mock.calls[14]?.[0] as number)).toBe(12_839);
+  });
+
+  it('never pauses for more than 20 s', async () => {
+    await resolve('vpn.example', { resolver: failing('EAI_AGAIN', 40), retries: 50 });
+    expect(Math.max(...sleep.mock.calls.map(([ms]) => ms as number))).toBe(20_000);
+  });
+
+  it.each([0, 1, 4])('retries %i times when told so', async (retries) => {
+    const resolver = failing('EAI_AGAIN');
+    await expect(resolve('vpn.example', { resolver, retries })).rejects.toThrow('vpn.example');
+    expect(resolver).toHaveBeenCalledTimes(retries + 1);
+  });
+
+  it.each(['ENOTFOUND', 'EAI_FAIL'])('does not ask again after %s', async (code) => {
+    const resolver = failing(code);
+    await expect(resolve('vpn.example', { resolver })).rejects.toMatchObject({
+      code: 'ERR_RESOLVE',
+      message: expect.stringContaining(`vpn.example: no such name (${code})`),
+    });
+    expect(resolver).toHaveBeenCalledTimes(1);
+  });
+
+  it('takes an empty answer for no such name', async () => {
+    await expect(resolve('vpn.example', { resolver: async () => [] })).rejects.toMatchObject({
+      code: 'ERR_RESOLVE',
+    });
+  });
+
+  describe('aborted', () => {
+    const reason = new Error('enough');
+
+    it('before it asks: asks nobody', async () => {
+      const resolver = failing('EAI_AGAIN');
+      const { signal } = abortedController();
+      await expect(resolve('vpn.example', { resolver, signal })).rejects.toBe(reason);
+    });
+
+    it('while a lookup hangs', async () => {
+      const controller = new AbortController();
+      const resolver: Resolver = () => new Promise(() => undefined);
+      const pending = resolve('vpn.example', { resolver, signal: controller.signal });
+      controller.abort(reason);
+      await expect(pending).rejects.toBe(reason);
+    });
+
+    it('in a pause, which ends at once: with the reason of the signal', async () => {
+      const real =
+        await vi.importActual<typeof import('node:timers/promises')>('node:timers/promises');
+      sleep.mockImplementation(real.setTimeout);
+      const controller = new AbortController();
+      const resolver = failing('EAI_AGAIN');
+      const onRetry = () => setImmediate(() => controller.abort(reason));
+      const { signal } = controller;
+      await expect(resolve('vpn.example', { resolver, signal, onRetry })).rejects.toBe(reason);
+      expect(resolver).toHaveBeenCalledTimes(1);
+      await expect(sleep.mock.results[0]?.value).rejects.toMatchObject({ name: 'AbortError' });
+    });
+
+    function abortedController(): AbortController {
+      const controller = new AbortController();
+      controller.abort(reason);
+      return controller;
+    }
+  });
+});

@@ -1,0 +1,152 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { MemoryTun, Tunnel, type TunnelOptions } from '../../src/index.js';
+import { ipPacket } from '../support/packets.js';
+import {
+  configOf,
+  eventually,
+  freePort,
+  LOOPBACK,
+  MemoryLogger,
+  newKeys,
+  nextTurn,
+  takePort,
+} from './support.js';
+
+const library = fileURLToPath(new URL('../../dist/src/index.js', import.meta.url));
+const keys = newKeys();
+const peer = newKeys();
+
+async function up(tun: MemoryTun, options: Partial<TunnelOptions> = {}, port?: number) {
+  const config = configOf(
+    keys.privateKey,
+    port === undefined ? [] : [`ListenPort = ${port}`],
+    // Somebody who is not there, so that a handshake is under way and timers run.
+    [`PublicKey = ${peer.publicKey}`, 'Endpoint = 127.0.0.1:9', 'PersistentKeepalive = 1'],
+  );
+  return await Tunnel.up(config, { name: 'test', tun, udp: LOOPBACK, ...options });
+}
+
+describe('the end of a tunnel', () => {
+  it('closes the interface and frees the port', async () => {
+    const port = await freePort();
+    const tun = new MemoryTun();
+    const tunnel = await up(tun, {}, port);
+    expect(tunnel.status().listenPort).toBe(port);
+    await expect(takePort(port)).rejects.toMatchObject({ code: 'ERR_PORT_IN_USE' });
+    expect(tun.closed).toBe(false);
+    await tunnel.down();
+    expect(tun.closed).toBe(true);
+    expect(await tunnel.closed).toBeUndefined();
+    await takePort(port);
+  });
+
+  it('comes once, however often it is asked for', async () => {
+    const tunnel = await up(new MemoryTun());
+    const first = tunnel.down();
+    expect(tunnel.down()).toBe(first);
+    await first;
+    await tunnel.down();
+    expect(await tunnel.closed).toBeUndefined();
+    expect(tunnel.status().peers).toEqual([]);
+  });
+
+  it('settles `closed` only when everything is undone', async () => {
+    let isHidden = false;
+    const hide = async (): Promise<void> => {
+      await nextTurn();
+      isHidden = true;
+    };
+    const tun = new MemoryTun();
+    const tunnel = await up(tun, { expose: async () => hide });
+    const atClosed = tunnel.closed.then(() => [isHidden, tun.closed]);
+    void tunnel.down();
+    expect(await atClosed).toEqual([true, true]);
+  });
+
+  it('comes by itself when the interface breaks: `closed` tells why', async () => {
+    const port = await freePort();
+    const logger = new MemoryLogger();
+    const tun = new MemoryTun();
+    const tunnel = await up(tun, { logger }, port);
+    const error = new Error('the interface is gone');
+    tun.fail(error);
+    expect(await tunnel.closed).toBe(error);
+    expect(logger.lines).toContain('error: the interface is gone');
+    expect(tun.closed).toBe(true);
+    await takePort(port);
+    await tunnel.down();
+    expect(await tunnel.closed).toBe(error);
+  });
+
+  it('goes on when a part cannot be undone, and logs it', async () => {
+    const port = await freePort();
+    const logger = new MemoryLogger();
+    const hide = (): never => {
+      throw new Error('stuck');
+    };
+    const tunnel = await up(new MemoryTun(), { logger, expose: async () => hide }, port);
+    await tunnel.down();
+    expect(logger.lines).toContain('warn: cannot undo the way to watch it: stuck');
+    await takePort(port);
+  });
+
+  it('leaves packets that come later alone', async () => {
+    const tun = new MemoryTun();
+    const tunnel = await up(tun);
+    tun.inject(ipPacket('10.9.0.1', '10.9.0.2', 'too late'));
+    await tunnel.down();
+    expect(tun.inject(ipPacket('10.9.0.1', '10.9.0.2', 'too late'))).toBe(false);
+    await nextTurn();
+    expect(tun.received).toEqual([]);
+  });
+
+  it.runIf(existsSync('/proc/self/fd'))(
+    'leaves no descriptor open after 100 rounds on one port (Linux)',
+    async () => {
+      const port = await freePort();
+      const round = async (): Promise<void> => {
+        const tunnel = await up(new MemoryTun(), {}, port);
+        await tunnel.down();
+      };
+      const descriptors = (): number => readdirSync('/proc/self/fd').length;
+      await round();
+      await nextTurn();
+      const before = descriptors();
+      for (let i = 0; i < 100; i++) await round();
+      await eventually(() => expect(descriptors()).toBeLessThanOrEqual(before));
+      await takePort(port);
+    },
+  );
+
+  it.runIf(existsSync(library))('lets the process end (needs `npm run build`)', async () => {
+    const program = `
+      const { Tunnel, MemoryTun, parseConfig } = await import(${JSON.stringify(library)});
+      const { config } = parseConfig(process.env.CONFIG);
+      const tun = new MemoryTun();
+      const options = { name: 'test', tun, udp: { ipv4Address: '127.0.0.1', ipv6: false } };
+      const tunnel = await Tunnel.up(config, options);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      await tunnel.down();
+      process.stdout.write('down');
+    `;
+    const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
+      env: {
+        ...process.env,
+        CONFIG: `[Interface]\nPrivateKey = ${keys.privateKey}\n[Peer]\nPublicKey = ${peer.publicKey}\nEndpoint = 127.0.0.1:9\nPersistentKeepalive = 25\n`,
+      },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    let output = '';
+    child.stdout.on('data', (chunk) => {
+      output += chunk;
+    });
+    const patience = setTimeout(() => child.kill('SIGKILL'), 15_000);
+    const [code] = await once(child, 'close');
+    clearTimeout(patience);
+    expect([output, code]).toEqual(['down', 0]);
+  });
+});
