@@ -38,7 +38,8 @@ export interface TunnelOptions {
   readonly signal?: AbortSignal;
   /**
    * Packets come from and go to this device instead of an interface of the system's: then nothing of
-   * the system's network is configured, no hook runs, and no privilege is needed.
+   * the system's network is configured, no hook runs, and no privilege is needed. It is closed with
+   * the tunnel, and when the bring-up fails.
    */
   readonly tun?: Tun;
   readonly netConfig?: NetConfig;
@@ -110,6 +111,7 @@ async function runSteps(
   { undo, logger, logUndoError, onTunError }: Context,
 ): Promise<BringUp> {
   const { name, clock = systemClock() } = options;
+  if (options.tun) undo.push(`the interface ${name}`, () => options.tun?.close());
   checkInterfaceName(name);
   warnOfIgnored(config, logger);
   const endpoints = await resolveEndpoints(config.peers, options, logger);
@@ -120,7 +122,7 @@ async function runSteps(
   options.signal?.throwIfAborted();
   await hooks?.preUp();
   const tun = options.tun ?? (options.openTun ?? openTun)(name);
-  undo.push(`the interface ${name}`, () => tun.close());
+  if (!options.tun) undo.push(`the interface ${name}`, () => tun.close());
   const settings = await interfaceSettings(config, name, [...endpoints.values()], system);
   const { listenPort, privateKey } = config.interface;
   const udp = await openUdp({

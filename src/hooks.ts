@@ -2,7 +2,10 @@ import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { WgTsError } from './errors.js';
 
-const SHELL = existsSync('/bin/bash') ? '/bin/bash' : '/bin/sh';
+/** As wg-quick(8) has it: any command of a line that fails makes the line fail. */
+const SHELL: readonly string[] = existsSync('/bin/bash')
+  ? ['/bin/bash', '-e', '-o', 'pipefail', '-c']
+  : ['/bin/sh', '-e', '-c'];
 
 export interface HookOptions {
   /** Told each line before it runs. */
@@ -13,7 +16,7 @@ export interface HookOptions {
 
 /** What a PreUp, PostUp, PreDown or PostDown line runs: `%i` stands for the interface. */
 export function hookCommand(hook: string, interfaceName: string): string[] {
-  return [SHELL, '-c', hook.replaceAll('%i', interfaceName)];
+  return [...SHELL, hook.replaceAll('%i', interfaceName)];
 }
 
 /**
@@ -40,7 +43,7 @@ export async function runHooks(
 
 /** The exit code, or the name of the signal that ended it. */
 function run(
-  [shell = SHELL, ...args]: string[],
+  [shell = '', ...args]: string[],
   signal: AbortSignal | undefined,
 ): Promise<number | string> {
   return new Promise((resolve, reject) => {

@@ -4,6 +4,13 @@ export type { CryptoNames } from '../crypto/providers.js';
 export { Secret } from '../crypto/secret.js';
 export { NetConfigError, TunError } from '../tun/errors.js';
 export { MemoryTun, memoryTunPair } from '../tun/memory.js';
+export type {
+  Command,
+  InterfaceSettings,
+  NetConfig,
+  NetPlan,
+  NetStep,
+} from '../tun/netconfig.js';
 export type { Tun } from '../tun/tun.js';
 export type { Clock } from './clock.js';
 export { systemClock } from './clock.js';

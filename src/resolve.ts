@@ -19,6 +19,8 @@ export interface ResolveOptions {
 const DEFAULT_RETRIES = 15;
 const FIRST_DELAY = 1000;
 const MAX_DELAY = 20_000;
+/** Node's names of EAI_NONAME and EAI_NODATA, and what asking again cannot change. */
+const FINAL: ReadonlySet<string> = new Set(['ENOTFOUND', 'ENODATA', 'EAI_FAIL']);
 
 export const systemResolver: Resolver = async (host) =>
   (await lookup(host, { all: true, verbatim: true })).map(({ address }) => address);
@@ -38,7 +40,7 @@ export async function resolveEndpoint(
   for (let tries = 0, delay = FIRST_DELAY; ; tries++, delay = Math.min(delay * 1.2, MAX_DELAY)) {
     const answer = await orAborted(ask(resolver, host), signal);
     if (typeof answer === 'object') return { ...answer, port };
-    if (answer !== 'EAI_AGAIN' || tries >= retries) throw unresolved(host, answer);
+    if (FINAL.has(answer) || tries >= retries) throw unresolved(host, answer);
     options.onRetry?.(`cannot resolve ${host} yet: trying again in ${(delay / 1000).toFixed(1)} s`);
     await orAborted(sleep(delay, undefined, { ...(signal && { signal }) }), signal);
   }
@@ -81,7 +83,7 @@ function canonicalAddress(host: string): string | undefined {
 }
 
 function unresolved(host: string, reason: string): WgTsError {
-  const why = reason === 'EAI_AGAIN' ? 'the name server does not answer' : 'no such name';
+  const why = FINAL.has(reason) ? 'no such name' : 'the name server does not answer';
   return new WgTsError('ERR_RESOLVE', `cannot resolve the Endpoint ${host}: ${why} (${reason})`, {
     hint: 'check the spelling and your DNS, or write the IP address as Endpoint',
   });

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Config } from '../../src/config/model.js';
@@ -35,11 +36,20 @@ describe('runHooks', () => {
   it('puts the interface’s name in the place of each %i', async () => {
     await runHooks('PostUp', [`echo %i %i 100% >> ${trace.file}`], 'office');
     expect(trace.lines).toEqual(['office office 100%']);
-    expect(hookCommand('ip link show %i', 'office').slice(1)).toEqual([
+    expect(hookCommand('ip link show %i', 'office').slice(-2)).toEqual([
       '-c',
       'ip link show office',
     ]);
   });
+
+  it.each(['false; true', 'false\ntrue', ...(existsSync('/bin/bash') ? ['false | true'] : [])])(
+    'fails with any of its commands: %s',
+    async (hook) => {
+      await expect(runHooks('PostUp', [hook], 'office')).rejects.toMatchObject({
+        code: 'ERR_HOOK',
+      });
+    },
+  );
 
   it('tells each line before it runs', async () => {
     const onStep = (line: string): void => trace.note(`told ${line.slice(0, 4)}`);

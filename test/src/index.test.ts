@@ -23,6 +23,7 @@ describe('the public API', () => {
       'UdpError',
       'WgTsError',
       'decodeKey',
+      'defaultLogger',
       'encodeKey',
       'formatConfig',
       'generatePresharedKey',

@@ -89,7 +89,12 @@ describe('resolveEndpoint', () => {
     expect(resolver).toHaveBeenCalledTimes(retries + 1);
   });
 
-  it.each(['ENOTFOUND', 'EAI_FAIL'])('does not ask again after %s', async (code) => {
+  it('asks again after a failure that it does not know', async () => {
+    const resolver = failing('EAI_SYSTEM', 1);
+    expect(await resolve('vpn.example', { resolver })).toMatchObject({ port: PORT });
+  });
+
+  it.each(['ENOTFOUND', 'ENODATA', 'EAI_FAIL'])('does not ask again after %s', async (code) => {
     const resolver = failing(code);
     await expect(resolve('vpn.example', { resolver })).rejects.toMatchObject({
       code: 'ERR_RESOLVE',
