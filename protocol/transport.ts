@@ -5,7 +5,7 @@
  */
 import type { AeadProvider } from '../crypto/aead.js';
 import { AllowedIps } from './allowedips.js';
-import { MAX_STAGED_PACKETS, PADDING, REKEY_AFTER_MESSAGES } from './constants.js';
+import { PADDING, REKEY_AFTER_MESSAGES } from './constants.js';
 import type {
   Action,
   DataPlaneEvent,
@@ -16,7 +16,6 @@ import type {
   TransportKeypair,
 } from './dataplane.js';
 import { UnreachableReplies } from './icmp.js';
-import { KeypairSlots } from './keypair.js';
 import {
   classify,
   MessageType,
@@ -27,26 +26,13 @@ import {
   writeTransportHeader,
 } from './messages.js';
 import { DESTINATION_OFFSET, ipFamily, ipLength, SOURCE_OFFSET } from './packet.js';
+import { TransportPeer } from './transportpeer.js';
 import { TransportSession } from './transportsession.js';
 
 /** Where results go. Buffers are the transport's own and valid only until the call returns. */
 export interface TransportSink {
   sendDatagram(datagram: Uint8Array, to: Endpoint): void;
   writePacket(packet: Uint8Array): void;
-}
-
-interface TransportPeer {
-  readonly id: PeerId;
-  endpoint: Endpoint | undefined;
-  readonly sessions: KeypairSlots<TransportSession>;
-  staged: Uint8Array[];
-  rxBytes: number;
-  txBytes: number;
-  dataSent: boolean;
-  dataReceived: boolean;
-  keepaliveSent: boolean;
-  keepaliveReceived: boolean;
-  needsHandshake: boolean;
 }
 
 const MAX_PACKET = 65535;
@@ -139,8 +125,7 @@ export class Transport {
       this.#seal(peer, session, packet, peer.endpoint);
       return;
     }
-    if (peer.staged.length >= MAX_STAGED_PACKETS) peer.staged.shift();
-    peer.staged.push(Uint8Array.from(packet));
+    peer.stage(packet);
     this.#needHandshake(peer);
   }
 
@@ -176,7 +161,7 @@ export class Transport {
 
   /** The events since the last call, in order: one call after each batch. */
   takeEvents(): readonly DataPlaneEvent[] {
-    for (const peer of this.#touched) this.#reportTraffic(peer);
+    for (const peer of this.#touched) this.#events.push(...peer.takeEvents());
     this.#touched.clear();
     const events = this.#events;
     if (events.length > 0) this.#events = [];
@@ -200,7 +185,7 @@ export class Transport {
   #setPeer(action: Extract<Action, { type: 'setPeer' }>): void {
     let peer = this.#peers.get(action.peer);
     if (!peer) {
-      peer = newPeer(action.peer);
+      peer = new TransportPeer(action.peer);
       this.#peers.set(action.peer, peer);
     }
     if (action.endpoint) peer.endpoint = action.endpoint;
@@ -309,34 +294,6 @@ export class Transport {
     peer.needsHandshake = true;
     this.#touched.add(peer);
   }
-
-  #reportTraffic(peer: TransportPeer): void {
-    const { id, dataSent, dataReceived, keepaliveSent, keepaliveReceived } = peer;
-    if (dataSent || dataReceived || keepaliveSent || keepaliveReceived) {
-      const sent = { dataSent, keepaliveSent };
-      const received = { dataReceived, keepaliveReceived };
-      this.#events.push({ type: 'traffic', peer: id, ...sent, ...received });
-    }
-    if (peer.needsHandshake) this.#events.push({ type: 'needsHandshake', peer: id });
-    peer.dataSent = peer.dataReceived = peer.keepaliveSent = peer.keepaliveReceived = false;
-    peer.needsHandshake = false;
-  }
-}
-
-function newPeer(id: PeerId): TransportPeer {
-  return {
-    id,
-    endpoint: undefined,
-    sessions: new KeypairSlots(),
-    staged: [],
-    rxBytes: 0,
-    txBytes: 0,
-    dataSent: false,
-    dataReceived: false,
-    keepaliveSent: false,
-    keepaliveReceived: false,
-    needsHandshake: false,
-  };
 }
 
 function zeroKeys(keypair: TransportKeypair): void {
