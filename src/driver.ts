@@ -2,6 +2,9 @@ import type { DataPlane, Millis } from '../protocol/dataplane.js';
 import type { Device, PeerChange } from '../protocol/device.js';
 import type { Clock } from './clock.js';
 
+/** Milliseconds by which a busy event loop may be late. */
+const OVERDUE = 1000;
+
 /**
  * Joins a device to a data plane: carries events up and actions down, and wakes the device when its
  * time-out has come.
@@ -11,6 +14,7 @@ export class Driver {
   readonly #plane: DataPlane;
   readonly #clock: Clock;
   #wakeAt: Millis = Number.POSITIVE_INFINITY;
+  #expectedAt: Millis = Number.POSITIVE_INFINITY;
   #timer: { cancel(): void } | undefined;
   #closed = false;
 
@@ -45,15 +49,19 @@ export class Driver {
   #carryOut(now: Millis): void {
     this.#drain();
     const next = this.#device.pollTimeout();
-    // A wake-up that comes too early does no harm, so that a later deadline moves no timer.
-    if (next === undefined || next >= this.#wakeAt) return;
+    // A wake-up that comes too early does no harm, so that a later deadline moves no timer. One that
+    // does not come is made up for: while the machine sleeps, its timers stand still.
+    const isOverdue = now - this.#expectedAt > OVERDUE;
+    if (next === undefined || (next >= this.#wakeAt && !isOverdue)) return;
     this.#timer?.cancel();
     this.#wakeAt = next;
+    this.#expectedAt = Math.max(now, next);
     this.#timer = this.#clock.schedule(Math.max(0, next - now), () => this.#wake());
   }
 
   #wake(): void {
     this.#wakeAt = Number.POSITIVE_INFINITY;
+    this.#expectedAt = Number.POSITIVE_INFINITY;
     const now = this.#clock.now();
     this.#device.handleTimeout(now);
     this.#carryOut(now);

@@ -163,6 +163,19 @@ describe('Driver', () => {
     expect(clock.delays).toEqual([200, 700]);
   });
 
+  it('wakes the device after the machine slept, when the first event comes', async () => {
+    setTimeoutAt(start + 5000);
+    clock.sleep(60_000);
+    device.calls.length = 0;
+    device.onTimeout = () => {
+      device.timeout = undefined;
+    };
+    plane.emit(wanted(1));
+    await nextTurn();
+    expect(device.calls.at(-1)).toEqual(['timeout', start + 60_000]);
+    expect(clock.waiting).toBe(0);
+  });
+
   it.each([
     ['now', 0],
     ['in the past', -1000],

@@ -62,6 +62,12 @@ export class VirtualClock implements Clock {
     this.#now = end;
   }
 
+  /** The machine sleeps: time goes on, timers stand still. */
+  sleep(duration: Millis): void {
+    this.#now += duration;
+    for (const timer of this.#timers) timer.at += duration;
+  }
+
   #next(end: Millis): { at: Millis; wake: () => void } | undefined {
     const due = [...this.#timers].filter(({ at }) => at <= end);
     return due.sort((a, b) => a.at - b.at)[0];
