@@ -50,6 +50,9 @@ export const MAX_STAGED_PACKETS = 128;
 /** Peers of one device. */
 export const MAX_PEERS = 65_536;
 
+/** The outer traffic class of handshake messages, DSCP AF41, as the kernel sets it. */
+export const HANDSHAKE_TRAFFIC_CLASS = 0x88;
+
 export const DEFAULT_MTU = 1420;
 /** Below it an interface cannot carry IPv6 (RFC 8200, section 5). */
 export const MIN_IPV6_MTU = 1280;

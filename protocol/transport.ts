@@ -5,7 +5,7 @@
  */
 import type { AeadProvider } from '../crypto/aead.js';
 import { AllowedIps } from './allowedips.js';
-import { PADDING, REKEY_AFTER_MESSAGES } from './constants.js';
+import { HANDSHAKE_TRAFFIC_CLASS, PADDING, REKEY_AFTER_MESSAGES } from './constants.js';
 import type {
   Action,
   DataPlaneEvent,
@@ -31,7 +31,8 @@ import { TransportSession } from './transportsession.js';
 
 /** Where results go. Buffers are the transport's own and valid only until the call returns. */
 export interface TransportSink {
-  sendDatagram(datagram: Uint8Array, to: Endpoint): void;
+  /** `trafficClass` is the byte of that name in the outer IP header. */
+  sendDatagram(datagram: Uint8Array, to: Endpoint, trafficClass: number): void;
   writePacket(packet: Uint8Array): void;
 }
 
@@ -68,7 +69,8 @@ export class Transport {
 
   apply(now: Millis, action: Action): void {
     if (action.type === 'setPeer') this.#setPeer(action);
-    else if (action.type === 'sendCookieReply') this.#sink.sendDatagram(action.message, action.to);
+    else if (action.type === 'sendCookieReply')
+      this.#sink.sendDatagram(action.message, action.to, HANDSHAKE_TRAFFIC_CLASS);
     else this.#applyToPeer(now, action);
   }
 
@@ -102,7 +104,7 @@ export class Transport {
         peer.staged = [];
         break;
       case 'sendHandshake':
-        if (peer.endpoint) this.#send(peer, action.message, peer.endpoint);
+        if (peer.endpoint) this.#send(peer, action.message, peer.endpoint, HANDSHAKE_TRAFFIC_CLASS);
         break;
       case 'sendKeepalive':
         this.#sendKeepalive(now, peer);
@@ -275,9 +277,9 @@ export class Transport {
     return length <= this.#mtu ? Math.min(padded, this.#mtu) : padded;
   }
 
-  #send(peer: TransportPeer, datagram: Uint8Array, endpoint: Endpoint): void {
+  #send(peer: TransportPeer, datagram: Uint8Array, to: Endpoint, trafficClass = 0): void {
     peer.txBytes += datagram.length;
-    this.#sink.sendDatagram(datagram, endpoint);
+    this.#sink.sendDatagram(datagram, to, trafficClass);
   }
 
   /** Cryptokey routing (section 2): the inner source must be the peer's own. */

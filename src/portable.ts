@@ -36,7 +36,7 @@ export class PortableDataPlane implements DataPlane {
     this.#options = options;
     this.#transport = new Transport(
       {
-        sendDatagram: (datagram, to) => udp.send(datagram, to),
+        sendDatagram: (datagram, to, trafficClass) => udp.send(datagram, to, trafficClass),
         writePacket: (packet) => tun.write(packet),
       },
       options.aead,

@@ -159,14 +159,14 @@ class MmsgUdp implements UdpTransport {
     }
   }
 
-  send(datagram: Uint8Array, to: Endpoint): void {
+  send(datagram: Uint8Array, to: Endpoint, trafficClass = 0): void {
     if (this.#closed) return;
     const side = to.address.includes(':') ? this.#v6 : this.#v4;
     if (!side) {
       this.#failed('EAFNOSUPPORT', to);
       return;
     }
-    side.queue.push(datagram, to);
+    side.queue.push(datagram, to, trafficClass);
     if (this.#flushing) return;
     this.#flushing = true;
     queueMicrotask(this.#flush);

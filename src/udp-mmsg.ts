@@ -25,6 +25,12 @@ export const Layout = {
   cmsgSpace: 24,
 } as const;
 
+// linux/in.h, linux/in6.h
+const IPPROTO_IP = 0;
+const IP_TOS = 1;
+const IPPROTO_IPV6 = 41;
+const IPV6_TCLASS = 67;
+
 // linux/udp.h
 export const SOL_UDP = 17;
 export const UDP_GRO = 104;
@@ -89,15 +95,23 @@ class MessageHeaders {
     this.#words[(i * Layout.mmsghdr + Layout.nameLength) / 4] = length;
   }
 
-  /** Lets the system cut the buffer into datagrams of `size` bytes; undefined: it is one. */
-  setSegmentSize(i: number, size: number | undefined): void {
+  /** Lets the system cut the buffer into datagrams of `size` bytes. */
+  setSegmentSize(i: number, size: number): void {
+    this.#setControl(i, SOL_UDP, UDP_SEGMENT, 2, size);
+  }
+
+  setTrafficClass(i: number, family: number, trafficClass: number): void {
+    if (family === AF_INET) this.#setControl(i, IPPROTO_IP, IP_TOS, 4, trafficClass);
+    else this.#setControl(i, IPPROTO_IPV6, IPV6_TCLASS, 4, trafficClass);
+  }
+
+  #setControl(i: number, level: number, type: number, size: number, value: number): void {
     const control = (this.#controls + i * Layout.cmsgSpace) / 4;
-    this.setControlLength(i, size === undefined ? 0 : Layout.cmsgSpace);
-    if (size === undefined) return;
-    this.#words[control + Layout.cmsgLength / 4] = Layout.cmsgData + 2;
-    this.#words[control + Layout.cmsgLevel / 4] = SOL_UDP;
-    this.#words[control + Layout.cmsgType / 4] = UDP_SEGMENT;
-    this.#words[control + Layout.cmsgData / 4] = size;
+    this.setControlLength(i, Layout.cmsgSpace);
+    this.#words[control + Layout.cmsgLength / 4] = Layout.cmsgData + size;
+    this.#words[control + Layout.cmsgLevel / 4] = level;
+    this.#words[control + Layout.cmsgType / 4] = type;
+    this.#words[control + Layout.cmsgData / 4] = value;
   }
 
   /** Room for, or after receiving the bytes of, a control message. */
@@ -138,6 +152,7 @@ interface Queued {
   readonly name: Uint8Array;
   readonly offset: number;
   readonly length: number;
+  readonly trafficClass: number;
 }
 
 /** Collects datagrams of one socket and sends them with one call. */
@@ -163,7 +178,7 @@ export class SendQueue {
   }
 
   /** Copies `datagram`. */
-  push(datagram: Uint8Array, to: Endpoint): void {
+  push(datagram: Uint8Array, to: Endpoint, trafficClass = 0): void {
     const name = this.#nameOf(to);
     if (!name || datagram.length > MAX_DATAGRAM) {
       this.#onError(name ? 'EMSGSIZE' : 'EINVAL', to);
@@ -173,7 +188,7 @@ export class SendQueue {
       this.flush();
     const offset = this.#used;
     this.#arena.set(datagram, offset);
-    this.#queue.push({ to, name, offset, length: datagram.length });
+    this.#queue.push({ to, name, offset, length: datagram.length, trafficClass });
     this.#used += datagram.length;
   }
 
@@ -213,12 +228,15 @@ export class SendQueue {
     let messages = 0;
     for (let i = first; i < this.#queue.length; messages++) {
       const count = this.#joins ? this.#runLength(i) : 1;
-      const { name, offset, length } = this.#queue[i] as Queued;
+      const { name, offset, length, trafficClass } = this.#queue[i] as Queued;
       const last = this.#queue[i + count - 1] as Queued;
       const bytes = last.offset + last.length - offset;
       this.#headers.setBuffer(messages, this.#arenaAddress + offset, bytes);
       this.#headers.setName(messages, name);
-      this.#headers.setSegmentSize(messages, count > 1 ? length : undefined);
+      const family = (name[0] as number) | ((name[1] as number) << 8);
+      if (count > 1) this.#headers.setSegmentSize(messages, length);
+      else if (trafficClass !== 0) this.#headers.setTrafficClass(messages, family, trafficClass);
+      else this.#headers.setControlLength(messages, 0);
       this.#counts[messages] = count;
       i += count;
     }
@@ -227,11 +245,13 @@ export class SendQueue {
 
   /** How many datagrams from `first` on have one target and size; the last may be shorter. */
   #runLength(first: number): number {
-    const { to, offset, length } = this.#queue[first] as Queued;
+    const { to, offset, length, trafficClass } = this.#queue[first] as Queued;
+    if (trafficClass !== 0) return 1;
     let count = 1;
     for (; count < MAX_SEGMENTS; count++) {
       const next = this.#queue[first + count];
-      if (!next || next.to.port !== to.port || next.to.address !== to.address) break;
+      if (next?.trafficClass !== 0) break;
+      if (next.to.port !== to.port || next.to.address !== to.address) break;
       if (next.length > length || next.length === 0) break;
       if (next.offset + next.length - offset > MAX_SEGMENTED_BYTES) break;
       if (next.length < length) return count + 1;

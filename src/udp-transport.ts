@@ -30,9 +30,10 @@ export interface UdpTransport {
   start(handlers: UdpHandlers): void;
   /**
    * Sends before the current turn of the event loop ends; the caller may reuse `datagram` at once.
-   * Never throws for what the network or the system thinks of it.
+   * Never throws for what the network or the system thinks of it. `trafficClass` is the byte of that
+   * name in the IP header; where it cannot be set for one datagram (`dgram`) it is passed over.
    */
-  send(datagram: Uint8Array, to: Endpoint): void;
+  send(datagram: Uint8Array, to: Endpoint, trafficClass?: number): void;
   /** Firewall mark of all later datagrams; 0 is none. Throws UdpError ERR_MARK where it cannot be. */
   setMark(mark: number): void;
   /** Idempotent. */
