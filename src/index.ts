@@ -22,6 +22,7 @@ export { ConfigError, type ConfigProblem, type ErrorCode, WgTsError } from './er
 export { generatePresharedKey, generatePrivateKey, publicKeyOf } from './keys.js';
 export { defaultLogger, type Logger } from './logger.js';
 export type { Resolver } from './resolve.js';
+export { packageVersion } from './runtime/packageversion.js';
 export {
   type PeerStatus,
   type StatusSource,
@@ -31,4 +32,4 @@ export {
   type UndoJournal,
 } from './tunnel.js';
 export { UdpError } from './udp.js';
-export { packageVersion, type Versions, versions } from './version.js';
+export { type Versions, versions } from './version.js';

@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { type CryptoNames, cryptoNames } from '../crypto/providers.js';
 import { fastestProviders } from '../native/providers.js';
+import { packageVersion } from './runtime/packageversion.js';
 
 export interface Versions {
   readonly wgTs: string;
@@ -20,20 +20,6 @@ export function versions(): Versions {
     dataPlane: 'portable',
     koffi: koffiVersion(),
   };
-}
-
-/** Of package.json, which lies above both `src` and `dist/src`. */
-export function packageVersion(): string {
-  for (const path of ['../package.json', '../../package.json']) {
-    try {
-      const text = readFileSync(new URL(path, import.meta.url), 'utf8');
-      const { name, version } = JSON.parse(text) as { name?: string; version?: string };
-      if (name === 'wg-ts' && version !== undefined) return version;
-    } catch {
-      // Not this one.
-    }
-  }
-  return 'unknown';
 }
 
 function koffiVersion(): string | undefined {

@@ -1,8 +1,9 @@
 import { Command } from 'commander';
 import { describeConfig } from '../config/describe.js';
 import { publicKeyOf } from '../index.js';
+import { loadConfig, zeroConfig } from './load.js';
 import { note, print } from './output.js';
-import { loadConfig, resolveTarget, zeroConfig } from './target.js';
+import { resolveTarget } from './target.js';
 
 export const checkCommand: Command = new Command('check')
   .summary('check a configuration file')

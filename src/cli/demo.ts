@@ -3,8 +3,8 @@ import { Command } from 'commander';
 import { runMemoryDemo } from './demo-memory.js';
 import { runNamespaceDemo, whyNoNamespaces } from './demo-namespaces.js';
 import { EXIT_INTERRUPTED } from './explain.js';
+import { loadConfig, zeroConfig } from './load.js';
 import { print } from './output.js';
-import { loadConfig, zeroConfig } from './target.js';
 
 export const demoCommand: Command = new Command('demo')
   .summary('see a tunnel work, here and now')

@@ -22,8 +22,7 @@ export const downCommand: Command = new Command('down')
   });
 
 /** A hook is shown as it stands in the file. */
-function commandLine(argv: readonly string[]): string {
-  const [program = '', option, line] = argv;
-  if (program.endsWith('sh') && option === '-c' && line !== undefined) return line;
-  return argv.join(' ');
+export function commandLine(argv: readonly string[]): string {
+  const line = argv.at(-1);
+  return argv.at(-2) === '-c' && line !== undefined ? line : argv.join(' ');
 }

@@ -1,6 +1,6 @@
 import { ConfigError, formatProblem, WgTsError } from '../errors.js';
-import { NetConfigError, TunError, UdpError } from '../index.js';
-import { UapiError } from '../uapi/codec.js';
+import type { NetConfigError, TunError, UdpError } from '../index.js';
+import type { UapiError } from '../uapi/codec.js';
 
 export interface Explanation {
   /** `error: ...`, and `hint: ...` where there is one. */
@@ -56,8 +56,13 @@ function explainBriefly(error: unknown): Explanation {
   );
 }
 
-function isKnown(error: unknown): error is TunError | NetConfigError | UdpError | UapiError {
-  return [TunError, NetConfigError, UdpError, UapiError].some((known) => error instanceof known);
+type KnownError = TunError | NetConfigError | UdpError | UapiError;
+
+const KNOWN: ReadonlySet<string> = new Set(['TunError', 'NetConfigError', 'UdpError', 'UapiError']);
+
+/** By name: to load the classes would take longer than most commands do. */
+function isKnown(error: unknown): error is KnownError {
+  return error instanceof Error && KNOWN.has(error.name);
 }
 
 function withHint(message: string, hint: string | undefined, exitCode: number): Explanation {

@@ -1,31 +1,28 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
-import { packageVersion } from '../index.js';
-import { checkCommand } from './check.js';
-import { demoCommand } from './demo.js';
-import { downCommand } from './down.js';
+import { packageVersion } from '../runtime/packageversion.js';
 import { EXIT_USAGE, explain } from './explain.js';
-import { genkeyCommand } from './genkey.js';
-import { genpskCommand } from './genpsk.js';
 import { ignoreClosedPipes, note } from './output.js';
-import { pubkeyCommand } from './pubkey.js';
-import { showCommand } from './show.js';
-import { upCommand } from './up.js';
-import { versionCommand } from './version.js';
 
-const COMMANDS = [
-  upCommand,
-  downCommand,
-  showCommand,
-  checkCommand,
-  genkeyCommand,
-  genpskCommand,
-  pubkeyCommand,
-  demoCommand,
-  versionCommand,
-];
+/** In the order of `--help`. A verb loads nothing of the others. */
+const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+  up: async () => (await import('./up.js')).upCommand,
+  down: async () => (await import('./down.js')).downCommand,
+  show: async () => (await import('./show.js')).showCommand,
+  check: async () => (await import('./check.js')).checkCommand,
+  genkey: async () => (await import('./genkey.js')).genkeyCommand,
+  genpsk: async () => (await import('./genpsk.js')).genpskCommand,
+  pubkey: async () => (await import('./pubkey.js')).pubkeyCommand,
+  demo: async () => (await import('./demo.js')).demoCommand,
+  version: async () => (await import('./version.js')).versionCommand,
+};
 
-function buildProgram(): Command {
+function loadCommands(verb: string | undefined): Promise<Command[]> {
+  const load = verb !== undefined && Object.hasOwn(COMMANDS, verb) ? COMMANDS[verb] : undefined;
+  return Promise.all((load ? [load] : Object.values(COMMANDS)).map((one) => one()));
+}
+
+async function buildProgram(verb: string | undefined): Promise<Command> {
   const program = new Command('wg-ts')
     .description('A userspace WireGuard client.')
     .version(packageVersion(), '--version', 'print the version')
@@ -39,8 +36,9 @@ on this system, 130 interrupted. WG_TS_DEBUG=1 shows where in the program an err
 Example:
   wg-ts check office.conf && sudo wg-ts up office.conf`,
     );
-  for (const command of COMMANDS) program.addCommand(command);
-  for (const command of [program, ...COMMANDS])
+  const commands = await loadCommands(verb);
+  for (const command of commands) program.addCommand(command);
+  for (const command of [program, ...commands])
     command.exitOverride().configureOutput({ outputError: (text, write) => write(asHint(text)) });
   return program;
 }
@@ -52,7 +50,7 @@ function asHint(text: string): string {
 
 async function main(args: readonly string[]): Promise<void> {
   ignoreClosedPipes();
-  const program = buildProgram();
+  const program = await buildProgram(args[0]);
   if (args.length === 0) {
     program.outputHelp();
     return;

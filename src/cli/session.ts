@@ -3,7 +3,8 @@ import { claimName } from '../runtime/claim.js';
 import { uapiSocket } from '../uapi/client.js';
 import type { UapiDevice } from '../uapi/codec.js';
 import { serveUapi } from '../uapi/server.js';
-import { type LoadedConfig, loadConfig, type Target, zeroConfig } from './target.js';
+import { type LoadedConfig, loadConfig, zeroConfig } from './load.js';
+import type { Target } from './target.js';
 
 export interface SessionOptions {
   readonly logger: Logger;

@@ -92,15 +92,17 @@ class LinuxNetConfig implements NetConfig {
 
   async #facts(settings: InterfaceSettings): Promise<SystemFacts> {
     const wantsDefaultRoute = settings.routes.some((route) => route.endsWith('/0'));
-    const srcValidMark = await this.#system.read('/proc/sys/net/ipv4/conf/all/src_valid_mark');
-    return {
-      addresses: await this.#addresses(),
-      ipv6: await this.#hasIpv6(settings.name),
-      rules: { 4: await this.#priorities(4), 6: await this.#priorities(6) },
-      srcValidMark: srcValidMark?.trim() === '1',
-      firewall: wantsDefaultRoute ? await this.#firewall() : undefined,
-      dns: settings.dnsServers.length > 0 ? await findDnsManager(this.#system) : undefined,
-    };
+    const [addresses, ipv6, rules4, rules6, srcValidMark, firewall, dns] = await Promise.all([
+      this.#addresses(),
+      this.#hasIpv6(settings.name),
+      wantsDefaultRoute ? this.#priorities(4) : [],
+      wantsDefaultRoute ? this.#priorities(6) : [],
+      this.#system.read('/proc/sys/net/ipv4/conf/all/src_valid_mark'),
+      wantsDefaultRoute ? this.#firewall() : undefined,
+      settings.dnsServers.length > 0 ? findDnsManager(this.#system) : undefined,
+    ]);
+    const rules = { 4: rules4, 6: rules6 };
+    return { addresses, ipv6, rules, srcValidMark: srcValidMark?.trim() === '1', firewall, dns };
   }
 
   async #addresses(): Promise<Map<string, string>> {
