@@ -111,7 +111,11 @@ describe('check', () => {
 
   it.each([
     ['nowhere.conf', 1, /^error: nowhere.conf does not exist\nhint: .*\n$/],
-    ['wgts-no-such', 1, /^error: \/etc\/wireguard\/wgts-no-such.conf does not exist\nhint/],
+    [
+      'wgts-no-such',
+      1,
+      /^error: \/etc\/wireguard\/wgts-no-such.conf (does not exist|may not be read by this user)\nhint/,
+    ],
     ['/etc/passwd', 2, /^error: the name of \/etc\/passwd does not end in .conf\nhint: .*\n$/],
     ['much-too-long-a-name.conf', 2, /^error: an interface cannot be called .*\nhint: .*\n$/],
   ])('of %s ends with %i', async (target, code, stderr) => {

@@ -186,7 +186,7 @@ describe('ReplayWindow', () => {
         let greatest = start;
         for (const move of moves) {
           const counter = greatest + BigInt(move);
-          if (counter < 0n) continue;
+          if (counter !== BigInt.asUintN(64, counter)) continue;
           const expected = slow.accept(counter);
           expect(window.isFresh(counter)).toBe(expected);
           expect(window.accept(counter)).toBe(expected);

@@ -68,7 +68,9 @@ function runCommand({ argv, stdin }: Command): Promise<RunResult> {
     const end = (status: number, message = Buffer.concat(stderr).toString()): void =>
       resolve({ status, stdout: Buffer.concat(stdout).toString(), stderr: message });
     child.once('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') end(NO_SUCH_PROGRAM, `${program} is not installed`);
+      // EACCES: a folder of PATH that this user may not look into hides the real reason.
+      if (error.code === 'ENOENT' || error.code === 'EACCES')
+        end(NO_SUCH_PROGRAM, `${program} is not installed`);
       else end(1, error.message);
     });
     child.once('close', (code) => {
