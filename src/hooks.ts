@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { WgTsError } from './errors.js';
 
-/** As wg-quick(8) has it: any command of a line that fails makes the line fail. */
+/** As in wg-quick(8), a line fails when one of its commands does. */
 const SHELL: readonly string[] = existsSync('/bin/bash')
   ? ['/bin/bash', '-e', '-o', 'pipefail', '-c']
   : ['/bin/sh', '-e', '-c'];

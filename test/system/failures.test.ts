@@ -75,6 +75,22 @@ describeSystem('an up that cannot succeed', [...TUNNEL, 'setpriv'], () => {
     await expectRefusal(lab, new Client(lab, namespace, usualSpec()));
   });
 
+  subjectTest('because another interface has its address', async ({ lab }) => {
+    const namespace = await networked(lab);
+    await namespace.ip(`address add ${INNER.client.v4}/32 dev veth1`);
+    const message = await expectRefusal(lab, new Client(lab, namespace, usualSpec()));
+    expect(message).toContain(`interface veth1 has the address ${INNER.client.v4} already`);
+  });
+
+  subjectTest('because there is no /dev/net/tun', async ({ lab }) => {
+    const namespace = await networked(lab);
+    const client = new Client(lab, namespace, usualSpec());
+    const hidden = 'mount -t tmpfs none /dev/net && exec "$@"';
+    const up = ['unshare', '--mount', 'sh', '-c', hidden, '-', ...command('up', client.file)];
+    const message = await expectRefusal(lab, client, () => run(namespace.inside(up)));
+    expect(message).toContain('there is no /dev/net/tun: run `modprobe tun`');
+  });
+
   subjectTest('because the endpoint’s name does not exist', async ({ lab }) => {
     const namespace = await networked(lab);
     const client = new Client(lab, namespace, usualSpec('nowhere.invalid:51820'));
