@@ -170,13 +170,8 @@ export class Client {
   /** In the foreground; the lab ends it when the test does not. */
   async spawnForeground(): Promise<Running> {
     const running = this.namespace.spawn(command('up', '--foreground', this.file), clientEnv);
-    for (let i = 0; i < 200 && !running.hasEnded; i++) {
-      const shown = await run(['wg', 'show', this.name]);
-      const link = await this.namespace.run(['ip', '-oneline', 'link', 'show', this.name]);
-      if (shown.code === 0 && /[<,]UP[,>]/.test(link.stdout)) return running;
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-    throw new Error(`no tunnel in the foreground: ${running.stderr}`);
+    await running.says(/: up \(pid \d+/);
+    return running;
   }
 
   /** Processes in the namespace that run a tunnel in the background, of this or another client. */
