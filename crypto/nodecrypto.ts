@@ -1,6 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 import { type AeadCipher, type AeadProvider, keyFrom, TAG_LENGTH } from './aead.js';
-import { checkLengths, isAllZero, type X25519 } from './x25519.js';
+import { isAllZero } from './secret.js';
+import { checkLengths, type X25519 } from './x25519.js';
 
 /** What is used of node:crypto, so that a test can stand in for it. */
 export interface NodeCrypto {

@@ -41,13 +41,6 @@ export function checkLengths(...keys: readonly Uint8Array[]): void {
   }
 }
 
-/** In constant time: only an all-zero result may be told from another. */
-export function isAllZero(bytes: Uint8Array): boolean {
-  let seen = 0;
-  for (const byte of bytes) seen |= byte;
-  return seen === 0;
-}
-
 /** Clears and sets the bits of a private key in place as RFC 7748, section 5 asks. */
 export function clamp(privateKey: Uint8Array): Uint8Array {
   checkLengths(privateKey);

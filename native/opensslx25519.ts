@@ -1,5 +1,6 @@
 import { KEY_LENGTH } from '../crypto/aead.js';
-import { checkLengths, isAllZero, type X25519 } from '../crypto/x25519.js';
+import { isAllZero } from '../crypto/secret.js';
+import { checkLengths, type X25519 } from '../crypto/x25519.js';
 import { must, type Openssl, type OpensslObject } from './openssl.js';
 
 // openssl/obj_mac.h

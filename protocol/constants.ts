@@ -47,8 +47,6 @@ export const REPLAY_WINDOW = 8128;
 
 /** Packets of one peer that wait for a key; beyond it the oldest is dropped. */
 export const MAX_STAGED_PACKETS = 128;
-/** Peers of one device. */
-export const MAX_PEERS = 65_536;
 
 /** The outer traffic class of handshake messages, DSCP AF41, as the kernel sets it. */
 export const HANDSHAKE_TRAFFIC_CLASS = 0x88;

@@ -1,12 +1,10 @@
-import { constantTimeEquals, Secret } from '../crypto/secret.js';
+import { isAllZero, Secret } from '../crypto/secret.js';
 import { KEY_BYTES, REKEY_TIMEOUT, TIMESTAMP_BYTES } from './constants.js';
 import { CookieGenerator } from './cookie.js';
 import type { Endpoint, Millis, PeerId } from './dataplane.js';
 import { KeypairSlots, type SlottedKeypair } from './keypair.js';
 import { type InitiatorState, type RemoteStatic, zeroInitiator } from './noise.js';
 import { PeerTimers } from './timers.js';
-
-const NO_PRESHARED_KEY = new Uint8Array(KEY_BYTES);
 
 /** All that the control plane knows of a peer. */
 export class Peer implements RemoteStatic {
@@ -48,7 +46,7 @@ export class Peer implements RemoteStatic {
   }
 
   get hasPresharedKey(): boolean {
-    return !constantTimeEquals(this.presharedKey.expose(), NO_PRESHARED_KEY);
+    return !isAllZero(this.presharedKey.expose());
   }
 
   setPresharedKey(key: Secret): void {

@@ -25,6 +25,11 @@ const EXIT_CODES: Partial<Record<ErrorCode, number>> = {
   ERR_UNSUPPORTED: 3,
 };
 
+/** Of the process, for an error of whichever class with this code. */
+export function exitCodeOf(code: string): number {
+  return (EXIT_CODES as Readonly<Record<string, number>>)[code] ?? 1;
+}
+
 export interface ErrorDetails {
   /** What to do next, one line. */
   readonly hint?: string;
@@ -43,7 +48,7 @@ export class WgTsError extends Error {
     super(oneLine(message), details.cause === undefined ? {} : { cause: details.cause });
     this.name = 'WgTsError';
     this.code = code;
-    this.exitCode = EXIT_CODES[code] ?? 1;
+    this.exitCode = exitCodeOf(code);
     if (details.hint !== undefined) this.hint = oneLine(details.hint);
   }
 }

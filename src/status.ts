@@ -1,8 +1,8 @@
+import type { DataPlane } from '../protocol/dataplane.js';
 import type { Device } from '../protocol/device.js';
 import { formatPrefix } from '../protocol/ip.js';
 import { formatEndpoint } from './config/format.js';
 import { encodeKey } from './config/key.js';
-import type { PortableDataPlane } from './portable.js';
 import type { UdpTransport } from './udp.js';
 
 export interface TunnelStatus {
@@ -36,7 +36,7 @@ export interface PeerStatus {
 /** What of a running tunnel the status is read from. */
 export interface StatusParts {
   readonly device: Device;
-  readonly plane: PortableDataPlane;
+  readonly plane: DataPlane;
   readonly udp: UdpTransport;
   readonly mtu: number;
   readonly fwMark: number;

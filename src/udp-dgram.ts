@@ -2,6 +2,7 @@ import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { isIP } from 'node:net';
 import type { Endpoint } from '../protocol/dataplane.js';
 import {
+  openIpv6,
   openSamePort,
   portInUse,
   SOCKET_BUFFER_BYTES,
@@ -29,22 +30,10 @@ export async function openDgramUdp(options: UdpOptions = {}): Promise<UdpTranspo
   const [v4, v6] = await openSamePort(
     options.port ?? 0,
     (port) => open(4, port, options.ipv4Address ?? '0.0.0.0'),
-    (port) => openIpv6(port, options),
+    (port) => openIpv6(options, (address) => open(6, port, address)),
     ({ socket }) => socket.close(),
   );
   return new DgramUdp(v4, v6?.socket);
-}
-
-async function openIpv6(port: number, options: UdpOptions): Promise<Bound | undefined> {
-  if (options.ipv6 === false) return undefined;
-  try {
-    return await open(6, port, options.ipv6Address ?? '::');
-  } catch (error) {
-    const reason = error instanceof UdpError ? error.reason : undefined;
-    if (reason !== 'EAFNOSUPPORT' && reason !== 'EADDRNOTAVAIL') throw error;
-    options.onDebug?.(`UDP over IPv4 only: this machine has no IPv6 (${reason})`);
-    return undefined;
-  }
 }
 
 function open(family: 4 | 6, port: number, address: string): Promise<Bound> {

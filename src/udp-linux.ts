@@ -13,6 +13,7 @@ import {
 } from './sockaddr.js';
 import { ReceiveRing, SendQueue, SOL_UDP, UDP_GRO } from './udp-mmsg.js';
 import {
+  openIpv6,
   openSamePort,
   portInUse,
   SOCKET_BUFFER_BYTES,
@@ -49,7 +50,7 @@ export async function openMmsgUdp(options: UdpOptions = {}): Promise<UdpTranspor
   const [v4, v6] = await openSamePort(
     options.port ?? 0,
     async (port) => bound(AF_INET, options.ipv4Address ?? '0.0.0.0', port),
-    async (port) => openIpv6(port, options),
+    (port) => openIpv6(options, (address) => bound(AF_INET6, address, port)),
     ({ fd }) => closeSync(fd),
   );
   const transport = new MmsgUdp(v4, v6?.fd);
@@ -65,18 +66,6 @@ export async function openMmsgUdp(options: UdpOptions = {}): Promise<UdpTranspor
 interface Bound {
   readonly fd: number;
   readonly port: number;
-}
-
-function openIpv6(port: number, options: UdpOptions): Bound | undefined {
-  if (options.ipv6 === false) return undefined;
-  try {
-    return bound(AF_INET6, options.ipv6Address ?? '::', port);
-  } catch (error) {
-    const reason = error instanceof UdpError ? error.reason : undefined;
-    if (reason !== 'EAFNOSUPPORT' && reason !== 'EADDRNOTAVAIL') throw error;
-    options.onDebug?.(`UDP over IPv4 only: this machine has no IPv6 (${reason})`);
-    return undefined;
-  }
 }
 
 function bound(family: number, address: string, port: number): Bound {

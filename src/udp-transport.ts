@@ -87,6 +87,22 @@ export function sendFailed(to: Endpoint, reason: string): UdpError {
 /** What 4 MiB holds, some thousand datagrams, is as much as a busy event loop may fall behind. */
 export const SOCKET_BUFFER_BYTES: number = 4 * 1024 * 1024;
 
+/** What `open` opens, or undefined without IPv6: not wanted, or not on this machine. */
+export async function openIpv6<Socket>(
+  options: UdpOptions,
+  open: (address: string) => Socket | Promise<Socket>,
+): Promise<Socket | undefined> {
+  if (options.ipv6 === false) return undefined;
+  try {
+    return await open(options.ipv6Address ?? '::');
+  } catch (error) {
+    const reason = error instanceof UdpError ? error.reason : undefined;
+    if (reason !== 'EAFNOSUPPORT' && reason !== 'EADDRNOTAVAIL') throw error;
+    options.onDebug?.(`UDP over IPv4 only: this machine has no IPv6 (${reason})`);
+    return undefined;
+  }
+}
+
 const PORT_TRIES = 10;
 
 /**

@@ -1,4 +1,4 @@
-import { ConfigError, formatProblem, WgTsError } from '../errors.js';
+import { ConfigError, exitCodeOf, formatProblem, WgTsError } from '../errors.js';
 import type { NetConfigError, TunError, UdpError } from '../index.js';
 import type { UapiError } from '../uapi/codec.js';
 
@@ -10,16 +10,8 @@ export interface Explanation {
 
 /** What the user wrote has to change. */
 export const EXIT_USAGE = 2;
-/** This system or this user cannot do it. */
-export const EXIT_SYSTEM = 3;
 /** As shells have it: 128 and the number of SIGINT. */
 export const EXIT_INTERRUPTED = 130;
-
-const EXIT_CODES: Readonly<Record<string, number>> = {
-  ERR_NOT_ROOT: EXIT_SYSTEM,
-  ERR_NO_TUN: EXIT_SYSTEM,
-  ERR_NAME: EXIT_USAGE,
-};
 
 /** For errors whose message does not tell what to do. */
 const HINTS: Readonly<Record<string, string>> = {
@@ -45,7 +37,7 @@ function explainBriefly(error: unknown): Explanation {
     };
   if (error instanceof WgTsError) return withHint(error.message, error.hint, error.exitCode);
   if (isKnown(error))
-    return withHint(oneLine(error.message), HINTS[error.code], EXIT_CODES[error.code] ?? 1);
+    return withHint(oneLine(error.message), HINTS[error.code], exitCodeOf(error.code));
   if (error instanceof Error && error.name === 'AbortError')
     return { lines: [], exitCode: EXIT_INTERRUPTED };
   const message = oneLine(error instanceof Error ? error.message : String(error));

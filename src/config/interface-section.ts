@@ -1,4 +1,4 @@
-import type { Secret } from '../../crypto/secret.js';
+import { isAllZero, type Secret } from '../../crypto/secret.js';
 import type { IpPrefix } from '../../protocol/ip.js';
 import type { Findings, Place } from './findings.js';
 import type { InterfaceConfig } from './model.js';
@@ -6,7 +6,6 @@ import {
   type Entry,
   Given,
   type InterfaceKey,
-  isAllZero,
   parseSecretKey,
   valuePlace,
   withoutSpaces,
@@ -78,7 +77,7 @@ export class InterfaceSection {
       case 'PrivateKey':
         this.#privateKey?.zero();
         this.#privateKey = parseSecretKey(value, report);
-        if (this.#privateKey && isAllZero(this.#privateKey))
+        if (this.#privateKey && isAllZero(this.#privateKey.expose()))
           report('is all zeros, which is no key');
         return;
       case 'ListenPort':

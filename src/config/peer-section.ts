@@ -1,11 +1,10 @@
-import type { Secret } from '../../crypto/secret.js';
+import { isAllZero, type Secret } from '../../crypto/secret.js';
 import type { IpPrefix } from '../../protocol/ip.js';
 import type { Findings, Place } from './findings.js';
 import type { EndpointConfig, PeerConfig } from './model.js';
 import {
   type Entry,
   Given,
-  isAllZero,
   type PeerKey,
   parseKey,
   parseSecretKey,
@@ -95,7 +94,9 @@ export class PeerSection {
   toConfig(publicKey: Uint8Array, allowedIps: readonly IpPrefix[]): PeerConfig {
     // A preshared key of zeros is the same as none (section 5.2).
     const presharedKey =
-      this.#presharedKey && !isAllZero(this.#presharedKey) ? this.#presharedKey : undefined;
+      this.#presharedKey && !isAllZero(this.#presharedKey.expose())
+        ? this.#presharedKey
+        : undefined;
     return {
       publicKey,
       ...(presharedKey && { presharedKey }),

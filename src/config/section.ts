@@ -82,7 +82,3 @@ export function parseSecretKey(value: string, report: Report): Secret | undefine
   const bytes = parseKey(value, report);
   return bytes && Secret.take(bytes);
 }
-
-export function isAllZero(secret: Secret): boolean {
-  return secret.expose().every((byte) => byte === 0);
-}

@@ -1,11 +1,10 @@
-import { execFile } from 'node:child_process';
 import { renameSync } from 'node:fs';
-import { connect } from 'node:net';
 import { linuxNetConfig } from '../../tun/linux/netconfig.js';
+import { realSystem } from '../../tun/linux/system.js';
 import type { Command } from '../../tun/netconfig.js';
 import { WgTsError } from '../errors.js';
 import { uapiSocket } from '../uapi/client.js';
-import { removeStaleSocket } from '../uapi/server.js';
+import { removeStaleSocket, whyUnreachable } from '../uapi/server.js';
 import { withLock } from './lock.js';
 import { isAlive, ownIdentity } from './process.js';
 import { StateFolder, type TunnelState } from './state.js';
@@ -91,7 +90,7 @@ async function refuseForeign(name: string): Promise<void> {
         hint: `take it down with what made it (wg-quick down ${name}, ip link del ${name}), or rename the file`,
       },
     );
-  if (await answers(uapiSocket(name)))
+  if ((await whyUnreachable(uapiSocket(name))) === undefined)
     throw new WgTsError(
       'ERR_ALREADY_UP',
       `another program runs a WireGuard interface ${name}, maybe in another network namespace`,
@@ -100,19 +99,7 @@ async function refuseForeign(name: string): Promise<void> {
 }
 
 /** By netlink, as /sys may show another network namespace. */
-function hasInterface(name: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    execFile('ip', ['link', 'show', 'dev', name], (error) => resolve(!error));
-  });
-}
-
-function answers(socketPath: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(socketPath);
-    socket.once('connect', () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once('error', () => resolve(false));
-  });
+async function hasInterface(name: string): Promise<boolean> {
+  const { status } = await realSystem.run({ argv: ['ip', 'link', 'show', 'dev', name] });
+  return status === 0;
 }

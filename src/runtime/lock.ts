@@ -1,6 +1,6 @@
 import { closeSync, constants, openSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { libc } from '../../tun/linux/libc.js';
 import { WgTsError } from '../errors.js';
 
 const LOCK_EX_NB = 2 | 4;
@@ -23,6 +23,7 @@ export async function withLock<T>(file: string, work: () => Promise<T>): Promise
 }
 
 async function acquire(fd: number): Promise<void> {
+  const { flock } = libc();
   for (let waited = 0; flock(fd, LOCK_EX_NB) !== 0; waited += TRY_AGAIN_MS) {
     if (waited >= PATIENCE_MS)
       throw new WgTsError('ERR_ALREADY_UP', 'another wg-ts has been busy for a minute', {
@@ -30,14 +31,4 @@ async function acquire(fd: number): Promise<void> {
       });
     await sleep(TRY_AGAIN_MS);
   }
-}
-
-let loaded: ((fd: number, operation: number) => number) | undefined;
-
-function flock(fd: number, operation: number): number {
-  if (!loaded) {
-    const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
-    loaded = koffi.load(null).func('int flock(int fd, int operation)');
-  }
-  return (loaded as (fd: number, operation: number) => number)(fd, operation);
 }

@@ -49,16 +49,21 @@ export async function serveUapi(
   };
 }
 
-/** A file that nobody listens on any more. */
-export async function removeStaleSocket(socketPath: string): Promise<void> {
-  const code = await new Promise<string | undefined>((resolve) => {
+/** Why nobody can be reached there, such as `ENOENT`; undefined when somebody listens. */
+export function whyUnreachable(socketPath: string): Promise<string | undefined> {
+  return new Promise((resolve) => {
     const socket = connect(socketPath);
-    socket.once('error', (error: NodeJS.ErrnoException) => resolve(error.code));
+    socket.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
     socket.once('connect', () => {
       socket.destroy();
       resolve(undefined);
     });
   });
+}
+
+/** A file that nobody listens on any more. */
+export async function removeStaleSocket(socketPath: string): Promise<void> {
+  const code = await whyUnreachable(socketPath);
   if (code === 'ECONNREFUSED' || code === 'ENOTSOCK') unlinkSync(socketPath);
 }
 

@@ -24,6 +24,7 @@ export interface Libc {
   if_indextoname(index: number, name: Uint8Array): unknown;
   /** `timespec` has 16 bytes. */
   clock_gettime(clock: number, timespec: Uint8Array): number;
+  flock(fd: number, operation: number): number;
   errno(): number;
   poll(fd: number, events: { readable?: boolean }, callback: () => void): PollHandle;
   /** Stable for as long as the buffer lives and is not detached. */
@@ -80,6 +81,7 @@ function load(): Libc {
     if_nametoindex: lib.func('unsigned int if_nametoindex(const char *name)'),
     if_indextoname: lib.func('void *if_indextoname(unsigned int index, void *name)'),
     clock_gettime: lib.func('int clock_gettime(int clock, void *timespec)'),
+    flock: lib.func('int flock(int fd, int operation)'),
     errno: () => koffi.errno(),
     poll: (fd, events, callback) => koffi.node.poll(fd, events, callback),
     addressOf: (buffer) => koffi.address(new Uint8Array(buffer)),
