@@ -1,0 +1,2 @@
+/* Tells whether programs can be made in some way here. */
+int main(void) { return 0; }
