@@ -1,0 +1,103 @@
+/* The parts of a device, and what one of its threads works with. */
+#ifndef WG_TS_DEVICE_H
+#define WG_TS_DEVICE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "../wg_ts.h"
+#include "allowedips.h"
+#include "coalesce.h"
+#include "common.h"
+#include "epoch.h"
+#include "events.h"
+#include "icmp.h"
+#include "keypair.h"
+#include "peer.h"
+#include "udp.h"
+
+#define PEER_BUCKETS 1024
+
+/* What is counted in one thread and read in another. */
+struct counters {
+  _Atomic uint64_t tun_reads;
+  _Atomic uint64_t tun_packets;
+  _Atomic uint64_t tun_writes;
+  _Atomic uint64_t tun_write_errors;
+  _Atomic uint64_t udp_datagrams_received;
+  _Atomic uint64_t udp_receives;
+  _Atomic uint64_t dropped_unauthentic;
+  _Atomic uint64_t dropped_replayed;
+  _Atomic uint64_t dropped_not_allowed;
+  _Atomic uint64_t dropped_events;
+  _Atomic uint64_t sleeps;
+};
+
+/* Each counter has one writer. */
+static inline void count(_Atomic uint64_t *counter, uint64_t n) {
+  atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + n,
+                        memory_order_relaxed);
+}
+
+struct inbound;
+struct outbound;
+
+/* One TUN queue, one socket of each family, and the thread or two that serve them. */
+struct worker {
+  struct wg_ts_device *device;
+  uint32_t number;
+  int tun;
+  struct udp_sockets udp;
+};
+
+struct task {
+  struct worker *worker;
+  struct epoch_reader *reader;
+  struct outbound *outbound;
+  /* NULL: another thread serves that direction. */
+  struct inbound *inbound;
+  pthread_t thread;
+  bool is_running;
+  struct counters counters;
+  struct handshake_ring handshakes;
+  struct aead_context aead;
+};
+
+struct wg_ts_device {
+  struct doorbell doorbell;
+  struct epoch epoch;
+  struct index_table indices;
+  struct allowedips *routes;
+  uint64_t retirements;
+  struct peer *peers[PEER_BUCKETS];
+  struct icmp_limiter icmp;
+  const struct aead_implementation *aead;
+  _Atomic uint32_t mtu;
+  bool vnet_header;
+  _Atomic bool joins_tcp;
+  _Atomic bool joins_udp;
+  uint32_t spin_us;
+  _Atomic bool is_stopping;
+  int stop_fd;
+  uint32_t worker_count;
+  struct worker workers[WG_TS_MAX_WORKERS];
+  uint32_t task_count;
+  struct task *tasks[2 * WG_TS_MAX_WORKERS];
+  /* What the calls themselves send by. */
+  struct task *caller;
+};
+
+/* Nanoseconds since boot, sleep included: the clock of REJECT_AFTER_TIME. */
+uint64_t device_now(void);
+
+/* Takes keypairs out of the index and lets them be zeroed when no thread uses them any more. */
+void device_retire_keypairs(struct wg_ts_device *device, const struct dropped_keypairs *dropped);
+
+/* The TUN device is gone, or one operation of it failed in passing. */
+void device_tun_failed(struct wg_ts_device *device, int error);
+
+/* 0, or errno. */
+int tasks_start(struct wg_ts_device *device);
+void tasks_stop(struct wg_ts_device *device);
+
+#endif

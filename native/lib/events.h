@@ -1,0 +1,72 @@
+/*
+ * What goes up to the control plane, without a lock and within fixed memory: handshake messages by a
+ * ring of each thread, dropped when it is full; everything else as bits of the peer that it concerns,
+ * which is in the list of touched peers at most once.
+ */
+#ifndef WG_TS_EVENTS_H
+#define WG_TS_EVENTS_H
+
+#include <stdatomic.h>
+
+#include "../wg_ts.h"
+#include "common.h"
+
+/* A power of two. */
+#define HANDSHAKE_SLOTS 64
+
+struct handshake_slot {
+  struct wg_ts_endpoint from;
+  uint32_t length;
+  uint8_t message[WG_TS_MAX_MESSAGE];
+};
+
+/* One thread writes, the thread of the calls reads. */
+struct handshake_ring {
+  _Alignas(64) _Atomic uint32_t written;
+  _Alignas(64) _Atomic uint32_t read;
+  struct handshake_slot slots[HANDSHAKE_SLOTS];
+};
+
+/* False when it is full. */
+bool handshake_ring_push(struct handshake_ring *ring, const struct wg_ts_endpoint *from,
+                         const uint8_t *message, size_t length);
+bool handshake_ring_pop(struct handshake_ring *ring, struct wg_ts_event *event);
+
+/* Bits of a touched peer, beside those of WG_TS_TRAFFIC_* below 16. */
+enum {
+  TOUCHED_TRAFFIC_MASK = 0xf,
+  TOUCHED_NEEDS_HANDSHAKE = 1 << 8,
+  TOUCHED_KEY_CONFIRMED = 1 << 9,
+  TOUCHED_ROAMED = 1 << 10,
+};
+
+/* Part of a peer. Times are nanoseconds. */
+struct touched {
+  struct touched *_Atomic next;
+  _Atomic uint32_t bits;
+  /* In the list: what has bits and what is removed alike. */
+  _Atomic bool is_listed;
+  _Atomic uint32_t confirmed_index;
+  _Atomic uint64_t sent_at;
+  _Atomic uint64_t received_at;
+};
+
+struct doorbell {
+  int fd;
+  _Atomic bool is_rung;
+  _Atomic bool is_armed_for_traffic;
+  struct touched *_Atomic touched;
+  _Atomic int tun_error;
+};
+
+/* 0, or errno. */
+int doorbell_open(struct doorbell *doorbell);
+void doorbell_close(struct doorbell *doorbell);
+void doorbell_ring(struct doorbell *doorbell);
+/* Silences it; whatever happens from now on rings again. */
+void doorbell_quiet(struct doorbell *doorbell);
+
+/* Sets bits of a peer, lists it, and rings where somebody should look at once. */
+void doorbell_touch(struct doorbell *doorbell, struct touched *peer, uint32_t bits);
+
+#endif

@@ -1,0 +1,90 @@
+/* What the data plane knows of a peer: its keypairs' slots, endpoint, staged packets and counts. */
+#ifndef WG_TS_PEER_H
+#define WG_TS_PEER_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "common.h"
+#include "endpoint.h"
+#include "epoch.h"
+#include "events.h"
+#include "keypair.h"
+
+/* Packets that wait for a key; beyond it the oldest is dropped. */
+#define MAX_STAGED_PACKETS 128
+
+/* `bytes` has room before and behind the packet for `aead_seal`. */
+struct staged_packet {
+  struct staged_packet *next;
+  size_t length;
+  uint8_t bytes[];
+};
+
+struct staged_packets {
+  struct staged_packet *first;
+  struct staged_packet **last;
+  size_t count;
+};
+
+struct peer {
+  struct retired retired;
+  struct touched touched;
+  struct doorbell *doorbell;
+  struct peer *next_in_bucket;
+  uint32_t id;
+  _Atomic bool is_removed;
+  /*
+   * The rules of protocol/keypair.ts. Whoever sends or receives reads the slots as they are; changes
+   * are made under the lock, and what loses its place is retired.
+   */
+  _Alignas(64) struct keypair *_Atomic current;
+  struct keypair *_Atomic previous;
+  struct keypair *_Atomic next;
+  struct shared_endpoint endpoint;
+  _Alignas(64) _Atomic uint64_t tx_bytes;
+  _Alignas(64) _Atomic uint64_t rx_bytes;
+  _Alignas(64) pthread_mutex_t lock;
+  struct staged_packets staged;
+  _Atomic bool has_staged;
+  /* Initiations sent since something authentic came. */
+  _Atomic uint32_t unanswered;
+};
+
+struct peer *peer_new(uint32_t id, struct doorbell *doorbell);
+/* For `epoch_retire`: asks to come again while it is still listed as touched. */
+bool peer_destroy(struct retired *retired);
+
+/* What was installed, promoted or dropped, and those that lost their place. */
+struct dropped_keypairs {
+  struct keypair *keypairs[3];
+  size_t count;
+};
+
+void peer_install(struct peer *peer, struct keypair *keypair, struct dropped_keypairs *dropped);
+/* Whether a message under `keypair` confirms it, so that it must be promoted. */
+bool peer_is_confirmed_by(struct peer *peer, const struct keypair *keypair);
+/* False when somebody else was faster. */
+bool peer_promote(struct peer *peer, struct keypair *keypair, struct dropped_keypairs *dropped);
+void peer_clear_keypairs(struct peer *peer, struct dropped_keypairs *dropped);
+
+/* Keeps a copy. */
+void peer_stage(struct peer *peer, const uint8_t *packet, size_t length);
+/* All of them, the oldest first: now the caller's. */
+struct staged_packet *peer_take_staged(struct peer *peer);
+/* Puts the list back in front of what was staged meanwhile. */
+void peer_restage(struct peer *peer, struct staged_packet *packets);
+void staged_free(struct staged_packet *packets);
+static inline uint8_t *staged_bytes(struct staged_packet *packet) {
+  return packet->bytes + AEAD_HEADROOM;
+}
+
+/*
+ * An authentic message came from `from`. True when the peer's address or port changed by it. Our own
+ * end of it is kept as well.
+ */
+bool peer_roam(struct peer *peer, const struct wg_ts_endpoint *from);
+/* The system shall choose our own address again. */
+void peer_forget_source(struct peer *peer);
+
+#endif

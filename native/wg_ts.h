@@ -1,0 +1,215 @@
+/*
+ * The whole ABI of the native data plane. It owns the packets: what the TUN queues bring is routed,
+ * sealed and sent, what the UDP sockets bring is opened, checked and written, in threads of its own.
+ * Handshakes, timers and configuration stay with the caller, who tells and is told by the calls below
+ * (protocol/dataplane.ts draws the line between both).
+ *
+ * All calls on one device come from one thread, but for none: its own threads never call back. A
+ * device is a few megabytes at most; what the network sends never makes it grow.
+ *
+ * Any change of what stands here is a new version. native/binding.ts repeats it; test/native/abi.test.ts
+ * compares both.
+ */
+#ifndef WG_TS_H
+#define WG_TS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define WG_TS_ABI_VERSION 1
+
+#define WG_TS_MAX_WORKERS 16
+/* An initiation, the longest message that goes up. */
+#define WG_TS_MAX_MESSAGE 148
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct wg_ts_device;
+
+/*
+ * Where a datagram came from or goes to. `family` is 4 or 6, 0 for none; the port is in the order of
+ * this machine, addresses are in network order, an IPv4 address has the first 4 bytes. `source` and
+ * `interface_index` are our own end of it, all zero when the system shall choose ("sticky sockets").
+ */
+struct wg_ts_endpoint {
+  uint16_t family;
+  uint16_t port;
+  uint32_t scope;
+  uint8_t address[16];
+  uint8_t source[16];
+  uint32_t interface_index;
+  uint32_t reserved;
+};
+
+/* What is left off, for a system that refuses it, and for tests and measurements. */
+enum {
+  WG_TS_WITHOUT_UDP_SEGMENT = 1 << 0,
+  WG_TS_WITHOUT_UDP_GRO = 1 << 1,
+  WG_TS_WITHOUT_TCP_COALESCING = 1 << 2,
+  WG_TS_WITHOUT_UDP_COALESCING = 1 << 3,
+  WG_TS_WITHOUT_DIRECT_CRYPTO = 1 << 4,
+};
+
+/* File descriptors stay the caller's: to be closed after `wg_ts_close`. -1 for no IPv6. */
+struct wg_ts_options {
+  uint32_t workers;
+  uint32_t mtu;
+  /* Bits of WG_TS_WITHOUT_*. */
+  uint32_t without;
+  /* 1: each read and write of a TUN queue has a struct virtio_net_hdr of 10 bytes before it. */
+  uint32_t vnet_header;
+  /* Microseconds for which a thread looks for more before it sleeps. */
+  uint32_t spin_us;
+  /* 1: one thread of a worker serves both directions; 2: one thread each. */
+  uint32_t threads_per_worker;
+  int32_t tun[WG_TS_MAX_WORKERS];
+  int32_t udp4[WG_TS_MAX_WORKERS];
+  int32_t udp6[WG_TS_MAX_WORKERS];
+};
+
+enum {
+  /* `message` of `length` bytes came from `endpoint`. */
+  WG_TS_EVENT_HANDSHAKE = 1,
+  WG_TS_EVENT_NEEDS_HANDSHAKE = 2,
+  /* `value` is the local index of the keypair. */
+  WG_TS_EVENT_KEY_CONFIRMED = 3,
+  /* `endpoint` is the new one. */
+  WG_TS_EVENT_ROAMED = 4,
+  /* `value` has bits of WG_TS_TRAFFIC_*. */
+  WG_TS_EVENT_TRAFFIC = 5,
+  /* `value` is errno: the TUN device is gone. */
+  WG_TS_EVENT_TUN_FAILED = 6,
+};
+
+enum {
+  WG_TS_TRAFFIC_DATA_SENT = 1 << 0,
+  WG_TS_TRAFFIC_DATA_RECEIVED = 1 << 1,
+  WG_TS_TRAFFIC_KEEPALIVE_SENT = 1 << 2,
+  WG_TS_TRAFFIC_KEEPALIVE_RECEIVED = 1 << 3,
+  /* The last one received came after the last one sent. */
+  WG_TS_TRAFFIC_RECEIVED_LAST = 1 << 4,
+};
+
+struct wg_ts_event {
+  uint32_t type;
+  uint32_t peer;
+  uint32_t value;
+  uint32_t length;
+  struct wg_ts_endpoint endpoint;
+  uint8_t message[WG_TS_MAX_MESSAGE];
+  uint32_t reserved;
+};
+
+struct wg_ts_prefix {
+  uint8_t address[16];
+  /* 4 or 6. */
+  uint8_t family;
+  uint8_t length;
+  /* 0: add it, 1: remove it. */
+  uint8_t remove;
+  uint8_t reserved;
+};
+
+struct wg_ts_keypair {
+  uint8_t send_key[32];
+  uint8_t receive_key[32];
+  uint32_t local_index;
+  uint32_t remote_index;
+  uint32_t is_initiator;
+  uint32_t reserved;
+  uint64_t send_counter;
+  /* Nanoseconds since its making; the limit REJECT_AFTER_TIME is kept here. */
+  uint64_t age;
+};
+
+/* Since the device was opened. */
+struct wg_ts_statistics {
+  uint64_t tun_reads;
+  uint64_t tun_packets;
+  uint64_t tun_writes;
+  uint64_t tun_write_errors;
+  uint64_t udp_datagrams_sent;
+  uint64_t udp_sends;
+  uint64_t udp_send_errors;
+  uint64_t udp_datagrams_received;
+  uint64_t udp_receives;
+  uint64_t dropped_unauthentic;
+  uint64_t dropped_replayed;
+  uint64_t dropped_not_allowed;
+  uint64_t dropped_events;
+  uint64_t sleeps;
+  /* errno of the newest failed send, 0 for none. */
+  uint64_t last_send_error;
+  uint64_t allowed_ips_memory;
+};
+
+#define WG_TS_EXPORT __attribute__((visibility("default")))
+
+WG_TS_EXPORT uint32_t wg_ts_abi_version(void);
+
+/*
+ * Sizes and offsets of the structs above, in the order of native/binding.ts; answers how many there
+ * are and writes at most `capacity`.
+ */
+WG_TS_EXPORT uint32_t wg_ts_layout(uint32_t *out, uint32_t capacity);
+
+/*
+ * The ChaCha20-Poly1305 that is found in this process and passes the self-test, by name; NULL when
+ * there is none. To be called before any other call; `without` as in the options.
+ */
+WG_TS_EXPORT const char *wg_ts_select_crypto(uint32_t without);
+
+/* NULL with errno in `*error`. No thread runs before `wg_ts_start`. */
+WG_TS_EXPORT struct wg_ts_device *wg_ts_open(const struct wg_ts_options *options, int32_t *error);
+/* 0, or errno. */
+WG_TS_EXPORT int32_t wg_ts_start(struct wg_ts_device *device);
+/* Ends the threads, zeroes all keys, frees everything. */
+WG_TS_EXPORT void wg_ts_close(struct wg_ts_device *device);
+
+/* A descriptor that is readable while events wait. */
+WG_TS_EXPORT int32_t wg_ts_doorbell(struct wg_ts_device *device);
+/*
+ * Takes up to `capacity` events; answers how many. When it answers `capacity`, there may be more.
+ * `traffic` rings the doorbell once; after that it is collected in silence until `wg_ts_rearm`.
+ */
+WG_TS_EXPORT uint32_t wg_ts_drain(struct wg_ts_device *device, struct wg_ts_event *events,
+                                  uint32_t capacity);
+/* Lets the next traffic ring again. 1: some is waiting already, call `wg_ts_drain`. */
+WG_TS_EXPORT uint32_t wg_ts_rearm(struct wg_ts_device *device);
+
+/* Makes a peer known, or changes its endpoint (NULL: stays). 0, or ENOMEM. */
+WG_TS_EXPORT int32_t wg_ts_set_peer(struct wg_ts_device *device, uint32_t peer,
+                                    const struct wg_ts_endpoint *endpoint);
+/* With `replace` it forgets all that the peer had before. 0, ENOENT, EINVAL or ENOMEM. */
+WG_TS_EXPORT int32_t wg_ts_set_allowed_ips(struct wg_ts_device *device, uint32_t peer,
+                                           uint32_t replace, const struct wg_ts_prefix *prefixes,
+                                           uint32_t count);
+WG_TS_EXPORT void wg_ts_remove_peer(struct wg_ts_device *device, uint32_t peer);
+/* A handshake message of `bytes` bytes was found authentic: the peer roams, and it is counted. */
+WG_TS_EXPORT void wg_ts_authenticated(struct wg_ts_device *device, uint32_t peer,
+                                      const struct wg_ts_endpoint *from, uint32_t bytes);
+/* Copies the keys; the caller zeroes its own. 0, ENOENT or ENOMEM. */
+WG_TS_EXPORT int32_t wg_ts_install_keypair(struct wg_ts_device *device, uint32_t peer,
+                                           const struct wg_ts_keypair *keypair);
+WG_TS_EXPORT void wg_ts_drop_keypairs(struct wg_ts_device *device, uint32_t peer);
+WG_TS_EXPORT void wg_ts_drop_staged(struct wg_ts_device *device, uint32_t peer);
+WG_TS_EXPORT void wg_ts_send_handshake(struct wg_ts_device *device, uint32_t peer,
+                                       const uint8_t *message, uint32_t length);
+WG_TS_EXPORT void wg_ts_send_cookie_reply(struct wg_ts_device *device,
+                                          const struct wg_ts_endpoint *to, const uint8_t *message,
+                                          uint32_t length);
+/* Or the staged packets, if there are any. */
+WG_TS_EXPORT void wg_ts_send_keepalive(struct wg_ts_device *device, uint32_t peer);
+
+WG_TS_EXPORT void wg_ts_set_mtu(struct wg_ts_device *device, uint32_t mtu);
+/* Bytes received and sent. */
+WG_TS_EXPORT void wg_ts_transfer(struct wg_ts_device *device, uint32_t peer, uint64_t bytes[2]);
+WG_TS_EXPORT void wg_ts_read_statistics(struct wg_ts_device *device, struct wg_ts_statistics *out);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
