@@ -1,14 +1,12 @@
 import type { Endpoint } from '../protocol/dataplane.js';
 import { formatIp, parseIp } from '../protocol/ip.js';
-import { libc } from '../tun/linux/libc.js';
+import { zoneIndex, zoneName } from '../tun/linux/zone.js';
 
 /** Linux's numbers and structs, little-endian. */
 export const AF_INET = 2;
 export const AF_INET6 = 10;
 export const SOCKADDR_IN_SIZE = 16;
 export const SOCKADDR_IN6_SIZE = 28;
-
-const IF_NAMESIZE = 16;
 
 /**
  * struct sockaddr_in or sockaddr_in6 of a literal address; a zone is an interface's name or its
@@ -39,14 +37,4 @@ export function decodeSockaddr(bytes: Uint8Array): Endpoint {
   const address = formatIp(bytes.slice(8, 24));
   const scope = view.getUint32(24, true);
   return { address: scope === 0 ? address : `${address}%${zoneName(scope)}`, port };
-}
-
-function zoneIndex(zone: string): number {
-  return /^\d+$/.test(zone) ? Number(zone) : libc().if_nametoindex(zone);
-}
-
-function zoneName(index: number): string {
-  const name = Buffer.alloc(IF_NAMESIZE);
-  if (libc().if_indextoname(index, name) === null) return String(index);
-  return name.toString('utf8', 0, name.indexOf(0));
 }

@@ -40,7 +40,13 @@ const rules: IForbiddenRuleType[] = [
   only('tun', ['^protocol/(dataplane|ip)\\.ts$', '^node_modules/koffi/'], 'and builtins'),
   only(
     'native',
-    ['^crypto/', '^protocol/', '^tun/tun\\.ts$', '^node_modules/koffi/'],
+    [
+      '^crypto/',
+      '^protocol/',
+      '^tun/tun\\.ts$',
+      '^tun/linux/(libc|readiness|zone)\\.ts$',
+      '^node_modules/koffi/',
+    ],
     'and builtins',
   ),
   only(

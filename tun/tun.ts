@@ -11,3 +11,19 @@ export interface Tun {
   /** Idempotent; the interface is gone afterwards. */
   close(): void;
 }
+
+/**
+ * The queues of an interface as descriptors, for a data plane that reads and writes them by itself.
+ * They are non-blocking, and the interface's: closed by `close`, after that data plane has ended.
+ */
+export interface TunQueues {
+  readonly name: string;
+  readonly descriptors: readonly number[];
+  /** Each read and write has a struct virtio_net_hdr of 10 bytes before the packet. */
+  readonly vnetHeader: boolean;
+  /** Whether the system takes joined packets of this kind. */
+  readonly takesTcpSegments: boolean;
+  readonly takesUdpSegments: boolean;
+  /** Idempotent; the interface is gone afterwards. */
+  close(): void;
+}

@@ -40,7 +40,7 @@ function plan(
 const BASE = [
   'ip -4 address add 10.0.0.2/24 dev office',
   'ip -6 address add fd00::2/64 dev office',
-  'ip link set mtu 1420 txqueuelen 1000 up dev office',
+  'ip link set mtu 1420 txqueuelen 4000 up dev office',
 ];
 
 describe('the plan of an interface', () => {

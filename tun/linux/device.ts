@@ -1,15 +1,26 @@
 import { closeSync, constants, openSync } from 'node:fs';
 import { TunError } from '../errors.js';
 import { validateInterfaceName } from '../name.js';
-import type { Tun } from '../tun.js';
+import type { Tun, TunQueues } from '../tun.js';
 import { Errno, libc } from './libc.js';
 import { type Readiness, whileReadable } from './readiness.js';
 
 // linux/if_tun.h
 const TUNSETIFF = 0x400454ca;
+const TUNSETOFFLOAD = 0x400454d0;
 const IFF_TUN = 0x0001;
+const IFF_MULTI_QUEUE = 0x0100;
 const IFF_NO_PI = 0x1000;
+const IFF_VNET_HDR = 0x4000;
 const IFF_TUN_EXCL = 0x8000;
+const TUN_F_CSUM = 0x01;
+const TUN_F_TSO4 = 0x02;
+const TUN_F_TSO6 = 0x04;
+const TUN_F_TSO_ECN = 0x08;
+const TUN_F_USO4 = 0x20;
+const TUN_F_USO6 = 0x40;
+const TCP_OFFLOADS = TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN;
+const UDP_OFFLOADS = TUN_F_USO4 | TUN_F_USO6;
 /** sizeof(struct ifreq): 16 bytes of name, then a union of 24. */
 const IFREQ_SIZE = 40;
 
@@ -27,12 +38,64 @@ export function openTun(name: string): Tun {
   validateInterfaceName(name);
   const fd = openDevice();
   try {
-    createInterface(fd, name);
+    createInterface(fd, name, IFF_TUN_EXCL);
   } catch (error) {
     closeSync(fd);
     throw error;
   }
   return new LinuxTun(name, fd);
+}
+
+export interface TunQueuesOptions {
+  readonly queues: number;
+  /** False: one packet at a time and complete, as for a system without offloads. */
+  readonly vnetHeader?: boolean;
+  /** Whether the system may leave it to us to cut packets of this kind. */
+  readonly tcpSegments?: boolean;
+  readonly udpSegments?: boolean;
+}
+
+/** Like `openTun`, for a data plane that takes the queues itself. Throws TunError. */
+export function openTunQueues(name: string, options: TunQueuesOptions): TunQueues {
+  validateInterfaceName(name);
+  const { queues, vnetHeader = true } = options;
+  const flags = (vnetHeader ? IFF_VNET_HDR : 0) | (queues > 1 ? IFF_MULTI_QUEUE : 0);
+  const fds: number[] = [];
+  const close = (): void => {
+    for (const fd of fds.splice(0)) closeSync(fd);
+  };
+  try {
+    for (let i = 0; i < queues; i++) {
+      const fd = openDevice();
+      fds.push(fd);
+      createInterface(fd, name, flags | (i === 0 ? IFF_TUN_EXCL : 0));
+    }
+  } catch (error) {
+    close();
+    throw error;
+  }
+  const taken = vnetHeader ? setOffloads(fds[0] as number, options) : 0;
+  return {
+    name,
+    descriptors: [...fds],
+    vnetHeader,
+    takesTcpSegments: vnetHeader,
+    takesUdpSegments: vnetHeader && (taken & UDP_OFFLOADS) !== 0,
+    close,
+  };
+}
+
+/** What the system accepts of it: USO since Linux 6.2. The answer tells what that was. */
+function setOffloads(fd: number, { tcpSegments, udpSegments }: TunQueuesOptions): number {
+  const tcp = tcpSegments === false ? 0 : TCP_OFFLOADS;
+  const candidates = [tcp | UDP_OFFLOADS, tcp, 0];
+  for (const offloads of candidates) {
+    if (libc().ioctlNumber(fd, TUNSETOFFLOAD, TUN_F_CSUM | offloads) !== 0) continue;
+    // Known to the system, and so taken when we write them, but not wanted from it.
+    if (udpSegments === false) libc().ioctlNumber(fd, TUNSETOFFLOAD, TUN_F_CSUM | tcp);
+    return offloads;
+  }
+  return 0;
 }
 
 function openDevice(): number {
@@ -60,10 +123,10 @@ function openDevice(): number {
   }
 }
 
-function createInterface(fd: number, name: string): void {
+function createInterface(fd: number, name: string, flags: number): void {
   const ifreq = Buffer.alloc(IFREQ_SIZE);
   ifreq.write(name, 'utf8');
-  ifreq.writeUInt16LE(IFF_TUN | IFF_NO_PI | IFF_TUN_EXCL, 16);
+  ifreq.writeUInt16LE(IFF_TUN | IFF_NO_PI | flags, 16);
   if (libc().ioctl(fd, TUNSETIFF, ifreq) === 0) return;
   const errno = libc().errno();
   switch (errno) {
@@ -129,7 +192,7 @@ class LinuxTun implements Tun {
       }
       if (failure !== 0) this.#readiness?.close();
       if (batch.length > 0) onPackets(batch);
-      if (failure !== 0 && this.#fd !== undefined) onError(readFailure(this.name, failure));
+      if (failure !== 0 && this.#fd !== undefined) onError(tunReadFailure(this.name, failure));
     });
   }
 
@@ -146,7 +209,8 @@ class LinuxTun implements Tun {
   }
 }
 
-function readFailure(name: string, errno: number): TunError {
+/** What reading from an interface failed with, as an error. */
+export function tunReadFailure(name: string, errno: number): TunError {
   return errno === Errno.EBADFD
     ? new TunError('ERR_TUN', `interface ${name} was deleted by somebody else`)
     : new TunError('ERR_TUN', `reading from interface ${name} failed: errno ${errno}`);

@@ -9,9 +9,13 @@ export interface PollHandle {
 /** The calls that Node does not offer. Each answers -1 on failure; `errno()` then tells why. */
 export interface Libc {
   ioctl(fd: number, request: number, argument: Uint8Array): number;
+  /** For requests that take a number and not an address. */
+  ioctlNumber(fd: number, request: number, argument: number): number;
   read(fd: number, buffer: Uint8Array, length: number): number;
   write(fd: number, buffer: Uint8Array, length: number): number;
   socket(domain: number, type: number, protocol: number): number;
+  /** `pair` gets two descriptors of four bytes each. */
+  socketpair(domain: number, type: number, protocol: number, pair: Uint8Array): number;
   bind(fd: number, address: Uint8Array, length: number): number;
   getsockname(fd: number, address: Uint8Array, length: Uint8Array): number;
   setsockopt(fd: number, level: number, name: number, value: Uint8Array, length: number): number;
@@ -68,9 +72,11 @@ function load(): Libc {
   // int64_t here. Variadic ioctl may be called so on every 64-bit Linux ABI for one argument.
   return {
     ioctl: lib.func('int ioctl(int fd, unsigned long request, void *argument)'),
+    ioctlNumber: lib.func('int ioctl(int fd, unsigned long request, unsigned long argument)'),
     read: lib.func('int64_t read(int fd, void *buffer, size_t length)'),
     write: lib.func('int64_t write(int fd, void *buffer, size_t length)'),
     socket: lib.func('int socket(int domain, int type, int protocol)'),
+    socketpair: lib.func('int socketpair(int domain, int type, int protocol, void *pair)'),
     bind: lib.func('int bind(int fd, void *address, uint32_t length)'),
     getsockname: lib.func('int getsockname(int fd, void *address, void *length)'),
     setsockopt: lib.func('int setsockopt(int fd, int level, int name, void *value, uint32_t len)'),

@@ -21,7 +21,7 @@ export interface SystemFacts {
 }
 
 /** Twice a TUN's default: at these rates 500 packets are a few milliseconds. */
-const TX_QUEUE_LENGTH = 1000;
+const TX_QUEUE_LENGTH = 4000;
 const IPV6_MIN_MTU = 1280;
 /** wg-quick(8)'s names: nothing in them needs quoting in a firewall rule. */
 const PLAIN_NAME = /^[a-zA-Z0-9_=+.-]+$/;

@@ -1,0 +1,96 @@
+/** The structs of wg_ts.h as the memory of this machine has them; `binding.ts` compares at load. */
+
+export const ABI_VERSION = 1;
+export const MAX_WORKERS = 16;
+export const MAX_MESSAGE = 148;
+
+/** Each with its size and the offsets of its members, in the order of `wg_ts_layout`. */
+export const Layout = {
+  endpoint: {
+    size: 48,
+    family: 0,
+    port: 2,
+    scope: 4,
+    address: 8,
+    source: 24,
+    interfaceIndex: 40,
+  },
+  options: {
+    size: 216,
+    workers: 0,
+    mtu: 4,
+    without: 8,
+    vnetHeader: 12,
+    spinMicroseconds: 16,
+    threadsPerWorker: 20,
+    tun: 24,
+    udp4: 88,
+    udp6: 152,
+  },
+  event: { size: 216, type: 0, peer: 4, value: 8, length: 12, endpoint: 16, message: 64 },
+  prefix: { size: 20, address: 0, family: 16, length: 17, remove: 18 },
+  keypair: {
+    size: 96,
+    sendKey: 0,
+    receiveKey: 32,
+    localIndex: 64,
+    remoteIndex: 68,
+    isInitiator: 72,
+    sendCounter: 80,
+    age: 88,
+  },
+  statistics: { size: 128 },
+} as const;
+
+/** What `wg_ts_layout` has to answer. */
+export const EXPECTED_LAYOUT: readonly number[] = Object.values(Layout).flatMap((struct) =>
+  Object.values(struct),
+);
+
+/** Bits of what is left off. */
+export const Without = {
+  udpSegment: 1,
+  udpGro: 2,
+  tcpCoalescing: 4,
+  udpCoalescing: 8,
+  directCrypto: 16,
+} as const;
+
+export const EventType = {
+  handshake: 1,
+  needsHandshake: 2,
+  keyConfirmed: 3,
+  roamed: 4,
+  traffic: 5,
+  tunFailed: 6,
+} as const;
+
+export const Traffic = {
+  dataSent: 1,
+  dataReceived: 2,
+  keepaliveSent: 4,
+  keepaliveReceived: 8,
+  receivedLast: 16,
+} as const;
+
+/** Of wg_ts_statistics, in its order; each 8 bytes. */
+export const STATISTICS = [
+  'tunReads',
+  'tunPackets',
+  'tunWrites',
+  'tunWriteErrors',
+  'udpDatagramsSent',
+  'udpSends',
+  'udpSendErrors',
+  'udpDatagramsReceived',
+  'udpReceives',
+  'droppedUnauthentic',
+  'droppedReplayed',
+  'droppedNotAllowed',
+  'droppedEvents',
+  'sleeps',
+  'lastSendError',
+  'allowedIpsMemory',
+] as const;
+
+export type Statistics = Readonly<Record<(typeof STATISTICS)[number], number>>;
