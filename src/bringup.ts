@@ -3,7 +3,6 @@ import { fastestProviders } from '../native/providers.js';
 import type { Endpoint } from '../protocol/dataplane.js';
 import { Device } from '../protocol/device.js';
 import { formatPrefix, maskPrefix } from '../protocol/ip.js';
-import { openTun } from '../tun/linux/device.js';
 import { linuxNetConfig } from '../tun/linux/netconfig.js';
 import type { Command, InterfaceSettings, NetConfig } from '../tun/netconfig.js';
 import type { Tun } from '../tun/tun.js';
@@ -14,10 +13,10 @@ import { Driver } from './driver.js';
 import { hookCommand, runHooks } from './hooks.js';
 import { defaultLogger, type Logger } from './logger.js';
 import { chooseMtu } from './mtu.js';
-import { PortableDataPlane } from './portable.js';
+import { choosePlane, openPlane, openPlaneTun, type PlaneOptions } from './planes.js';
 import { type Resolver, resolveEndpoint } from './resolve.js';
 import { type StatusParts, statusOf, type TunnelStatus } from './status.js';
-import { openUdp, type UdpOptions } from './udp.js';
+import type { UdpOptions } from './udp.js';
 import { UndoStack } from './undo.js';
 
 /** Where the undo of what is about to be done is written down, for when this process is killed. */
@@ -26,7 +25,7 @@ export interface UndoJournal {
   record(commands: readonly Command[]): void;
 }
 
-export interface TunnelOptions {
+export interface TunnelOptions extends PlaneOptions {
   /** Of the interface: 1 to 15 of the characters a-z A-Z 0-9 _ = + . - */
   readonly name: string;
   readonly logger?: Logger;
@@ -120,30 +119,42 @@ async function runSteps(
   const hooks = system && new Hooks(config, name, undo, journal, options);
 
   options.signal?.throwIfAborted();
+  const hasOwnTun = options.tun !== undefined || options.openTun !== undefined;
+  const choice = choosePlane(options, hasOwnTun);
+  if (choice.fallback !== undefined) logger.info(`portable data plane: ${choice.fallback}`);
   await hooks?.preUp();
-  const tun = options.tun ?? (options.openTun ?? openTun)(name);
-  if (!options.tun) undo.push(`the interface ${name}`, () => tun.close());
+  const own = options.tun ?? options.openTun?.(name);
+  const tun = openPlaneTun(choice, name, own, onTunError);
+  undo.push(`the interface ${name}`, () => tun.close());
   const settings = await interfaceSettings(config, name, [...endpoints.values()], system);
+  const { mtu, fwMark } = settings;
   const { listenPort, privateKey } = config.interface;
-  const udp = await openUdp({
-    ...options.udp,
-    ...(listenPort !== undefined && { port: listenPort }),
-    ...(settings.fwMark !== 0 && { mark: settings.fwMark }),
-    onDebug: (note) => logger.debug(note),
-  });
-  undo.push('the UDP sockets', () => udp.close());
   const crypto = fastestProviders();
+  const opened = await openPlane({
+    choice,
+    tun,
+    udp: {
+      ...options.udp,
+      ...(listenPort !== undefined && { port: listenPort }),
+      ...(fwMark !== 0 && { mark: fwMark }),
+      onDebug: (note) => logger.debug(note),
+    },
+    mtu,
+    crypto,
+    clock,
+    logger,
+    onTunError,
+  });
+  const { plane, port: listenPortInUse } = opened;
+  undo.push('the UDP sockets', () => opened.closeSockets());
   const env = { random: randomBytes, wallNanos: clock.wallNanos, crypto };
   const device = new Device({ privateKey }, env);
-  const { mtu, fwMark } = settings;
-  const { aead } = crypto;
-  const plane = new PortableDataPlane({ tun, udp, mtu, aead, clock, logger, onTunError });
   const driver = new Driver(device, plane, clock);
   undo.push('the device', () => driver.close());
-  plane.start();
+  opened.start();
   for (const peer of config.peers) driver.configure(peerChange(peer, endpoints.get(peer)));
 
-  const parts: StatusParts = { device, plane, udp, mtu, fwMark };
+  const parts: StatusParts = { device, plane, listenPort: listenPortInUse, mtu, fwMark };
   const hide = await options.expose?.({ status: () => statusOf(name, parts) });
   if (hide) undo.push('the way to watch it', hide);
 

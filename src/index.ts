@@ -21,6 +21,7 @@ export { type ConfigWarning, type ParsedConfig, parseConfig } from './config/par
 export { ConfigError, type ConfigProblem, type ErrorCode, WgTsError } from './errors.js';
 export { generatePresharedKey, generatePrivateKey, publicKeyOf } from './keys.js';
 export { defaultLogger, type Logger } from './logger.js';
+export type { DataPlaneKind } from './planes.js';
 export type { Resolver } from './resolve.js';
 export { packageVersion } from './runtime/packageversion.js';
 export {

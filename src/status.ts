@@ -3,7 +3,6 @@ import type { Device } from '../protocol/device.js';
 import { formatPrefix } from '../protocol/ip.js';
 import { formatEndpoint } from './config/format.js';
 import { encodeKey } from './config/key.js';
-import type { UdpTransport } from './udp.js';
 
 export interface TunnelStatus {
   readonly name: string;
@@ -13,7 +12,7 @@ export interface TunnelStatus {
   /** 0 is none. */
   readonly fwMark: number;
   readonly mtu: number;
-  /** Which data plane runs: `portable`. */
+  /** Which data plane runs: `native` or `portable`. */
   readonly dataPlane: string;
   readonly peers: readonly PeerStatus[];
 }
@@ -37,17 +36,17 @@ export interface PeerStatus {
 export interface StatusParts {
   readonly device: Device;
   readonly plane: DataPlane;
-  readonly udp: UdpTransport;
+  readonly listenPort: number;
   readonly mtu: number;
   readonly fwMark: number;
 }
 
 export function statusOf(name: string, parts: StatusParts): TunnelStatus {
-  const { device, plane, udp, mtu, fwMark } = parts;
+  const { device, plane, listenPort, mtu, fwMark } = parts;
   return {
     name,
     publicKey: encodeKey(device.publicKey),
-    listenPort: udp.port,
+    listenPort,
     fwMark,
     mtu,
     dataPlane: plane.name,

@@ -33,6 +33,7 @@ const SO_SNDBUF = 7;
 const SO_RCVBUF = 8;
 const SO_SNDBUFFORCE = 32;
 const SO_RCVBUFFORCE = 33;
+const SO_REUSEPORT = 15;
 const SO_MARK = 36;
 const IPPROTO_IPV6 = 41;
 const IPV6_V6ONLY = 26;
@@ -63,17 +64,62 @@ export async function openMmsgUdp(options: UdpOptions = {}): Promise<UdpTranspor
   return transport;
 }
 
+/** Sockets for a data plane that reads and writes them itself. */
+export interface UdpQueues {
+  readonly port: number;
+  readonly v4: readonly number[];
+  /** Empty without IPv6. */
+  readonly v6: readonly number[];
+  /** Idempotent; after the data plane has ended. */
+  close(): Promise<void>;
+}
+
+/**
+ * `count` sockets of each family on one port, among which the system spreads the peers, each peer
+ * always to the same one. Throws UdpError ERR_PORT_IN_USE, ERR_MARK or ERR_SOCKET.
+ */
+export async function openUdpQueues(options: UdpOptions, count: number): Promise<UdpQueues> {
+  const v4: number[] = [];
+  const v6: number[] = [];
+  const close = async (): Promise<void> => {
+    for (const fd of [...v4.splice(0), ...v6.splice(0)]) closeSync(fd);
+  };
+  const { ipv4Address = '0.0.0.0', ipv6Address = '::' } = options;
+  const [first4, first6] = await openSamePort(
+    options.port ?? 0,
+    async (port) => bound(AF_INET, ipv4Address, port),
+    (port) => openIpv6(options, (address) => bound(AF_INET6, address, port)),
+    ({ fd }) => closeSync(fd),
+  );
+  v4.push(first4.fd);
+  if (first6) v6.push(first6.fd);
+  try {
+    // The first had the port for itself, so that a second program is refused; now it is shared.
+    for (const fd of [...v4, ...v6]) if (count > 1) setOption(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+    for (let i = 1; i < count; i++) {
+      v4.push(bound(AF_INET, ipv4Address, first4.port, true).fd);
+      if (first6) v6.push(bound(AF_INET6, ipv6Address, first4.port, true).fd);
+    }
+    for (const fd of [...v4, ...v6]) if (options.mark) mustMark(fd, options.mark);
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return { port: first4.port, v4: [...v4], v6: [...v6], close };
+}
+
 interface Bound {
   readonly fd: number;
   readonly port: number;
 }
 
-function bound(family: number, address: string, port: number): Bound {
+function bound(family: number, address: string, port: number, isShared = false): Bound {
   const { socket, bind } = libc();
   const fd = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) throw socketError();
   try {
     if (family === AF_INET6) setOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+    if (isShared) setOption(fd, SOL_SOCKET, SO_REUSEPORT, 1);
     setBuffer(fd, SO_RCVBUFFORCE, SO_RCVBUF);
     setBuffer(fd, SO_SNDBUFFORCE, SO_SNDBUF);
     setOption(fd, SOL_UDP, UDP_GRO, 1); // Refused before Linux 5.0, and not needed.
@@ -96,6 +142,12 @@ function socketError(): UdpError {
 function setOption(fd: number, level: number, name: number, value: number): boolean {
   const bytes = new Uint8Array(new Uint32Array([value]).buffer);
   return libc().setsockopt(fd, level, name, bytes, bytes.length) === 0;
+}
+
+function mustMark(fd: number, mark: number): void {
+  if (setOption(fd, SOL_SOCKET, SO_MARK, mark)) return;
+  const reason = getSystemErrorName(-libc().errno());
+  throw new UdpError('ERR_MARK', `cannot set firewall mark ${mark}: ${reason}`, reason);
 }
 
 /** Beyond net.core.rmem_max only for root; the system's own size works too. */
@@ -162,11 +214,7 @@ class MmsgUdp implements UdpTransport {
   }
 
   setMark(mark: number): void {
-    for (const { fd } of this.#sides())
-      if (!setOption(fd, SOL_SOCKET, SO_MARK, mark)) {
-        const reason = getSystemErrorName(-libc().errno());
-        throw new UdpError('ERR_MARK', `cannot set firewall mark ${mark}: ${reason}`, reason);
-      }
+    for (const { fd } of this.#sides()) mustMark(fd, mark);
   }
 
   async close(): Promise<void> {

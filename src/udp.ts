@@ -2,6 +2,7 @@ import { openDgramUdp } from './udp-dgram.js';
 import { isMmsgSupported, openMmsgUdp } from './udp-linux.js';
 import type { UdpOptions, UdpTransport } from './udp-transport.js';
 
+export { openUdpQueues, type UdpQueues } from './udp-linux.js';
 export type { UdpCounters, UdpHandlers, UdpOptions, UdpTransport } from './udp-transport.js';
 export { UdpError, type UdpErrorCode } from './udp-transport.js';
 

@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import { type CryptoNames, cryptoNames } from '../crypto/providers.js';
 import { fastestProviders } from '../native/providers.js';
+import { defaultPlaneName } from './planes.js';
 import { packageVersion } from './runtime/packageversion.js';
 
 export interface Versions {
@@ -17,7 +18,7 @@ export function versions(): Versions {
     wgTs: packageVersion(),
     node: process.versions.node,
     crypto: cryptoNames(fastestProviders()),
-    dataPlane: 'portable',
+    dataPlane: defaultPlaneName(),
     koffi: koffiVersion(),
   };
 }

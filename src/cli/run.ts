@@ -5,17 +5,18 @@ import type { ProgressMessage } from './background.js';
 import { EXIT_INTERRUPTED, explain } from './explain.js';
 import { bounded, type LineSink, startLogging } from './logging.js';
 import { note } from './output.js';
-import { runSession } from './session.js';
+import { runSession, type SessionSettings } from './session.js';
 import type { Target } from './target.js';
 
+/** What the user asked for besides the tunnel itself. */
+export interface RunOptions extends SessionSettings {
+  readonly verbose: boolean;
+}
+
 /** Logs to the terminal. Answers the exit code. */
-export async function runForeground(
-  target: Target,
-  retries: number | undefined,
-  verbose: boolean,
-): Promise<number> {
-  await startLogging((line) => note(line), { verbose });
-  return await runUntilStopped(target, retries, {
+export async function runForeground(target: Target, options: RunOptions): Promise<number> {
+  await startLogging((line) => note(line), options);
+  return await runUntilStopped(target, options, {
     stop: new AbortController(),
     tell: note,
     onReady: () => undefined,
@@ -26,11 +27,7 @@ export async function runForeground(
  * Speaks to the process that waits until the tunnel is up, and then only to the log. Answers the exit
  * code when all is said.
  */
-export async function runDaemon(
-  target: Target,
-  retries: number | undefined,
-  verbose: boolean,
-): Promise<number> {
+export async function runDaemon(target: Target, options: RunOptions): Promise<number> {
   if (!process.send) throw new WgTsError('ERR_USAGE', '--daemon is for wg-ts itself');
   const earlyLog = process.env['WG_TS_EARLY_LOG'];
   delete process.env['WG_TS_EARLY_LOG'];
@@ -39,16 +36,16 @@ export async function runDaemon(
   let log: LineSink = (line, level, text) => {
     early.push(line);
     if (level === 'warning' || level === 'error') tell(`warning: ${text}`);
-    else if (verbose) tell(text);
+    else if (options.verbose) tell(text);
   };
-  await startLogging((...record) => log(...record), { verbose });
+  await startLogging((...record) => log(...record), options);
   process.on('SIGHUP', () => undefined);
   const stop = new AbortController();
   const giveUp = (): void => stop.abort();
   process.once('disconnect', giveUp);
   // Whoever asked for the tunnel may be gone already.
   if (!process.connected) giveUp();
-  const code = await runUntilStopped(target, retries, {
+  const code = await runUntilStopped(target, options, {
     stop,
     tell,
     ...(earlyLog !== undefined && { earlyLog }),
@@ -92,7 +89,7 @@ interface Frontend {
 /** Answers the exit code. */
 async function runUntilStopped(
   target: Target,
-  retries: number | undefined,
+  settings: SessionSettings,
   { stop, tell, onReady, earlyLog }: Frontend,
 ): Promise<number> {
   const logger = defaultLogger(target.name);
@@ -107,11 +104,11 @@ async function runUntilStopped(
   });
   try {
     const end = await runSession(target, {
+      ...settings,
       logger,
       stop: stop.signal,
       onStep: (step) => tell(`[#] ${step}`),
       onWarning: (message) => tell(`warning: ${message}`),
-      ...(retries !== undefined && { resolveRetries: retries }),
       ...(earlyLog !== undefined && { earlyLog }),
       onReady(tunnel) {
         isUp = true;

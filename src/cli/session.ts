@@ -1,4 +1,11 @@
-import { type Config, decodeKey, type Logger, type StatusSource, Tunnel } from '../index.js';
+import {
+  type Config,
+  decodeKey,
+  type Logger,
+  type StatusSource,
+  Tunnel,
+  type TunnelOptions,
+} from '../index.js';
 import { claimName } from '../runtime/claim.js';
 import { uapiSocket } from '../uapi/client.js';
 import type { UapiDevice } from '../uapi/codec.js';
@@ -6,9 +13,11 @@ import { serveUapi } from '../uapi/server.js';
 import { type LoadedConfig, loadConfig, zeroConfig } from './load.js';
 import type { Target } from './target.js';
 
-export interface SessionOptions {
+/** What of a tunnel the command line may choose. */
+export type SessionSettings = Pick<TunnelOptions, 'resolveRetries' | 'dataPlane' | 'workers'>;
+
+export interface SessionOptions extends SessionSettings {
   readonly logger: Logger;
-  readonly resolveRetries?: number;
   /** Takes the tunnel down, at whatever moment. */
   readonly stop: AbortSignal;
   readonly onStep: (description: string) => void;
@@ -56,6 +65,8 @@ async function runLoaded(
       journal: claim,
       expose: (source) => openUapi(name, config, source),
       ...(options.resolveRetries !== undefined && { resolveRetries: options.resolveRetries }),
+      ...(options.dataPlane !== undefined && { dataPlane: options.dataPlane }),
+      ...(options.workers !== undefined && { workers: options.workers }),
     });
     end = await untilEnd(tunnel, stop, () => {
       claim.ready();

@@ -1,5 +1,6 @@
-import { Command, Option } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { WgTsError } from '../errors.js';
+import type { DataPlaneKind } from '../index.js';
 import { runInBackground } from './background.js';
 import { requireRoot, resolveTarget } from './target.js';
 
@@ -7,6 +8,8 @@ interface UpOptions {
   readonly foreground?: boolean;
   readonly verbose?: boolean;
   readonly daemon?: boolean;
+  readonly dataPlane?: DataPlaneKind;
+  readonly workers?: number;
 }
 
 export const upCommand: Command = new Command('up')
@@ -17,6 +20,19 @@ export const upCommand: Command = new Command('up')
   .argument('<FILE|NAME>', 'a .conf file; NAME alone means /etc/wireguard/NAME.conf')
   .option('-f, --foreground', 'stay, log to the terminal, and take the tunnel down on Ctrl-C')
   .option('-v, --verbose', 'log more')
+  .addOption(
+    new Option('--data-plane <PLANE>', 'what moves the packets (default: native where it loads)')
+      .choices(['native', 'portable'])
+      .env('WG_TS_DATAPLANE'),
+  )
+  .addOption(
+    new Option(
+      '--workers <COUNT>',
+      'threads of the native data plane (default: one a core, up to 4)',
+    )
+      .argParser(parseWorkers)
+      .env('WG_TS_WORKERS'),
+  )
   .addOption(new Option('--daemon').hideHelp())
   .addHelpText(
     'after',
@@ -36,14 +52,35 @@ Examples:
       // Loaded here, since the process that only waits for another can do without.
       const { runDaemon, runForeground } = await import('./run.js');
       const run = options.daemon ? runDaemon : runForeground;
-      process.exitCode = await run(target, retries, options.verbose ?? false);
+      const { verbose = false, dataPlane, workers } = options;
+      process.exitCode = await run(target, {
+        verbose,
+        ...(retries !== undefined && { resolveRetries: retries }),
+        ...(dataPlane !== undefined && { dataPlane }),
+        ...(workers !== undefined && { workers }),
+      });
     } else {
-      const verbose = options.verbose ? ['--verbose'] : [];
-      process.exitCode = await runInBackground(['up', '--daemon', ...verbose, '--', fileOrName]);
+      process.exitCode = await runInBackground([
+        'up',
+        '--daemon',
+        ...(options.verbose ? ['--verbose'] : []),
+        ...(options.dataPlane ? ['--data-plane', options.dataPlane] : []),
+        ...(options.workers ? ['--workers', String(options.workers)] : []),
+        '--',
+        fileOrName,
+      ]);
     }
     // Nothing may keep the process now: not a channel, not a client of the socket.
     process.exit();
   });
+
+const MAX_WORKERS = 16;
+
+function parseWorkers(text: string): number {
+  const count = Number(text);
+  if (/^\d+$/.test(text) && count >= 1 && count <= MAX_WORKERS) return count;
+  throw new InvalidArgumentError(`It is 1 to ${MAX_WORKERS}.`);
+}
 
 /** As wg(8): a number of times, or `infinity`. */
 function resolveRetries(): number | undefined {

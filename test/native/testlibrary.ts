@@ -10,6 +10,7 @@ interface Compilation {
   out: string;
   files: string[];
   flags?: readonly string[];
+  compiler?: string;
   exportAll?: boolean;
   program?: boolean;
 }
@@ -51,8 +52,14 @@ export function compileLibrary(
   out: string,
   flags: readonly string[] = [],
   files: readonly string[] = build.sources(),
+  compiler?: string,
 ): void {
-  build.compile({ out, files: [...files], flags });
+  build.compile({ out, files: [...files], flags, ...(compiler !== undefined && { compiler }) });
+}
+
+/** Whether this machine has a compiler of that name. */
+export function hasCompiler(name: string): boolean {
+  return spawnSync(name, ['--version']).status === 0;
 }
 
 /** Compiles `files` into a program and runs it, with `argv` before its path; a minute at most. */

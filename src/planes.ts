@@ -1,0 +1,217 @@
+/** Which data plane runs, and how it gets its interface and its sockets. */
+import { availableParallelism } from 'node:os';
+import type { CryptoProviders } from '../crypto/providers.js';
+import {
+  loadNativeLibrary,
+  type NativeLibrary,
+  NativeUnavailableError,
+} from '../native/binding.js';
+import { bridgeTun } from '../native/bridge.js';
+import { checkNativeCrypto, NativeDataPlane, type NativeOffload } from '../native/dataplane.js';
+import type { DataPlane } from '../protocol/dataplane.js';
+import { openTun, openTunQueues, tunReadFailure } from '../tun/linux/device.js';
+import type { Tun, TunQueues } from '../tun/tun.js';
+import type { Clock } from './clock.js';
+import { WgTsError } from './errors.js';
+import type { Logger } from './logger.js';
+import { PortableDataPlane } from './portable.js';
+import { openUdp, openUdpQueues, type UdpOptions, type UdpQueues } from './udp.js';
+
+/** `native` is C with threads of its own, `portable` is TypeScript. */
+export type DataPlaneKind = 'native' | 'portable';
+
+export interface PlaneOptions {
+  /** By default what WG_TS_DATAPLANE says, else `native` where it loads. */
+  readonly dataPlane?: DataPlaneKind;
+  /** Threads of the native plane, 1 to 16; by default what WG_TS_WORKERS says, else one a core up to 4. */
+  readonly workers?: number;
+}
+
+const OFFLOADS: readonly string[] = [
+  'vnet-hdr',
+  'tso',
+  'uso',
+  'udp-segment',
+  'udp-gro',
+  'tcp-coalescing',
+  'udp-coalescing',
+  'direct-crypto',
+];
+const MAX_WORKERS = 16;
+const DEFAULT_WORKERS = 4;
+
+/** What was chosen, before anything is opened. */
+export interface PlaneChoice {
+  /** Undefined: the portable plane. */
+  readonly native:
+    | {
+        readonly library: NativeLibrary;
+        readonly workers: number;
+        readonly without: ReadonlySet<string>;
+      }
+    | undefined;
+  /** Why it is not the native one although nobody asked for the portable one. */
+  readonly fallback: string | undefined;
+}
+
+/**
+ * `hasOwnTun`: packets come from the caller and not from the system; then the native plane is taken
+ * only when it is asked for, as they cross JavaScript anyway. Throws WgTsError ERR_UNSUPPORTED when
+ * the plane that was asked for cannot run, and ERR_USAGE for a setting that makes no sense.
+ */
+export function choosePlane(options: PlaneOptions, hasOwnTun: boolean): PlaneChoice {
+  const wanted = options.dataPlane ?? wantedByEnvironment();
+  const portable: PlaneChoice = { native: undefined, fallback: undefined };
+  if (wanted === 'portable' || (wanted === undefined && hasOwnTun)) return portable;
+  const workers = hasOwnTun ? 1 : workerCount(options.workers);
+  const without = offloadsLeftOff();
+  try {
+    const library = loadNativeLibrary();
+    checkNativeCrypto(library);
+    return { native: { library, workers, without }, fallback: undefined };
+  } catch (error) {
+    if (!(error instanceof NativeUnavailableError)) throw error;
+    if (wanted === 'native')
+      throw new WgTsError('ERR_UNSUPPORTED', `no native data plane: ${error.message}`, {
+        hint: 'leave WG_TS_DATAPLANE away, and the portable data plane is used',
+        cause: error,
+      });
+    return { native: undefined, fallback: error.message };
+  }
+}
+
+/** The name of the plane that a tunnel of the system's would get, for `wg-ts version`. */
+export function defaultPlaneName(): string {
+  try {
+    return choosePlane({}, false).native ? 'native' : 'portable';
+  } catch {
+    return 'portable';
+  }
+}
+
+function wantedByEnvironment(): DataPlaneKind | undefined {
+  const value = process.env['WG_TS_DATAPLANE'];
+  if (value === undefined || value === '') return undefined;
+  if (value === 'native' || value === 'portable') return value;
+  throw new WgTsError('ERR_USAGE', `WG_TS_DATAPLANE is ${JSON.stringify(value)}`, {
+    hint: 'it is `native` or `portable`',
+  });
+}
+
+function workerCount(option: number | undefined): number {
+  const text = process.env['WG_TS_WORKERS'];
+  const wanted = option ?? (text ? Number(text) : undefined);
+  if (wanted === undefined) return Math.min(availableParallelism(), DEFAULT_WORKERS);
+  if (Number.isInteger(wanted) && wanted >= 1 && wanted <= MAX_WORKERS) return wanted;
+  throw new WgTsError('ERR_USAGE', `${text ?? wanted} is no number of workers`, {
+    hint: `it is 1 to ${MAX_WORKERS}`,
+  });
+}
+
+/** WG_TS_NATIVE_WITHOUT, for measurements and tests: a list of what shall not be used. */
+function offloadsLeftOff(): ReadonlySet<string> {
+  const names = (process.env['WG_TS_NATIVE_WITHOUT'] ?? '').split(',').filter(Boolean);
+  const unknown = names.find((name) => !OFFLOADS.includes(name));
+  if (unknown === undefined) return new Set(names);
+  throw new WgTsError('ERR_USAGE', `WG_TS_NATIVE_WITHOUT has ${JSON.stringify(unknown)}`, {
+    hint: `it is a list of ${OFFLOADS.join(', ')}`,
+  });
+}
+
+/** The interface of a tunnel, in the form that the chosen plane takes. */
+export type PlaneTun =
+  | { readonly kind: 'packets'; readonly tun: Tun; close(): void }
+  | { readonly kind: 'queues'; readonly tun: TunQueues; close(): void };
+
+/** Makes the interface, or takes `own`. Throws TunError. */
+export function openPlaneTun(
+  choice: PlaneChoice,
+  name: string,
+  own: Tun | undefined,
+  onTunError: (error: Error) => void,
+): PlaneTun {
+  const { native } = choice;
+  if (!native) {
+    const tun = own ?? openTun(name);
+    return { kind: 'packets', tun, close: () => tun.close() };
+  }
+  const { workers, without } = native;
+  const tun = own
+    ? bridgeTun(own, onTunError)
+    : openTunQueues(name, {
+        queues: workers,
+        vnetHeader: !without.has('vnet-hdr'),
+        tcpSegments: !without.has('tso'),
+        udpSegments: !without.has('uso'),
+      });
+  return { kind: 'queues', tun, close: () => tun.close() };
+}
+
+export interface PlaneParts {
+  readonly choice: PlaneChoice;
+  readonly tun: PlaneTun;
+  readonly udp: UdpOptions;
+  readonly mtu: number;
+  readonly crypto: CryptoProviders;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly onTunError: (error: Error) => void;
+}
+
+/** A data plane with its sockets open; nothing moves before `start`. */
+export interface OpenedPlane {
+  readonly plane: DataPlane;
+  readonly port: number;
+  start(): void;
+  /** The sockets alone, for when the plane never came to life; `plane.close` closes them too. */
+  closeSockets(): Promise<void>;
+}
+
+/** Throws UdpError. */
+export async function openPlane(parts: PlaneParts): Promise<OpenedPlane> {
+  const { choice, tun } = parts;
+  if (tun.kind === 'queues' && choice.native) {
+    const udp = await openUdpQueues(parts.udp, choice.native.workers);
+    try {
+      return opened(nativePlane(parts, choice.native, tun.tun, udp), udp);
+    } catch (error) {
+      await udp.close();
+      throw error;
+    }
+  }
+  if (tun.kind !== 'packets') throw new Error('the interface is not the portable plane’s');
+  const udp = await openUdp(parts.udp);
+  const { mtu, clock, logger, onTunError } = parts;
+  const { aead } = parts.crypto;
+  const plane = new PortableDataPlane({ tun: tun.tun, udp, mtu, aead, clock, logger, onTunError });
+  return opened(plane, udp);
+}
+
+function nativePlane(
+  { mtu, clock, logger, onTunError }: PlaneParts,
+  { library, without }: NonNullable<PlaneChoice['native']>,
+  tun: TunQueues,
+  udp: UdpQueues,
+): NativeDataPlane {
+  return new NativeDataPlane({
+    library,
+    tun,
+    udp,
+    mtu,
+    clock,
+    logger,
+    onTunError: (errno) => onTunError(tunReadFailure(tun.name, errno)),
+    without: [...without].filter(isPlaneOffload),
+  });
+}
+
+function opened(
+  plane: DataPlane & { start(): void },
+  udp: { readonly port: number; close(): Promise<void> },
+): OpenedPlane {
+  return { plane, port: udp.port, start: () => plane.start(), closeSockets: () => udp.close() };
+}
+
+function isPlaneOffload(name: string): name is NativeOffload {
+  return !['vnet-hdr', 'tso', 'uso'].includes(name);
+}
