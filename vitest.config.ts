@@ -1,4 +1,30 @@
-import type { ViteUserConfig } from 'vitest/config';
+import type { TestProjectInlineConfiguration, ViteUserConfig } from 'vitest/config';
+
+/** Of test/system: what knows no data plane, and what is only for the native one. */
+const WITHOUT_PLANE: readonly string[] = ['lab', 'offload', 'relay', 'tun'];
+const NATIVE_ONLY: readonly string[] = ['ecn', 'offloads', 'pathmtu', 'source', 'stalled'];
+
+const systemFile = (name: string): string => `test/system/${name}.test.ts`;
+
+/** One after the other: they share the machine's processors and /var/run. */
+const ALONE = { fileParallelism: false, hookTimeout: 60_000 } as const;
+
+/** What does not depend on the data plane is left out; each tunnel brought up has `plane`. */
+function systemWith(
+  plane: 'native' | 'portable',
+  exclude: readonly string[],
+): TestProjectInlineConfiguration {
+  return {
+    test: {
+      name: `system-${plane}`,
+      include: [systemFile('**/*')],
+      exclude: exclude.map(systemFile),
+      env: { WG_TS_DATAPLANE: plane },
+      testTimeout: 60_000,
+      ...ALONE,
+    },
+  };
+}
 
 const config: ViteUserConfig = {
   test: {
@@ -14,19 +40,19 @@ const config: ViteUserConfig = {
       {
         test: {
           name: 'system',
-          include: ['test/system/**/*.test.ts'],
-          fileParallelism: false,
+          include: WITHOUT_PLANE.map(systemFile),
           testTimeout: 60_000,
-          hookTimeout: 60_000,
+          ...ALONE,
         },
       },
+      systemWith('portable', [...WITHOUT_PLANE, ...NATIVE_ONLY]),
+      systemWith('native', WITHOUT_PLANE),
       {
         test: {
           name: 'long',
           include: ['test/long/**/*.test.ts'],
-          fileParallelism: false,
           testTimeout: 400_000,
-          hookTimeout: 60_000,
+          ...ALONE,
         },
       },
     ],

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Everything: build, types, lint, and the tests of all three projects. As root on Debian it installs
-# what the system tests need; elsewhere those that lack something are skipped by name.
+# Everything: build, types, lint, and the tests of all projects. As root on Debian it installs what the
+# native library and the system tests need; elsewhere those that lack something are skipped by name.
 #
 #   WG_TS_REQUIRE_SYSTEM=1  a skipped test is a failure
 #   WG_TS_SKIP_LONG=1       leave out the tests that take minutes
@@ -10,15 +10,36 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 export PATH="$PATH:/usr/sbin:/sbin"
 
-programs=(wireguard-go wg wg-quick iperf3 ping nft iptables tcpdump ip sysctl setpriv)
-packages=(wireguard-go wireguard-tools iperf3 iputils-ping nftables iptables tcpdump iproute2 procps util-linux)
+programs=(wireguard-go wg wg-quick iperf3 ping nft iptables tcpdump ip nstat sysctl setpriv gcc clang)
+packages=(
+  wireguard-go wireguard-tools iperf3 iputils-ping nftables iptables tcpdump iproute2 procps util-linux
+  gcc clang libc6-dev
+)
+
+has_sanitizers() {
+  local runtimes
+  runtimes=$(clang -print-resource-dir 2>/dev/null) || return 1
+  compgen -G "$runtimes/lib/*/libclang_rt.fuzzer*" >/dev/null
+}
 
 lacks_programs() {
   local program
   for program in "${programs[@]}"; do
     command -v "$program" >/dev/null || return 0
   done
-  return 1
+  ! has_sanitizers
+}
+
+install() {
+  apt-get install -q -y --no-install-recommends "$@" </dev/null
+}
+
+# Debian names their package after clang's version; that of no version came later.
+install_sanitizers() {
+  has_sanitizers && return 0
+  local version
+  version=$(clang -dumpversion | cut -d. -f1)
+  install "libclang-rt-$version-dev" || install libclang-rt-dev
 }
 
 install_programs() {
@@ -28,7 +49,7 @@ install_programs() {
     return 0
   fi
   export DEBIAN_FRONTEND=noninteractive
-  { apt-get update -q && apt-get install -q -y --no-install-recommends "${packages[@]}"; } </dev/null ||
+  { apt-get update -q </dev/null && install "${packages[@]}" && install_sanitizers; } ||
     echo 'all.sh: apt-get failed; tests that lack a program are skipped'
 }
 
@@ -41,7 +62,7 @@ step() {
 reports=$(mktemp -d)
 trap 'rm -rf "$reports"' EXIT
 
-projects=(unit system)
+projects=(unit system system-portable system-native)
 [ -n "${WG_TS_SKIP_LONG:-}" ] || projects+=(long)
 
 run_project() {
@@ -49,10 +70,35 @@ run_project() {
     --outputFile.json="$reports/$1"
 }
 
+# What `npm run build` only tries: where there is a compiler the library has to come of it.
+build_native() {
+  if [ "$(uname)" = Linux ] && command -v cc gcc clang >/dev/null; then
+    step npm run build:native
+  else
+    echo 'all.sh: no C compiler, or not Linux; tests of the native data plane are skipped'
+  fi
+}
+
+# A short run; `npm run fuzz -- --seconds 600` is a long one.
+fuzz() {
+  if command -v clang >/dev/null && has_sanitizers; then
+    step npm run fuzz -- --seconds 15
+  elif [ -n "${WG_TS_REQUIRE_SYSTEM:-}" ]; then
+    step false 'no clang with libFuzzer'
+  else
+    echo 'all.sh: no clang with libFuzzer; the native library is not fuzzed'
+  fi
+}
+
 install_programs
 step npm run build
+build_native
 step npm run check
 for project in "${projects[@]}"; do run_project "$project"; done
+step node test/sanitize.mjs "$reports/sanitized"
+fuzz
+shopt -s nullglob
+sanitized=("$reports"/sanitized-*)
 
-node test/total.mjs "${projects[@]/#/$reports/}" || failed=1
+node test/total.mjs "${projects[@]/#/$reports/}" "${sanitized[@]}" || failed=1
 exit "$failed"

@@ -1,23 +1,32 @@
-// Adds up vitest's JSON reports. Fails when a test failed, when a report is missing or broken, and,
+// Adds up vitest's JSON reports, one of each project, and tells each by the report's name. Fails when a test failed, when a report is missing or broken, and,
 // with WG_TS_REQUIRE_SYSTEM=1, when a test was skipped.
 import { readFileSync } from 'node:fs';
+import { basename } from 'node:path';
+
+function countOf(report) {
+  let failed = report.numFailedTests;
+  // A file that could not even be loaded has no tests to count.
+  for (const { status, assertionResults } of report.testResults)
+    if (status === 'failed' && !assertionResults.some((test) => test.status === 'failed'))
+      failed += 1;
+  const skipped = report.numPendingTests + report.numTodoTests;
+  return { passed: report.numPassedTests, failed, skipped };
+}
+
+const wordsOf = ({ passed, failed, skipped }) =>
+  `${passed} passed, ${failed} failed, ${skipped} skipped`;
 
 const total = { passed: 0, failed: 0, skipped: 0 };
 for (const file of process.argv.slice(2)) {
   try {
-    const report = JSON.parse(readFileSync(file, 'utf8'));
-    total.passed += report.numPassedTests;
-    total.failed += report.numFailedTests;
-    total.skipped += report.numPendingTests + report.numTodoTests;
-    // A file that could not even be loaded has no tests to count.
-    for (const { status, assertionResults } of report.testResults)
-      if (status === 'failed' && !assertionResults.some((test) => test.status === 'failed'))
-        total.failed += 1;
+    const count = countOf(JSON.parse(readFileSync(file, 'utf8')));
+    for (const key of Object.keys(total)) total[key] += count[key];
+    console.log(`${basename(file)}: ${wordsOf(count)}`);
   } catch (error) {
     console.error(`${file}: ${error.message}`);
     total.failed += 1;
   }
 }
 const mayNotSkip = process.env.WG_TS_REQUIRE_SYSTEM === '1';
-console.log(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
+console.log(wordsOf(total));
 process.exitCode = total.failed > 0 || (mayNotSkip && total.skipped > 0) ? 1 : 0;

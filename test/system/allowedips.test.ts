@@ -1,6 +1,5 @@
 import { expect } from 'vitest';
-import { formatIp } from '../../protocol/ip.js';
-import { Capture } from './support/capture.js';
+import { Capture, sourceOf } from './support/capture.js';
 import { labTest } from './support/lab.js';
 import { eventually } from './support/process.js';
 import { describeSystem, isReference, TUNNEL } from './support/requirements.js';
@@ -129,8 +128,3 @@ describeSystem('allowed IPs', [...TUNNEL, 'tcpdump'], () => {
     await eventually('the allowed pings', 5000, () => onTun.packets().length >= 12);
   });
 });
-
-/** Source address of an IP packet. */
-function sourceOf(ip: Buffer): string {
-  return formatIp(ip.readUInt8(0) >> 4 === 4 ? ip.subarray(12, 16) : ip.subarray(8, 24));
-}

@@ -228,7 +228,7 @@ describe.skipIf(!isReady)('TUN and network configuration (needs root and /dev/ne
       report({ during, errors, restored: before === network() });
     `);
     expect(seen).toEqual({
-      during: [1420, 1000, true, ['10.8.0.2/24', 'fd08::2/64'], 't0', 't0', 'eth0'],
+      during: [1420, 4000, true, ['10.8.0.2/24', 'fd08::2/64'], 't0', 't0', 'eth0'],
       errors: [],
       restored: true,
     });

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'vitest';
-import { belongsToLink, Capture } from './support/capture.js';
+import { belongsToLink, Capture, trafficClassOf } from './support/capture.js';
 import { labTest, type Namespace } from './support/lab.js';
 import { eventually } from './support/process.js';
 import { describeSystem, isReference, TUNNEL } from './support/requirements.js';
@@ -28,10 +28,6 @@ function fake(type: number, length: number, reserved = 0): Buffer {
   message.writeUInt8(type, 0);
   if (length >= 4) message.writeUIntLE(reserved, 1, 3);
   return message;
-}
-
-function trafficClassOf(ip: Buffer): number {
-  return ip.readUInt8(0) >> 4 === 4 ? ip.readUInt8(1) : (ip.readUInt16BE(0) >> 4) & 0xff;
 }
 
 describeSystem('what is seen on the wire', [...TUNNEL, 'tcpdump'], () => {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { formatIp } from '../../../protocol/ip.js';
 import type { Lab, Namespace } from './lab.js';
 import type { Running } from './process.js';
 
@@ -113,6 +114,16 @@ function udpOf(
     destinationPort: udp.readUInt16BE(2),
     payload: udp.subarray(8, udp.readUInt16BE(4)),
   };
+}
+
+/** Source address of an IP packet. */
+export function sourceOf(ip: Buffer): string {
+  return formatIp(ip.readUInt8(0) >> 4 === 4 ? ip.subarray(12, 16) : ip.subarray(8, 24));
+}
+
+/** Differentiated services and, in the lowest two bits, ECN. */
+export function trafficClassOf(ip: Buffer): number {
+  return ip.readUInt8(0) >> 4 === 4 ? ip.readUInt8(1) : (ip.readUInt16BE(0) >> 4) & 0xff;
 }
 
 const ICMP6 = 58;

@@ -1,8 +1,9 @@
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, test } from 'vitest';
+import { build } from './cprogram.js';
 
 /** The command-line tool as `npm run build` leaves it; WG_TS_CLI names another, say an installed one. */
 export const CLI: string =
@@ -15,19 +16,28 @@ export const CLI: string =
  */
 export const isReference: boolean = process.env['WG_TS_SUBJECT'] === 'wg-quick';
 
-export type Need = 'root' | 'tun' | 'namespaces' | 'cli' | Program;
+export type Plane = 'native' | 'portable';
 
-type Program = 'wireguard-go' | 'wg' | 'iperf3' | 'ping' | 'tcpdump' | 'nft' | 'setpriv';
+/** The data plane of the tunnels under test: each project of vitest.config.ts tells its own. */
+export const PLANE: Plane = process.env['WG_TS_DATAPLANE'] === 'native' ? 'native' : 'portable';
+
+/** `native` is the native data plane, `compiler` one for the C programs of the tests. */
+export type Need = 'root' | 'tun' | 'namespaces' | 'cli' | 'native' | 'compiler' | Program;
+
+type Program = 'wireguard-go' | 'wg' | 'iperf3' | 'ping' | 'tcpdump' | 'nft' | 'nstat' | 'setpriv';
 
 /** What every test needs that brings up a tunnel between two namespaces. */
 export const TUNNEL: readonly Need[] = ['namespaces', 'tun', 'cli', 'wireguard-go', 'wg', 'ping'];
 
 /**
  * A `describe` that is skipped by name, with the reason, where the machine lacks something. With
- * WG_TS_REQUIRE_SYSTEM=1 a missing requirement is a failure instead.
+ * WG_TS_REQUIRE_SYSTEM=1 a missing requirement is a failure instead. Where tunnels shall have the
+ * native data plane, that is needed too.
  */
 export function describeSystem(name: string, needs: readonly Need[], body: () => void): void {
-  const missing = needs.map(whyMissing).filter((reason) => reason !== undefined);
+  const isNative = PLANE === 'native' && needs.includes('cli');
+  const all = new Set<Need>([...needs, ...(isNative ? (['native'] as const) : [])]);
+  const missing = [...all].map(whyMissing).filter((reason) => reason !== undefined);
   if (missing.length === 0) describe(name, body);
   else if (process.env['WG_TS_REQUIRE_SYSTEM'] === '1')
     describe(name, () => {
@@ -56,6 +66,10 @@ function examine(need: Need): string | undefined {
     case 'cli':
       if (isReference) return isInPath('wg-quick') ? undefined : 'no wg-quick';
       return existsSync(CLI) ? undefined : 'wg-ts is not built';
+    case 'native':
+      return whyNotNative();
+    case 'compiler':
+      return build.findCompiler() ? undefined : 'no C compiler';
     default:
       return isInPath(need) ? undefined : `no ${need}`;
   }
@@ -66,6 +80,14 @@ function whyNoNamespaces(): string | undefined {
   if (process.getuid?.() !== 0) return 'not root';
   if (!isInPath('ip')) return 'no iproute2';
   return spawnSync('unshare', ['--net', 'true']).status === 0 ? undefined : 'no network namespaces';
+}
+
+/** That it is there and cannot be loaded is no reason: then the tests shall fail. */
+function whyNotNative(): string | undefined {
+  if (isReference) return 'wg-quick has no data plane to choose';
+  const file = join(dirname(CLI), '../../native', build.targetName(), 'libwgts.so');
+  if (existsSync(process.env['WG_TS_NATIVE_LIBRARY'] ?? file)) return undefined;
+  return build.findCompiler() ? 'no native library: npm run build:native' : 'no C compiler';
 }
 
 function isWritable(path: string): boolean {

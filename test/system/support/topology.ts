@@ -1,6 +1,7 @@
 import type { Lab, LinkEnd, Namespace } from './lab.js';
 import {
   Client,
+  type Environment,
   type KeyPair,
   newKeyPair,
   newPresharedKey,
@@ -32,6 +33,8 @@ export interface PairOptions {
   /** More for the client than the server's own two addresses. */
   readonly clientAllows?: readonly string[];
   readonly serverAllows?: readonly string[];
+  /** Of the client under test. */
+  readonly env?: Environment;
 }
 
 /** Two namespaces with a cable: the client under test, and wireguard-go as its server. */
@@ -89,6 +92,7 @@ export async function makePair(lab: Lab, options: PairOptions = {}): Promise<Pai
       ...(clientBegins ? { endpoint: endpoint(serverEnd[family], PORT) } : {}),
       ...(options.keepalive === undefined ? {} : { keepalive: options.keepalive }),
     }),
+    options.env,
   );
   return { clientEnd, serverEnd, client, server };
 }

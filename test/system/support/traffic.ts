@@ -9,6 +9,8 @@ export interface PingOptions {
   readonly pattern?: string;
   /** Bytes of payload. */
   readonly size?: number;
+  /** The byte of the IP header that has DSCP and ECN; an answer has the same. */
+  readonly trafficClass?: number;
 }
 
 export interface PingResult {
@@ -24,6 +26,7 @@ export function pingCommand(address: string, options: PingOptions = {}): string[
   if (options.from !== undefined) argv.push('-I', options.from);
   if (options.pattern !== undefined) argv.push('-p', options.pattern);
   if (options.size !== undefined) argv.push('-s', String(options.size));
+  if (options.trafficClass !== undefined) argv.push('-Q', String(options.trafficClass));
   return [...argv, address];
 }
 

@@ -118,18 +118,22 @@ export class WireguardGo {
   }
 }
 
+export type Environment = Readonly<Record<string, string>>;
+
 /** A tunnel of the client under test, from a configuration file of mode 0600. */
 export class Client {
   readonly name: string;
   readonly namespace: Namespace;
   readonly file: string;
   readonly #spec: TunnelSpec | string;
+  readonly #env: Environment;
   readonly #lab: Lab;
 
   /** `spec` may be the text of a configuration file, also a wrong one. */
-  constructor(lab: Lab, namespace: Namespace, spec: TunnelSpec | string) {
+  constructor(lab: Lab, namespace: Namespace, spec: TunnelSpec | string, env: Environment = {}) {
     this.#lab = lab;
     this.#spec = spec;
+    this.#env = { ...clientEnv, ...env };
     this.name = lab.interfaceName();
     this.namespace = namespace;
     this.file = join(lab.folder, `${this.name}.conf`);
@@ -150,11 +154,11 @@ export class Client {
       throw new Error(`up ended with ${result.code}: ${result.stderr}${result.stdout}`);
   }
 
-  async tryUp(env: Readonly<Record<string, string>> = {}): Promise<RunResult> {
+  async tryUp(env: Environment = {}): Promise<RunResult> {
     this.#lab.onClose(async () => {
       if ((await this.daemons()).length > 0) await this.down();
     });
-    return this.namespace.run(command('up', this.file), { env: { ...clientEnv, ...env } });
+    return this.namespace.run(command('up', this.file), { env: { ...this.#env, ...env } });
   }
 
   async down(): Promise<void> {
@@ -164,12 +168,12 @@ export class Client {
   }
 
   tryDown(): Promise<RunResult> {
-    return this.namespace.run(command('down', this.file), { env: clientEnv });
+    return this.namespace.run(command('down', this.file), { env: this.#env });
   }
 
   /** In the foreground; the lab ends it when the test does not. */
   async spawnForeground(): Promise<Running> {
-    const running = this.namespace.spawn(command('up', '--foreground', this.file), clientEnv);
+    const running = this.namespace.spawn(command('up', '--foreground', this.file), this.#env);
     await running.says(/: up \(pid \d+/);
     return running;
   }
@@ -196,7 +200,7 @@ export function command(...args: readonly string[]): string[] {
   return ['wg-quick', ...args];
 }
 
-const clientEnv: Readonly<Record<string, string>> = isReference
+const clientEnv: Environment = isReference
   ? { WG_QUICK_USERSPACE_IMPLEMENTATION: 'wireguard-go' }
   : {};
 
