@@ -1,14 +1,15 @@
 // Two network namespaces with a cable between them, and programs run in them.
 import { spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { holdsTun } from './processes.mjs';
 
-/** Runs a program to its end. Throws with its words when it fails or takes longer than a minute. */
-export function run(argv, env = {}) {
+/** Runs a program to its end. Throws with its words when it fails or takes longer than `limit` ms. */
+export function run(argv, env = {}, limit = 60_000) {
   const child = start(argv, env);
-  const timer = setTimeout(() => child.end(), 60_000);
+  const timer = setTimeout(() => child.end(), limit);
   return child.finished.finally(() => clearTimeout(timer));
 }
 
@@ -58,6 +59,8 @@ export class Lab {
   server = `wgts-${this.id}-server`;
   clientAddress = '198.18.1.1';
   serverAddress = '198.18.1.2';
+  /** Interfaces are this and `c` or `s`. */
+  tunnelPrefix = `wgb${this.id}`;
 
   async open() {
     for (const name of [this.client, this.server]) await run(['ip', 'netns', 'add', name]);
@@ -90,42 +93,53 @@ export class Lab {
     return stdout.split('\n').filter(Boolean).map(Number);
   }
 
+  /** Of the process that moves the packets in a namespace; throws when that is not exactly one. */
+  tunnelPid(namespace) {
+    const pids = this.pids(namespace).filter(holdsTun);
+    if (pids.length !== 1)
+      throw new Error(`${pids.length} processes have a TUN device in ${namespace}, not one`);
+    return pids[0];
+  }
+
+  /** Ends what a measurement left behind, so that the next begins anew. */
+  clear() {
+    for (const namespace of [this.client, this.server]) {
+      for (const pid of this.pids(namespace)) kill(pid);
+      // Its interface goes with the last of a process.
+      for (let i = 0; i < 100 && this.pids(namespace).length > 0; i++) pause(10);
+    }
+    // Programs that are killed leave their socket and notes.
+    for (const folder of ['/var/run/wireguard', '/run/wg-ts'])
+      for (const file of filesOf(folder))
+        if (file.startsWith(this.tunnelPrefix)) rmSync(join(folder, file), { recursive: true });
+  }
+
   /** Synchronous, so that it can run on the way out; ends what still lives in the namespaces. */
   close() {
-    for (const name of [this.client, this.server]) {
-      for (const pid of this.pids(name)) process.kill(pid, 'SIGKILL');
-      spawnSync('ip', ['netns', 'del', name]);
-    }
+    this.clear();
+    for (const name of [this.client, this.server]) spawnSync('ip', ['netns', 'del', name]);
     rmSync(this.folder, { recursive: true, force: true });
   }
 }
 
-const TICKS_PER_SECOND = 100;
-
-/** Seconds of processor time, user and system, that processes have used so far. */
-export function processSeconds(pids) {
-  const ticks = pids.map((pid) => {
-    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
-      .replace(/^.*\) /, '')
-      .split(' ');
-    return Number(fields[11]) + Number(fields[12]);
-  });
-  return ticks.reduce((sum, value) => sum + value, 0) / TICKS_PER_SECOND;
+/** Synchronous. */
+function pause(ms) {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 }
 
-/** Seconds of processor time that the whole machine was not idle so far. */
-export function machineSeconds() {
-  const [user, nice, system, , , irq, softirq, steal] = readFileSync('/proc/stat', 'utf8')
-    .split('\n', 1)[0]
-    .trim()
-    .split(/\s+/)
-    .slice(1)
-    .map(Number);
-  return (user + nice + system + irq + softirq + steal) / TICKS_PER_SECOND;
+function kill(pid) {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if (error.code !== 'ESRCH') throw error;
+  }
 }
 
-/** The most memory that a process ever had resident, in MiB. */
-export function peakMemory(pid) {
-  const [, kib] = /VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
-  return Number(kib) / 1024;
+function filesOf(folder) {
+  try {
+    return readdirSync(folder);
+  } catch (error) {
+    if (error.code === 'ENOENT') return [];
+    throw error;
+  }
 }

@@ -1,104 +1,118 @@
-// npm run bench -- [--repeats 5] [--seconds 4] [--only wireguard-go,portable] [--dry]
+// npm run bench -- [sections] [options]       needs root, iproute2, iperf3 and wireguard-tools
 //
-// Needs root, iproute2, iperf3, wireguard-tools and wireguard-go. Writes bench/RESULTS.md, or with
-// --dry only prints.
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+//   --comparison   all kinds, all figures (the default)
+//   --ablation     wg-ts native with each offload left off
+//   --profile      what a packet costs by stage; needs perf
+//   --allowed-ips  lookups of the native and the portable table
+//   --all          everything
+//
+//   --only KINDS     names of kinds or parts of them, with commas between; --list prints them
+//   --repeats N      5; for the ablation 3
+//   --seconds N      4: how long a flow lasts
+//   --dry            print, and leave bench/RESULTS.md as it is
+//
+// Newest versions of other programs are built first where go and cargo are there, into
+// $XDG_CACHE_HOME/wg-ts-bench.
 import { parseArgs } from 'node:util';
-import { whyNoHandshakes, writeInitiations } from './handshakes.mjs';
-import { KINDS, newKeyPair } from './kinds.mjs';
+import { ablate } from './ablation.mjs';
+import { compare } from './comparison.mjs';
+import { kindNames, NATIVE, prepareKinds } from './kinds.mjs';
 import { Lab } from './lab.mjs';
-import { bringUp, memory, ping, tcp, udp } from './measures.mjs';
-import { report } from './report.mjs';
+import { lookUp } from './lookups.mjs';
+import { whyNotQuiet } from './machine.mjs';
+import { profile, whyNoProfile } from './profile.mjs';
+import { writeSections } from './sections.mjs';
 
-const HANDSHAKES = fileURLToPath(new URL('./handshakes.mjs', import.meta.url));
+const RESULTS = new URL('./RESULTS.md', import.meta.url);
+const SECTIONS = ['comparison', 'ablation', 'profile', 'allowed-ips'];
 
+const flag = { type: 'boolean', default: false };
 const { values: options } = parseArgs({
   options: {
-    repeats: { type: 'string', default: '5' },
-    seconds: { type: 'string', default: '4' },
+    ...Object.fromEntries(SECTIONS.map((name) => [name, flag])),
+    all: flag,
+    list: flag,
+    dry: flag,
     only: { type: 'string', default: '' },
-    dry: { type: 'boolean', default: false },
+    repeats: { type: 'string' },
+    seconds: { type: 'string', default: '4' },
   },
 });
-const repeats = Number(options.repeats);
+
+const only = options.only.split(',').filter(Boolean);
 const seconds = Number(options.seconds);
-if (!(repeats >= 1) || !(seconds >= 1)) throw new Error('--repeats and --seconds are 1 or more');
-if (process.getuid?.() !== 0) {
-  console.error('bench: network namespaces need root');
-  process.exit(1);
-}
+const repeatsOr = (usual) => Number(options.repeats ?? usual);
+if (!(repeatsOr(1) >= 1) || !(seconds >= 1))
+  throw new Error('--repeats and --seconds are 1 or more');
 
-async function measureTraffic(lab, kind, keys, note) {
-  const tunnel = kind.prepare(lab, keys);
-  try {
-    await tunnel.up('s');
-    const first = await bringUp(lab, tunnel);
-    if (kind.isTunnel) note(first);
-    note(await ping(lab, tunnel.target));
-    note(await tcp(lab, tunnel.target, seconds, 1));
-    note(await tcp(lab, tunnel.target, seconds, 4));
-    for (const bytes of [64, 1400]) note(await udp(lab, tunnel.target, seconds, bytes));
-    note(memory(lab));
-  } finally {
-    await tunnel.down();
-  }
-}
-
-async function measureHandshakes(lab, kind, keys, initiations, note) {
-  const tunnel = kind.prepare(lab, keys, initiations.peers);
-  try {
-    await tunnel.up('s');
-    const argv = [process.execPath, HANDSHAKES, lab.serverAddress, String(tunnel.port)];
-    const output = await lab.run(lab.client, [...argv, initiations.file, String(seconds)]);
-    const { answered, cookies, seconds: elapsed } = JSON.parse(output);
-    if (cookies > 0) console.error(`${kind.name}: ${cookies} cookie replies`);
-    if (elapsed > 0) note({ handshakes: answered / elapsed });
-  } finally {
-    await tunnel.down();
-  }
-}
-
-const wanted = options.only.split(',').filter(Boolean);
-const chosen = KINDS.filter(
-  ({ name }) => wanted.length === 0 || wanted.some((word) => name.includes(word)),
-);
-const missing = chosen.flatMap((kind) => (kind.whyNot() ? [`${kind.name}: ${kind.whyNot()}`] : []));
-const kinds = chosen.filter((kind) => !kind.whyNot());
-const results = new Map(kinds.map(({ name }) => [name, new Map()]));
-
-const lab = new Lab();
-const leave = () => {
-  lab.close();
-  process.exit(130);
+/** Each answers `{ text, missing }`: the text of the section, if any, and what is not in it. */
+const MAKE = {
+  comparison: async (lab) => {
+    const { kinds, missing } = await prepareKinds(only, lab.folder);
+    return after(missing, await compare(lab, kinds, { repeats: repeatsOr(5), seconds }));
+  },
+  ablation: async (lab) => {
+    const { kinds, missing } = await prepareKinds(only.length > 0 ? only : [NATIVE], lab.folder);
+    const [kind] = kinds;
+    if (!kind) return { missing: missing.map((reason) => `ablation: ${reason}`) };
+    return after(missing, await ablate(lab, kind, { repeats: repeatsOr(3), seconds }));
+  },
+  profile: async (lab) => {
+    const reason = whyNoProfile();
+    if (reason) return { missing: [`profile: ${reason}`] };
+    const { kinds, missing } = await prepareKinds(only.length > 0 ? only : [NATIVE], lab.folder);
+    return after(missing, await profile(lab, kinds, { seconds }));
+  },
+  'allowed-ips': lookUp,
 };
-process.once('SIGINT', leave);
-process.once('SIGTERM', leave);
-try {
-  await lab.open();
-  const keys = { client: newKeyPair(), server: newKeyPair() };
-  let initiations;
-  if (whyNoHandshakes()) missing.push(`handshakes: ${whyNoHandshakes()}`);
-  else {
-    const file = join(lab.folder, 'initiations');
-    initiations = { file, peers: await writeInitiations(file, keys.server.publicKey) };
-  }
-  for (let repeat = 1; repeat <= repeats; repeat++)
-    for (const kind of kinds) {
-      const note = (figures) => {
-        for (const [key, value] of Object.entries(figures)) {
-          const all = results.get(kind.name);
-          all.set(key, [...(all.get(key) ?? []), value]);
-          console.error(`${repeat}/${repeats} ${kind.name} ${key} ${value.toFixed(2)}`);
-        }
-      };
-      await measureTraffic(lab, kind, keys, note);
-      if (kind.isTunnel && initiations) await measureHandshakes(lab, kind, keys, initiations, note);
-    }
-} finally {
-  lab.close();
+
+function after(missing, made) {
+  return { text: made.text, missing: [...missing, ...made.missing] };
 }
-const text = report(results, { repeats, seconds, missing });
-if (!options.dry) writeFileSync(new URL('./RESULTS.md', import.meta.url), text);
-console.log(text);
+
+async function main() {
+  if (options.list) return console.log(kindNames().join('\n'));
+  const chosen = SECTIONS.filter((name) => options.all || options[name]);
+  if (chosen.length === 0) chosen.push('comparison');
+  if (process.getuid?.() !== 0) throw new Error('network namespaces need root');
+  const lab = new Lab();
+  const leave = () => {
+    lab.close();
+    process.exit(130);
+  };
+  process.once('SIGINT', leave);
+  process.once('SIGTERM', leave);
+  try {
+    await lab.open();
+    for (const name of chosen) {
+      const unrest = await whyNotQuiet();
+      if (unrest) console.error(`bench: ${unrest}`);
+      const { text, missing } = await MAKE[name](lab);
+      show(name, text, { missing, unrest });
+    }
+  } finally {
+    lab.close();
+  }
+}
+
+/** Each section is written as soon as it is there. */
+function show(name, text, { missing, unrest }) {
+  const remarks = [
+    ...(unrest ? [`Not a quiet machine: ${unrest}.`] : []),
+    ...(missing.length > 0 ? [`Not measured: ${missing.join('; ')}.`] : []),
+  ];
+  const notes = remarks.map((remark) => `\n\n${remark}`).join('');
+  if (text === undefined) {
+    console.error(`bench: nothing for ${name}.${notes}`);
+    process.exitCode = 1;
+    return;
+  }
+  const section = `${text.trim()}${notes}`;
+  console.log(`${section}\n`);
+  if (!options.dry) writeSections(RESULTS, { [name]: section });
+}
+
+await main().catch((error) => {
+  console.error(`bench: ${error.message}`);
+  process.exitCode = 1;
+});
