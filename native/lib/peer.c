@@ -95,14 +95,18 @@ static void append(struct staged_packets *staged, struct staged_packet *packet) 
   staged->count++;
 }
 
-static void drop_oldest(struct staged_packets *staged) {
+/* Those beyond the limit, to be freed when the lock is no longer held. */
+static struct staged_packet *take_oldest(struct staged_packets *staged) {
+  struct staged_packet *dropped = NULL;
   while (staged->count > MAX_STAGED_PACKETS) {
     struct staged_packet *oldest = staged->first;
     staged->first = oldest->next;
     if (!staged->first) staged->last = &staged->first;
     staged->count--;
-    free(oldest);
+    oldest->next = dropped;
+    dropped = oldest;
   }
+  return dropped;
 }
 
 void peer_stage(struct peer *peer, const uint8_t *packet, size_t length) {
@@ -113,9 +117,10 @@ void peer_stage(struct peer *peer, const uint8_t *packet, size_t length) {
   memset(staged_bytes(staged) + length, 0, AEAD_SLACK);
   pthread_mutex_lock(&peer->lock);
   append(&peer->staged, staged);
-  drop_oldest(&peer->staged);
+  struct staged_packet *dropped = take_oldest(&peer->staged);
   atomic_store_explicit(&peer->has_staged, true, memory_order_release);
   pthread_mutex_unlock(&peer->lock);
+  staged_free(dropped);
 }
 
 struct staged_packet *peer_take_staged(struct peer *peer) {
@@ -137,9 +142,10 @@ void peer_restage(struct peer *peer, struct staged_packet *packets) {
       next = packets->next;
       append(&peer->staged, packets);
     }
-  drop_oldest(&peer->staged);
+  struct staged_packet *dropped = take_oldest(&peer->staged);
   atomic_store_explicit(&peer->has_staged, peer->staged.count > 0, memory_order_release);
   pthread_mutex_unlock(&peer->lock);
+  staged_free(dropped);
 }
 
 void staged_free(struct staged_packet *packets) {
