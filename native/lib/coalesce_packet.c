@@ -53,14 +53,12 @@ enum coalesce_kind coalesce_read(struct coalesce_packet *packet, uint8_t *bytes,
   packet->key.transport |= (uint64_t)protocol << 8 | (uint64_t)load_le32(bytes + offset) << 32;
   const enum coalesce_kind kind = packet->is_tcp ? read_tcp(packet, bytes + offset)
                                                  : read_udp(packet, bytes + offset);
-  if (kind != COALESCE_JOINABLE || length > COALESCE_MAX_LENGTH) return COALESCE_ALONE;
-  packet->payload = length - packet->headers_length;
-  return COALESCE_JOINABLE;
+  if (kind == COALESCE_JOINABLE) packet->payload = length - packet->headers_length;
+  return kind;
 }
 
 bool coalesce_has_addresses_of(const struct coalesce_key *a, const struct coalesce_key *b) {
-  return (a->transport & 0xff) == (b->transport & 0xff) &&
-         memcmp(a->addresses, b->addresses, sizeof a->addresses) == 0;
+  return memcmp(a->addresses, b->addresses, sizeof a->addresses) == 0;
 }
 
 /*
@@ -101,8 +99,7 @@ static bool has_same_tcp_fields(const struct coalesce_flow *flow,
 }
 
 bool coalesce_may_follow(const struct coalesce_flow *flow, const struct coalesce_packet *packet) {
-  if (packet->payload > flow->segment_size || packet->headers_length != flow->headers_length)
-    return false;
+  if (packet->payload > flow->segment_size) return false;
   if (flow->length + packet->payload > COALESCE_MAX_LENGTH) return false;
   if (!has_same_ip_fields(flow, packet->bytes)) return false;
   return !flow->is_tcp || has_same_tcp_fields(flow, packet);

@@ -9,10 +9,13 @@ static bool is_skippable(uint8_t next_header) {
          next_header == DESTINATION_OPTIONS;
 }
 
-/* Where the transport header begins, and which one; 0 for what cannot be cut, such as a fragment. */
-static size_t find_transport4(const uint8_t *packet, size_t length, uint8_t *protocol) {
+/*
+ * Where the transport header would begin, perhaps beyond the packet, and which one; 0 for what cannot
+ * be cut, such as a fragment.
+ */
+static size_t find_transport4(const uint8_t *packet, uint8_t *protocol) {
   const size_t offset = ipv4_header_length(packet);
-  if (offset < IPV4_HEADER || offset > length) return 0;
+  if (offset < IPV4_HEADER) return 0;
   if (load_be16(packet + IPV4_FRAGMENT) & IPV4_IS_FRAGMENT) return 0;
   *protocol = packet[IPV4_PROTOCOL];
   return offset;
@@ -58,7 +61,7 @@ bool segment_headers_find(struct segment_headers *found, const struct vnet_heade
   uint8_t protocol = 0;
   if (family == 0) return false;
   const bool is_v4 = family == 4;
-  const size_t offset = is_v4 ? find_transport4(packet, length, &protocol)
+  const size_t offset = is_v4 ? find_transport4(packet, &protocol)
                               : find_transport6(packet, length, &protocol);
   const uint8_t gso_type = header->gso_type & (uint8_t)~VNET_GSO_ECN;
   if (offset == 0 || offset > length || !is_of_kind(gso_type, is_v4, protocol)) return false;

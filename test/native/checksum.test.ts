@@ -60,6 +60,8 @@ describe.skipIf(whyNoTestLibrary)(`native checksum${REASON}`, () => {
   it('folds every 64 bits', () => {
     expect(native.fold(0n)).toBe(0);
     expect(native.fold(0xffff_ffff_ffff_ffffn)).toBe(0xffff);
+    // Its carries come one after the other.
+    expect(native.fold(0xffff_ffff_ffff_0001n)).toBe(1);
     fc.assert(
       fc.property(fc.bigInt({ min: 1n, max: 2n ** 64n - 1n }), (sum) => {
         const rest = Number(sum % 0xffffn);
