@@ -1,8 +1,8 @@
 // RESULTS.md is written by sections: each run replaces the ones that it measured and keeps the others.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 
-/** In the order of the file. */
-const NAMES = ['comparison', 'ablation', 'profile', 'allowed-ips'];
+/** In the order of the file; the notes are written by hand. */
+const NAMES = ['notes', 'comparison', 'ablation', 'profile', 'allowed-ips'];
 
 const TITLE = `# Benchmark results
 
