@@ -59,6 +59,9 @@ describe('the command line', () => {
     [['down']],
     [['check']],
     [['up', '--what', 'x.conf']],
+    [['up', '--data-plane', 'fast', 'x.conf']],
+    [['up', '--workers', '0', 'x.conf']],
+    [['up', '--workers', '17', 'x.conf']],
     [['show', 'a', 'b']],
     [['genkey', 'x']],
   ])('%j is a usage error of one line', async (args) => {

@@ -1,9 +1,13 @@
 /*
- * A cable between two namespaces, each end a TUN device with all offloads: what the system hands over
- * large is cut by segment.h, and what was cut is joined again by coalesce.h, for the other system to
- * judge.
+ * A cable between two namespaces, each end a TUN device.
  *
- *   offloadlink NAMESPACE NAMESPACE DEVICE   "ready", then at SIGTERM what passed each way as JSON
+ *   offloadlink offloads NAMESPACE NAMESPACE DEVICE
+ *       What the system hands over large is cut by segment.h, and what was cut is joined again by
+ *       coalesce.h, for the other system to judge.
+ *   offloadlink none NAMESPACE NAMESPACE DEVICE
+ *       The system has to cut and to sum everything itself, and to verify what it gets.
+ *
+ * Prints "ready", and at SIGTERM what passed each way as JSON.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -48,6 +52,7 @@ struct way {
 };
 
 static volatile sig_atomic_t is_over;
+static bool has_offloads;
 static uint8_t arena[ARENA_BYTES];
 static size_t arena_used;
 
@@ -72,6 +77,7 @@ static int open_tun(const char *namespace, const char *name) {
   close(place);
   int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK);
   if (fd < 0 || ioctl(fd, TUNSETIFF, &request) != 0) fail("TUNSETIFF");
+  if (!has_offloads) return fd;
   /* Before Linux 6.2 there is no segmentation of UDP. */
   if (ioctl(fd, TUNSETOFFLOAD, tcp | TUN_F_USO4 | TUN_F_USO6) != 0 &&
       ioctl(fd, TUNSETOFFLOAD, tcp) != 0)
@@ -122,7 +128,7 @@ static void serve(struct way *way) {
   static uint8_t bytes[VNET_HEADER_SIZE + READ_BYTES];
   static struct coalescer coalescer;
   arena_used = 0;
-  coalescer_init(&coalescer, true, true, write_packet, way);
+  coalescer_init(&coalescer, has_offloads, has_offloads, write_packet, way);
   for (int i = 0; i < BATCH; i++) {
     ssize_t length = read(way->from, bytes, sizeof bytes);
     if (length <= VNET_HEADER_SIZE) break;
@@ -140,9 +146,10 @@ static void print_way(const char *name, const struct way *way, const char *behin
 }
 
 int main(int argc, char **argv) {
-  if (argc != 4) return 2;
+  if (argc != 5) return 2;
+  has_offloads = strcmp(argv[1], "offloads") == 0;
   signal(SIGTERM, end);
-  const int a = open_tun(argv[1], argv[3]), b = open_tun(argv[2], argv[3]);
+  const int a = open_tun(argv[2], argv[4]), b = open_tun(argv[3], argv[4]);
   struct way there = {.from = a, .to = b}, back = {.from = b, .to = a};
   struct pollfd fds[] = {{.fd = a, .events = POLLIN}, {.fd = b, .events = POLLIN}};
   printf("ready\n");
