@@ -8,6 +8,7 @@ import {
 } from '../native/binding.js';
 import { bridgeTun } from '../native/bridge.js';
 import { checkNativeCrypto, NativeDataPlane, type NativeOffload } from '../native/dataplane.js';
+import { MAX_WORKERS } from '../native/layout.js';
 import type { DataPlane } from '../protocol/dataplane.js';
 import { openTun, openTunQueues, tunReadFailure } from '../tun/linux/device.js';
 import type { Tun, TunQueues } from '../tun/tun.js';
@@ -37,7 +38,6 @@ const OFFLOADS: readonly string[] = [
   'udp-coalescing',
   'direct-crypto',
 ];
-const MAX_WORKERS = 16;
 const DEFAULT_WORKERS = 4;
 
 /** What was chosen, before anything is opened. */
