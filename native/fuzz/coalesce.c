@@ -86,7 +86,8 @@ static void write_checksums(uint8_t *packet, size_t length) {
     store_be16(packet + IPV4_CHECKSUM, (uint16_t)~plain_sum(0, packet, IPV4_HEADER));
   }
   if (place + 2 > length) return;
-  if (protocol == PROTOCOL_UDP) store_be16(packet + offset + UDP_LENGTH, (uint16_t)(length - offset));
+  if (protocol == PROTOCOL_UDP)
+    store_be16(packet + offset + UDP_LENGTH, (uint16_t)(length - offset));
   store_be16(packet + place, 0);
   const uint32_t pseudo = plain_pseudo_sum(packet, protocol, length - offset);
   const uint16_t sum = (uint16_t)~plain_sum(pseudo, packet + offset, length - offset);
@@ -95,12 +96,19 @@ static void write_checksums(uint8_t *packet, size_t length) {
 
 static void make_packets(struct run *run, struct input *in) {
   uint8_t packet[MAX_LENGTH];
-  size_t length = make_first(packet, take(in), take(in));
+  const uint8_t first = take(in);
+  size_t length = make_first(packet, first, take(in));
   while (in->size > 0 && run->count < MAX_PACKETS) {
     const uint8_t command = take(in);
-    if (command & 1) length = make_first(packet, take(in), (size_t)take(in) * (command & 2 ? 7 : 1));
+    if (command & 1) {
+      const uint8_t shape = take(in);
+      length = make_first(packet, shape, (size_t)take(in) * (command & 2 ? 7 : 1));
+    }
     if (command & 4) length = length - take(in) % length;
-    for (int i = command >> 6; i > 0; i--) packet[take(in) % 80] ^= take(in);
+    for (int i = command >> 6; i > 0; i--) {
+      const size_t at = take(in) % 80;
+      packet[at] ^= take(in);
+    }
     if (!tell_length(packet, length)) length = make_first(packet, 1, 1);
     tell_length(packet, length);
     if (!(command & 8)) write_checksums(packet, length);

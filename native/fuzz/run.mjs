@@ -2,10 +2,10 @@
 // target. In its comment, the line "Sources: NAME..." tells which files of native/lib it is about (*:
 // all), and "Flags: FLAG...", which may be missing, what else the compiler is told.
 //
-//   run.mjs [--seconds N] [TARGET...]    N seconds each (20 when left out); all targets when none is named
+//   run.mjs [--seconds N] [TARGET...]
 //
-// Starts from a copy of corpus/TARGET. Ends with 1 when a target fails, and tells where what made it
-// fail is kept; with 2 when it cannot be run at all.
+// N seconds each, or 20; all targets when none is named. Starts from a copy of corpus/TARGET. Ends with
+// 1 when a target fails, and tells where what made it fail is kept; with 2 when it cannot be run at all.
 import { spawnSync } from 'node:child_process';
 import {
   cpSync,

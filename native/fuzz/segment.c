@@ -1,6 +1,6 @@
 /*
- * Fuzzes segment.h with a vnet header of 10 bytes and a packet behind it. Reads and writes outside of
- * the packet are noticed by the sanitizers; what comes out must be the payload, all of it and once,
+ * Fuzzes segment.h with a vnet header of 10 bytes and a packet behind it. Reads and writes outside
+ * of the packet are noticed by the sanitizers; what comes out must be the payload, all of it and once,
  * in packets with right lengths and checksums.
  *
  * Sources: checksum segment segment_headers

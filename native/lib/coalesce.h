@@ -18,8 +18,8 @@
 
 /*
  * One packet to write: `parts[0]` is the vnet header of 10 bytes, the rest is the packet, `length`
- * bytes without the vnet header. `count` tells how many packets were joined in it (1 or more). All of
- * it is the sink's only until it returns.
+ * bytes without the vnet header. `count` tells how many packets were joined in it (1 or more). All
+ * of it is the sink's only until it returns.
  */
 typedef void (*coalesce_sink)(void *context, const struct iovec *parts, int part_count,
                               size_t length, uint32_t count);
@@ -60,7 +60,7 @@ struct coalescer {
   bool udp;
   coalesce_sink sink;
   void *context;
-  /* `order` has the places of all flows: first those in use, the oldest first, then the free ones. */
+  /* `order` has the places of all flows: those in use, the oldest first, and then the free ones. */
   uint32_t flow_count;
   uint8_t order[COALESCE_FLOWS];
   struct coalesce_key keys[COALESCE_FLOWS];

@@ -9,8 +9,8 @@ _Static_assert(sizeof(struct vnet_header) == VNET_HEADER_SIZE, "as the kernel ha
 #define MAX_PACKET 65535
 
 /*
- * The field holds the sum of the pseudo-header already, so that all is summed. 0 would mean "none" in
- * UDP, and 0xffff is the same number everywhere (RFC 768).
+ * The field holds the sum of the pseudo-header already, so that all is summed. 0 would mean "none"
+ * in UDP, and 0xffff is the same number everywhere (RFC 768).
  */
 static bool finish_checksum(const struct vnet_header *header, uint8_t *packet, size_t length) {
   const size_t start = header->csum_start;

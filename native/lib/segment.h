@@ -1,7 +1,7 @@
 /*
- * Cuts what the kernel hands over in one read of a TUN device with IFF_VNET_HDR into packets that fit
- * the MTU, with correct lengths, checksums and flags: TCP segmentation (TSO) and UDP segmentation
- * (USO) in software. A packet that is not to be cut but lacks its checksum gets it.
+ * Cuts what the kernel hands over in one read of a TUN device with IFF_VNET_HDR into packets that
+ * fit the MTU, with correct lengths, checksums and flags: TCP segmentation (TSO) and UDP
+ * segmentation (USO) in software. A packet that is not to be cut but lacks its checksum gets it.
  */
 #ifndef WG_TS_SEGMENT_H
 #define WG_TS_SEGMENT_H
@@ -55,8 +55,8 @@ struct segments {
 };
 
 /*
- * Begins with the packet of `length` bytes at `packet`, which the segments will be made within: it is
- * overwritten step by step. `length` counts, whatever the lengths in its headers are. False when
+ * Begins with the packet of `length` bytes at `packet`, which the segments will be made within: it
+ * is overwritten step by step. `length` counts, whatever the lengths in its headers are. False when
  * header and packet do not fit together; nothing is read outside of the packet whatever they say.
  * `count` tells afterwards how many segments there will be (1 or more, at most 65535).
  */

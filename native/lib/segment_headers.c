@@ -10,8 +10,8 @@ static bool is_skippable(uint8_t next_header) {
 }
 
 /*
- * Where the transport header would begin, perhaps beyond the packet, and which one; 0 for what cannot
- * be cut, such as a fragment.
+ * Where the transport header would begin, perhaps beyond the packet, and which one; 0 for what
+ * cannot be cut, such as a fragment.
  */
 static size_t find_transport4(const uint8_t *packet, uint8_t *protocol) {
   const size_t offset = ipv4_header_length(packet);
