@@ -2,7 +2,6 @@
 
 export const ABI_VERSION = 1;
 export const MAX_WORKERS = 16;
-export const MAX_MESSAGE = 148;
 
 /** Each with its size and the offsets of its members, in the order of `wg_ts_layout`. */
 export const Layout = {

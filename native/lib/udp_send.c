@@ -32,8 +32,8 @@ static size_t encode_name(const struct wg_ts_endpoint *to, struct sockaddr_stora
 
 static bool has_source(const struct wg_ts_endpoint *to) { return to->interface_index != 0; }
 
-static struct cmsghdr *add_control(struct msghdr *header, int level, int type, const void *data,
-                                   size_t length) {
+static void add_control(struct msghdr *header, int level, int type, const void *data,
+                        size_t length) {
   struct cmsghdr *control =
       (struct cmsghdr *)((uint8_t *)header->msg_control + header->msg_controllen);
   control->cmsg_level = level;
@@ -41,7 +41,6 @@ static struct cmsghdr *add_control(struct msghdr *header, int level, int type, c
   control->cmsg_len = CMSG_LEN(length);
   memcpy(CMSG_DATA(control), data, length);
   header->msg_controllen += CMSG_SPACE(length);
-  return control;
 }
 
 static void add_source(struct msghdr *header, const struct wg_ts_endpoint *to) {

@@ -20,7 +20,7 @@ export interface SystemFacts {
   readonly dns: DnsManager | undefined;
 }
 
-/** Twice a TUN's default: at these rates 500 packets are a few milliseconds. */
+/** Eight times a TUN device’s default: of 500, bursts of small packets lose some. */
 const TX_QUEUE_LENGTH = 4000;
 const IPV6_MIN_MTU = 1280;
 /** wg-quick(8)'s names: nothing in them needs quoting in a firewall rule. */
