@@ -128,14 +128,14 @@ async function runSteps(
   undo.push(`the interface ${name}`, () => tun.close());
   const settings = await interfaceSettings(config, name, [...endpoints.values()], system);
   const { mtu, fwMark } = settings;
-  const { listenPort, privateKey } = config.interface;
+  const { listenPort: wantedPort, privateKey } = config.interface;
   const crypto = fastestProviders();
   const opened = await openPlane({
     choice,
     tun,
     udp: {
       ...options.udp,
-      ...(listenPort !== undefined && { port: listenPort }),
+      ...(wantedPort !== undefined && { port: wantedPort }),
       ...(fwMark !== 0 && { mark: fwMark }),
       onDebug: (note) => logger.debug(note),
     },
@@ -145,7 +145,7 @@ async function runSteps(
     logger,
     onTunError,
   });
-  const { plane, port: listenPortInUse } = opened;
+  const { plane, port: listenPort } = opened;
   undo.push('the UDP sockets', () => opened.closeSockets());
   const env = { random: randomBytes, wallNanos: clock.wallNanos, crypto };
   const device = new Device({ privateKey }, env);
@@ -154,12 +154,14 @@ async function runSteps(
   opened.start();
   for (const peer of config.peers) driver.configure(peerChange(peer, endpoints.get(peer)));
 
-  const parts: StatusParts = { device, plane, listenPort: listenPortInUse, mtu, fwMark };
+  const parts: StatusParts = { device, plane, listenPort, mtu, fwMark };
   const hide = await options.expose?.({ status: () => statusOf(name, parts) });
   if (hide) undo.push('the way to watch it', hide);
 
-  if (system)
-    await applyNetwork(system, settings, { undo, journal, logger, logUndoError, options });
+  if (system) {
+    const whole = { ...settings, ...(tun.luid !== undefined && { luid: tun.luid }), listenPort };
+    await applyNetwork(system, whole, { undo, journal, logger, logUndoError, options });
+  }
   await hooks?.postUp();
   options.signal?.throwIfAborted();
   return { ...parts, logger, logUndoError };
@@ -195,7 +197,7 @@ async function interfaceSettings(
   name: string,
   endpoints: readonly Endpoint[],
   system: NetConfig | undefined,
-): Promise<InterfaceSettings> {
+): Promise<Omit<InterfaceSettings, 'listenPort'>> {
   const { addresses, dnsServers, dnsSearch, table } = config.interface;
   const routes = new Set(
     config.peers.flatMap((peer) => peer.allowedIps.map((p) => formatPrefix(maskPrefix(p)))),
@@ -213,6 +215,7 @@ async function interfaceSettings(
     fwMark,
     dnsServers,
     dnsSearch,
+    endpoints,
   };
 }
 
@@ -249,6 +252,7 @@ async function applyNetwork(
         system.undo(step.undo, (error) => logUndoError(step.describe, error)),
       );
     }
+    if (step.revert) undo.push(step.describe, step.revert);
     options.onStep?.(step.describe);
     await step.apply();
   }

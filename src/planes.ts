@@ -120,8 +120,8 @@ function offloadsLeftOff(): ReadonlySet<string> {
 
 /** The interface of a tunnel, in the form that the chosen plane takes. */
 export type PlaneTun =
-  | { readonly kind: 'packets'; readonly tun: Tun; close(): void }
-  | { readonly kind: 'queues'; readonly tun: TunQueues; close(): void };
+  | { readonly kind: 'packets'; readonly tun: Tun; readonly luid?: bigint; close(): void }
+  | { readonly kind: 'queues'; readonly tun: TunQueues; readonly luid?: bigint; close(): void };
 
 /** Makes the interface, or takes `own`. Throws TunError. */
 export function openPlaneTun(
@@ -133,7 +133,8 @@ export function openPlaneTun(
   const { native } = choice;
   if (!native) {
     const tun = own ?? openTun(name);
-    return { kind: 'packets', tun, close: () => tun.close() };
+    const { luid } = tun;
+    return { kind: 'packets', tun, ...(luid !== undefined && { luid }), close: () => tun.close() };
   }
   const { workers, without } = native;
   const tun = own

@@ -1,6 +1,10 @@
+import type { Endpoint } from '../protocol/dataplane.js';
+
 /** What an interface needs besides packets. Addresses and networks are canonical text. */
 export interface InterfaceSettings {
   readonly name: string;
+  /** By which Windows knows the interface; absent elsewhere. */
+  readonly luid?: bigint;
   /** With prefix length: `10.0.0.2/24`, `fd00::2/64`. */
   readonly addresses: readonly string[];
   readonly mtu: number;
@@ -12,6 +16,10 @@ export interface InterfaceSettings {
   readonly fwMark: number;
   readonly dnsServers: readonly string[];
   readonly dnsSearch: readonly string[];
+  /** Of the peers, at the moment; the tunnel's own packets go there, past the tunnel. */
+  readonly endpoints: readonly Endpoint[];
+  /** Of the tunnel's own packets. */
+  readonly listenPort: number;
 }
 
 /** A program and its arguments, run without a shell. */
@@ -31,6 +39,8 @@ export interface NetStep {
   apply(): Promise<void>;
   /** Empty for what vanishes with the interface. */
   readonly undo: readonly Command[];
+  /** Takes back what would vanish with this process, such as a filter of a session of it. */
+  readonly revert?: () => void;
 }
 
 export interface NetPlan {
@@ -39,10 +49,31 @@ export interface NetPlan {
   readonly warnings: readonly string[];
 }
 
+/** What changes on the machine while a tunnel is up. */
+export interface NetListener {
+  /**
+   * The tunnel's own packets have to leave by this interface from now on, so that they do not go
+   * round; undefined: there is none, and nothing may be sent.
+   */
+  onBindInterface(family: 4 | 6, index: number | undefined): void;
+  /** Of the tunnel's interface, which has it already. */
+  onMtu(mtu: number): void;
+}
+
+export interface NetWatch {
+  /** Peers have other endpoints now. */
+  setEndpoints(endpoints: readonly Endpoint[]): void;
+  /** Ends the watching, and takes back what it has done to the system since. Idempotent. */
+  close(): void;
+}
+
 export interface NetConfig {
   /** MTU of the route towards `address`, or undefined when there is no route or it cannot be told. */
   mtuTowards(address: string): Promise<number | undefined>;
-  /** A routing table and mark that nothing uses yet, for a default route (wg-quick starts at 51820). */
+  /**
+   * A routing table and mark that nothing uses yet, for a default route (wg-quick starts at 51820);
+   * 0 where the system needs none.
+   */
   freeTable(): Promise<number>;
   /**
    * The steps in order; nothing is changed before they are applied. Throws NetConfigError
@@ -55,4 +86,14 @@ export interface NetConfig {
    * runs.
    */
   undo(commands: readonly Command[], onError: (error: Error) => void): Promise<void>;
+  /**
+   * Where the system does not keep the tunnel's own packets out of it by itself: follows the default
+   * route, from after `plan`'s steps until `close`. `bindsSockets`: the listener binds the sockets to
+   * the interface it is told; else each endpoint gets a route of its own.
+   */
+  watch?(
+    settings: InterfaceSettings,
+    options: { readonly bindsSockets: boolean; readonly followMtu: boolean },
+    listener: NetListener,
+  ): NetWatch;
 }

@@ -1,6 +1,8 @@
 /** A layer 3 network interface that exchanges raw IP packets, without any framing header. */
 export interface Tun {
   readonly name: string;
+  /** By which Windows knows it; absent elsewhere. */
+  readonly luid?: bigint;
   /**
    * Begins to deliver packets that the system sends into the interface. Each call brings a batch of
    * at least one packet; the buffers are the device's own and valid only until the call returns.
@@ -24,6 +26,23 @@ export interface TunQueues {
   /** Whether the system takes joined packets of this kind. */
   readonly takesTcpSegments: boolean;
   readonly takesUdpSegments: boolean;
+  /** Idempotent; the interface is gone afterwards. */
+  close(): void;
+}
+
+/** The rings of a Wintun session, for a data plane that reads and writes them by itself. */
+export interface TunRing {
+  readonly name: string;
+  readonly luid: bigint;
+  /** Address at which wintun.dll is loaded (an HMODULE). */
+  readonly module: bigint;
+  /** The session (a WINTUN_SESSION_HANDLE), good until `restart` or `close`. */
+  readonly session: bigint;
+  /**
+   * Ends the session, whose ring was found corrupt, and starts another one. Nobody may use the old
+   * one any more when this is called. Throws TunError.
+   */
+  restart(): bigint;
   /** Idempotent; the interface is gone afterwards. */
   close(): void;
 }

@@ -12,6 +12,8 @@ const settings: InterfaceSettings = {
   fwMark: 51820,
   dnsServers: [],
   dnsSearch: [],
+  endpoints: [],
+  listenPort: 51820,
 };
 
 const ok = (stdout = ''): RunResult => ({ status: 0, stdout, stderr: '' });

@@ -13,6 +13,8 @@ const settings: InterfaceSettings = {
   fwMark: 0,
   dnsServers: [],
   dnsSearch: [],
+  endpoints: [],
+  listenPort: 51820,
 };
 
 const facts: SystemFacts = {

@@ -1,0 +1,54 @@
+/** What every use of Windows' functions needs: their errors, as numbers, names and advice. */
+import { systemLibrary } from './libraries.js';
+
+/** The errors that are told apart here; any other is shown by its number. */
+export const Win32Error = {
+  ERROR_SUCCESS: 0,
+  ERROR_FILE_NOT_FOUND: 2,
+  ERROR_PATH_NOT_FOUND: 3,
+  ERROR_ACCESS_DENIED: 5,
+  ERROR_INVALID_HANDLE: 6,
+  ERROR_NOT_ENOUGH_MEMORY: 8,
+  ERROR_INVALID_DATA: 13,
+  ERROR_GEN_FAILURE: 31,
+  ERROR_HANDLE_EOF: 38,
+  ERROR_NOT_SUPPORTED: 50,
+  ERROR_INVALID_PARAMETER: 87,
+  ERROR_BUFFER_OVERFLOW: 111,
+  ERROR_INSUFFICIENT_BUFFER: 122,
+  ERROR_MOD_NOT_FOUND: 126,
+  ERROR_PROC_NOT_FOUND: 127,
+  ERROR_ALREADY_EXISTS: 183,
+  ERROR_BAD_EXE_FORMAT: 193,
+  ERROR_NO_MORE_ITEMS: 259,
+  ERROR_SERVICE_EXISTS: 1073,
+  ERROR_SERVICE_DOES_NOT_EXIST: 1060,
+  ERROR_SERVICE_ALREADY_RUNNING: 1056,
+  ERROR_SERVICE_NOT_ACTIVE: 1062,
+  ERROR_SERVICE_MARKED_FOR_DELETE: 1072,
+  ERROR_NOT_FOUND: 1168,
+  ERROR_OBJECT_ALREADY_EXISTS: 5010,
+} as const;
+
+const NAMES: ReadonlyMap<number, string> = new Map(
+  Object.entries(Win32Error).map(([name, code]) => [code, name]),
+);
+
+/** `ERROR_ACCESS_DENIED (5)`, or the number alone: `error 1234`. */
+export function win32ErrorText(code: number): string {
+  const name = NAMES.get(code);
+  return name === undefined ? `error ${code}` : `${name} (${code})`;
+}
+
+let getLastError: (() => number) | undefined;
+
+/** Of this thread, to be called right after what failed: any other call may change it. */
+export function lastError(): number {
+  getLastError ??= systemLibrary('kernel32.dll').func('uint32_t __stdcall GetLastError()');
+  return (getLastError as () => number)();
+}
+
+/** Binds `lastError` already, so that to ask for an error does not load anything in between. */
+export function prepareLastError(): void {
+  lastError();
+}
