@@ -33,7 +33,7 @@ const config: ViteUserConfig = {
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/system/**', 'test/long/**'],
+          exclude: ['test/system/**', 'test/long/**', 'test/windows/**', 'test/wine/**'],
           testTimeout: 20_000,
         },
       },
@@ -47,6 +47,13 @@ const config: ViteUserConfig = {
       },
       systemWith('portable', [...WITHOUT_PLANE, ...NATIVE_ONLY]),
       systemWith('native', WITHOUT_PLANE),
+      {
+        test: {
+          name: 'wine',
+          include: ['test/wine/*.test.ts'],
+          ...ALONE,
+        },
+      },
       {
         test: {
           name: 'long',

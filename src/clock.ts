@@ -1,5 +1,6 @@
 import type { Millis } from '../protocol/dataplane.js';
 import { linuxBootMillis } from '../tun/linux/clock.js';
+import { windowsBootMillis } from '../tun/windows/clock.js';
 
 /** The only source of time, so that tests and embedders can bring their own. */
 export interface Clock {
@@ -13,7 +14,7 @@ export interface Clock {
 
 export function systemClock(): Clock {
   return {
-    now: linuxBootMillis() ?? (() => performance.now()),
+    now: linuxBootMillis() ?? windowsBootMillis() ?? (() => performance.now()),
     wallNanos: () => BigInt(Date.now()) * 1_000_000n,
     schedule(delay, wake) {
       if (delay <= 0) {

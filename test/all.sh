@@ -11,10 +11,15 @@ cd "$(dirname "$0")/.." || exit 1
 export PATH="$PATH:/usr/sbin:/sbin"
 
 programs=(wireguard-go wg wg-quick iperf3 ping nft iptables tcpdump ip nstat sysctl setpriv gcc clang)
+# What runs Windows code, on x86-64 alone.
+windows_programs=(wine x86_64-w64-mingw32-gcc)
+windows_packages=(wine wine64 gcc-mingw-w64-x86-64)
+if [ "$(uname -m)" = x86_64 ]; then programs+=("${windows_programs[@]}"); fi
 packages=(
   wireguard-go wireguard-tools iperf3 iputils-ping nftables iptables tcpdump iproute2 procps util-linux
   gcc clang libc6-dev
 )
+if [ "$(uname -m)" = x86_64 ]; then packages+=("${windows_packages[@]}"); fi
 
 has_sanitizers() {
   local runtimes
@@ -62,7 +67,7 @@ step() {
 reports=$(mktemp -d)
 trap 'rm -rf "$reports"' EXIT
 
-projects=(unit system system-portable system-native)
+projects=(unit system system-portable system-native wine)
 [ -n "${WG_TS_SKIP_LONG:-}" ] || projects+=(long)
 
 run_project() {

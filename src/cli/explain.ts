@@ -15,12 +15,19 @@ export const EXIT_INTERRUPTED = 130;
 
 /** For errors whose message does not tell what to do. */
 const HINTS: Readonly<Record<string, string>> = {
-  ERR_TUN: 'see the end of `dmesg` for what the kernel says about it',
   ERR_ADDRESS_IN_USE: 'take the other interface down, or give this one another Address in its file',
-  ERR_NETCONFIG: 'everything before this step was undone; run the command by hand to see why',
-  ERR_MARK: 'setting FwMark needs root or CAP_NET_ADMIN, also within a container',
   ERR_UAPI: 'is this a program that speaks the protocol of wg(8)? Try wg show',
 };
+/** On Windows the messages name the function that failed, and what to do. */
+const HINTS_ON_LINUX: Readonly<Record<string, string>> = {
+  ERR_TUN: 'see the end of `dmesg` for what the kernel says about it',
+  ERR_NETCONFIG: 'everything before this step was undone; run the command by hand to see why',
+  ERR_MARK: 'setting FwMark needs root or CAP_NET_ADMIN, also within a container',
+};
+
+function hintOf(code: string): string | undefined {
+  return HINTS[code] ?? (process.platform === 'win32' ? undefined : HINTS_ON_LINUX[code]);
+}
 
 /** For a person, without a stack unless WG_TS_DEBUG=1. */
 export function explain(error: unknown, env: NodeJS.ProcessEnv = process.env): Explanation {
@@ -37,7 +44,7 @@ function explainBriefly(error: unknown): Explanation {
     };
   if (error instanceof WgTsError) return withHint(error.message, error.hint, error.exitCode);
   if (isKnown(error))
-    return withHint(oneLine(error.message), HINTS[error.code], exitCodeOf(error.code));
+    return withHint(oneLine(error.message), hintOf(error.code), exitCodeOf(error.code));
   if (error instanceof Error && error.name === 'AbortError')
     return { lines: [], exitCode: EXIT_INTERRUPTED };
   const message = oneLine(error instanceof Error ? error.message : String(error));

@@ -20,7 +20,8 @@ const WORLD_BITS = 0o007;
 
 /** In base64. Zeroes `key`. */
 export function printKey(key: Secret): void {
-  const { mode } = fstatSync(STDOUT);
+  // On Windows access control lists tell, and Node makes up these bits.
+  const mode = process.platform === 'win32' ? 0 : fstatSync(STDOUT).mode;
   if ((mode & 0o170000) === 0o100000 && (mode & WORLD_BITS) !== 0)
     note('warning: writing to a file that everybody may read: set umask 077 and try again');
   print(`${encodeKey(key.expose())}\n`);

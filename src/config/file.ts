@@ -4,10 +4,11 @@ import { WgTsError } from '../errors.js';
 
 export const MAX_CONFIG_BYTES: number = 1024 * 1024;
 
-const CONFIG_FOLDER = '/etc/wireguard';
 const EXTENSION = '.conf';
-/** IFNAMSIZ of Linux less the closing zero. */
-const LONGEST_NAME = 15;
+/** IFNAMSIZ of Linux less the closing zero; elsewhere as WireGuard for Windows has it. */
+const LONGEST_NAME = { linux: 15, others: 32 } as const;
+/** No file can be called so on Windows, whatever its ending. */
+const RESERVED_ON_WINDOWS = /^(con|prn|aux|nul|com[0-9]|lpt[0-9])$/i;
 const NAME_CHARACTERS = /^[a-zA-Z0-9_=+.-]*$/;
 const GROUP_BITS = 0o070;
 const WORLD_BITS = 0o007;
@@ -75,7 +76,7 @@ function explainReadError(error: unknown, file: string): WgTsError {
     case 'ENOENT':
     case 'ENOTDIR':
       return new WgTsError('ERR_FILE', `${file} does not exist`, {
-        hint: `check the name; NAME alone means ${CONFIG_FOLDER}/NAME${EXTENSION}`,
+        hint: `check the name; NAME alone means ${path.join(configFolder(), `NAME${EXTENSION}`)}`,
         cause: error,
       });
     case 'EACCES':
@@ -96,11 +97,21 @@ function explainReadError(error: unknown, file: string): WgTsError {
   }
 }
 
-/** A path or a file name in .conf stays; NAME alone is /etc/wireguard/NAME.conf, as in wg-quick(8). */
+/** Where NAME alone is looked for: as wg-quick(8) has it, and on Windows in a folder of our own. */
+export function configFolder(platform: NodeJS.Platform = process.platform): string {
+  if (platform !== 'win32') return '/etc/wireguard';
+  return path.win32.join(
+    process.env['ProgramData'] ?? 'C:\\ProgramData',
+    'wg-ts',
+    'configurations',
+  );
+}
+
+/** A path or a file name in .conf stays; NAME alone is NAME.conf in the folder of configurations. */
 export function resolveConfigPath(nameOrFile: string): string {
   if (nameOrFile.endsWith(EXTENSION) || /[/\\]/.test(nameOrFile)) return nameOrFile;
   checkInterfaceName(nameOrFile);
-  return path.posix.join(CONFIG_FOLDER, nameOrFile + EXTENSION);
+  return path.join(configFolder(), nameOrFile + EXTENSION);
 }
 
 /** The file's name without .conf. Throws WgTsError when that cannot name an interface. */
@@ -115,20 +126,24 @@ export function interfaceNameOf(file: string): string {
   return name;
 }
 
-/** Throws WgTsError when the kernel or wg-quick(8) would refuse `name`. */
-export function checkInterfaceName(name: string): void {
-  const problem = explainBadName(name);
+/** Throws WgTsError when the kernel, wg-quick(8) or WireGuard for Windows would refuse `name`. */
+export function checkInterfaceName(
+  name: string,
+  platform: NodeJS.Platform = process.platform,
+): void {
+  const longest = platform === 'linux' ? LONGEST_NAME.linux : LONGEST_NAME.others;
+  const problem = explainBadName(name, longest, platform === 'win32');
   if (problem === undefined) return;
   throw new WgTsError('ERR_NAME', `an interface cannot be called '${name}': ${problem}`, {
-    hint: `a name has 1 to ${LONGEST_NAME} letters, digits or any of _ = + . -, for example office`,
+    hint: `a name has 1 to ${longest} letters, digits or any of _ = + . -, for example office`,
   });
 }
 
-function explainBadName(name: string): string | undefined {
+function explainBadName(name: string, longest: number, isWindows: boolean): string | undefined {
   if (name === '') return 'the name is empty';
   if (name === '.' || name === '..') return 'this stands for a directory';
-  if (name.length > LONGEST_NAME)
-    return `it has ${name.length} characters, ${LONGEST_NAME} are allowed`;
+  if (name.length > longest) return `it has ${name.length} characters, ${longest} are allowed`;
+  if (isWindows && RESERVED_ON_WINDOWS.test(name)) return 'Windows keeps this name for a device';
   const bad = Array.from(name).find((character) => !NAME_CHARACTERS.test(character));
   return bad === undefined ? undefined : `'${bad}' is not allowed`;
 }

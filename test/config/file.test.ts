@@ -134,4 +134,15 @@ describe('interfaceNameOf', () => {
   it('keeps a message on one line', () => {
     expect(() => checkInterfaceName('a\nb')).toThrow("an interface cannot be called 'a b'");
   });
+
+  it('are longer on Windows, and not those of its devices', () => {
+    checkInterfaceName('a'.repeat(32), 'win32');
+    expect(() => checkInterfaceName('a'.repeat(33), 'win32')).toThrow('33 characters, 32 are');
+    for (const name of ['con', 'NUL', 'Com1', 'lpt9'])
+      expect(() => checkInterfaceName(name, 'win32')).toThrow(
+        'Windows keeps this name for a device',
+      );
+    for (const name of ['con', 'console', 'com10']) checkInterfaceName(name, 'linux');
+    checkInterfaceName('console', 'win32');
+  });
 });

@@ -15,7 +15,8 @@ import {
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { openWine, windowsPath } from './setup.mjs';
+import { compileDoubles } from './doubles.mjs';
+import { fetched, openWine, windowsPath } from './setup.mjs';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
@@ -25,6 +26,14 @@ export function windowsTests() {
     .filter((name) => name.endsWith('.test.ts'))
     .sort()
     .map((name) => join(root, 'test/windows', name));
+}
+
+/** A prefix, the doubles and the true wintun.dll, below `folder`. */
+export function openWindows(folder) {
+  compileDoubles(join(folder, 'doubles'));
+  const wine = openWine(folder);
+  wine.env.WG_TS_WINE_WINTUN = windowsPath(fetched('wintun'));
+  return wine;
 }
 
 /**
@@ -55,7 +64,8 @@ export async function runWindowsTest(wine, folder, file, { seconds = 300, patter
   clearTimeout(timer);
   const text = readFileSync(output, 'utf8');
   const results = existsSync(report) ? JSON.parse(readFileSync(report, 'utf8')) : [];
-  if (isLate || (code !== 0 && !results.some(({ state }) => state === 'fail'))) {
+  const isUntold = code !== 0 && !results.some(({ state }) => state === 'fail');
+  if (isLate || isUntold || results.length === 0) {
     const why = isLate ? `no end after ${seconds} s` : `ended with ${code}`;
     const errors = [`${why}; it printed:\n${text}`];
     results.push({ file, name: 'the process', state: 'fail', errors, milliseconds: 0 });
@@ -66,7 +76,7 @@ export async function runWindowsTest(wine, folder, file, { seconds = 300, patter
 async function main(args) {
   const pattern = args[0] === '-t' ? args.splice(0, 2)[1] : '';
   const folder = mkdtempSync(join(tmpdir(), 'wg-ts-wine-'));
-  const wine = openWine(folder);
+  const wine = openWindows(folder);
   let failed = 0;
   try {
     for (const file of args.length > 0 ? args.map((name) => resolve(name)) : windowsTests()) {

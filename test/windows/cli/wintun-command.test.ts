@@ -1,0 +1,153 @@
+/** `wg-ts wintun` where it is at home, with the DLLs of the makers and the double of their driver. */
+import { spawnSync } from 'node:child_process';
+import {
+  closeSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { zipSync } from 'fflate';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { sha256 } from '../../../src/wintun/archive.js';
+import { fileVersion } from '../../../src/wintun/fileversion.js';
+import { installWintun } from '../../../src/wintun/install.js';
+import { WINTUN } from '../../../src/wintun/pins.js';
+import { wintunStatus } from '../../../src/wintun/status.js';
+
+const TRUE_DLL = process.env['WG_TS_WINE_WINTUN'] ?? '';
+const X86_DLL = path.join(path.dirname(TRUE_DLL), 'wintun-x86.dll');
+const DOUBLES = path.join(process.env['WG_TS_WINE_FOLDER'] ?? '', 'doubles');
+const COMMAND = pathToFileURL(path.resolve('src/cli/wintun.ts')).href;
+
+let folder: string;
+/** What main does with the verb. */
+let main: string;
+
+beforeAll(() => {
+  folder = mkdtempSync(path.join(tmpdir(), 'wg-ts-wintun-'));
+  main = path.join(folder, 'main.mjs');
+  writeFileSync(
+    main,
+    `import { wintunCommand } from '${COMMAND}';
+try {
+  await wintunCommand.parseAsync(process.argv.slice(3), { from: 'user' });
+} catch (error) {
+  console.error('error: ' + error.message);
+  process.exitCode = 1;
+}
+`,
+  );
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** What it prints and its exit code. */
+function wgTs(...args: string[]): { code: number | null; text: string } {
+  const output = path.join(folder, 'output.txt');
+  const fd = openSync(output, 'w');
+  const { status } = spawnSync(process.execPath, [main, 'wintun', ...args], {
+    stdio: ['ignore', fd, fd],
+    cwd: path.resolve('.'),
+  });
+  closeSync(fd);
+  return { code: status, text: readFileSync(output, 'utf8') };
+}
+
+function folderWith(dll: string): string {
+  const place = mkdtempSync(path.join(folder, 'place-'));
+  copyFileSync(dll, path.join(place, 'wintun.dll'));
+  return place;
+}
+
+describe('install', () => {
+  it('puts the true DLL out of a zip of that layout, and status knows it', async () => {
+    const zip = zipSync({ 'wintun/bin/amd64/wintun.dll': readFileSync(TRUE_DLL) });
+    const file = path.join(folder, 'wintun.zip');
+    writeFileSync(file, zip);
+    const place = path.join(folder, 'made', 'win32-x64');
+    const pins = { ...WINTUN, zipSha256: sha256(zip) };
+    const installed = await installWintun({
+      architecture: 'x64',
+      zip: file,
+      folder: place,
+      pins,
+    });
+    expect(installed).toMatchObject({ change: 'new', version: '0.14.1' });
+    expect(readdirSync(place)).toEqual(['wintun.dll']);
+
+    const { code, text } = wgTs('status', '--directory', place);
+    expect(text).toContain(`wintun.dll: ${installed.path}`);
+    expect(text).toContain('version: 0.14.1.0');
+    expect(text).toContain(`${WINTUN.dlls.x64.sha256} (0.14.1 for x64)`);
+    expect(text).toContain('running driver: none');
+    expect(code).toBe(0);
+  });
+
+  it('refuses a zip that is not the makers’', () => {
+    const place = path.join(folder, 'none');
+    const { code, text } = wgTs('install', path.join(folder, 'wintun.zip'), '--directory', place);
+    expect(code).toBe(1);
+    expect(text).toContain(WINTUN.zipSha256);
+    expect(existsSync(place)).toBe(false);
+  });
+});
+
+describe('status', () => {
+  it('tells that there is none, where it looked, and what to do', () => {
+    const { code, text } = wgTs('status', '--directory', path.join(folder, 'empty'));
+    expect(code).toBe(1);
+    expect(text).toMatch(
+      /wintun\.dll: missing\nlooked for: .*empty\\wintun\.dll\n.*wg-ts wintun install/,
+    );
+  });
+
+  it('tells that it is for another architecture', async () => {
+    const status = await wintunStatus({ architecture: 'x64', folder: folderWith(X86_DLL) });
+    expect(status).toMatchObject({ release: '0.14.1 for ia32', fileVersion: '0.14.1.0' });
+    expect(status.problem).toMatch(/not for this architecture/);
+  });
+
+  it('tells the version of the running driver, for programs too', () => {
+    const place = folderWith(path.join(DOUBLES, 'wintun.dll'));
+    const { text } = wgTs('status', '--json', '--directory', place);
+    const status = JSON.parse(text) as Record<string, unknown>;
+    expect(status).toMatchObject({ path: path.join(place, 'wintun.dll') });
+    expect(status['release']).toBeUndefined();
+    expect(fileVersion(path.join(place, 'wintun.dll'))).toBeUndefined();
+  });
+});
+
+describe('uninstall', () => {
+  it('removes the driver and the DLL, which another process had loaded', () => {
+    const place = folderWith(path.join(DOUBLES, 'wintun.dll'));
+    const { code, text } = wgTs('uninstall', '--directory', place);
+    expect(text).toContain('the driver is removed');
+    expect(text).toContain('wintun.dll is removed');
+    expect(existsSync(path.join(place, 'wintun.dll'))).toBe(false);
+    expect(code).toBe(0);
+  });
+
+  it('says why the driver stays, and removes the DLL all the same', () => {
+    const place = folderWith(X86_DLL);
+    const { code, text } = wgTs('uninstall', '--directory', place);
+    expect(text).toMatch(/error: .*not for this architecture/);
+    expect(text).toContain('the driver stays');
+    expect(existsSync(path.join(place, 'wintun.dll'))).toBe(false);
+    expect(code).toBe(0);
+  });
+
+  it('has nothing to do where there is none', () => {
+    mkdirSync(path.join(folder, 'bare'));
+    const { code, text } = wgTs('uninstall', '--directory', path.join(folder, 'bare'));
+    expect(text).toBe(`no wintun.dll in ${path.join(folder, 'bare')}\n`);
+    expect(code).toBe(0);
+  });
+});

@@ -1,0 +1,123 @@
+/** The Windows end, as the tests on Linux see it: a process under Wine, spoken to by lines of JSON. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, existsSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import type { TunnelStatus } from '../../../src/index.js';
+
+export interface WineRun {
+  readonly node: string;
+  readonly env: NodeJS.ProcessEnv;
+}
+
+export interface HostSettings {
+  /** The text of a .conf file. */
+  readonly config: string;
+  readonly name: string;
+  readonly dataPlane: 'native' | 'portable';
+  /** Of its clock. */
+  readonly speed: number;
+  /** Where what comes out of its interface is sent on 127.0.0.1. */
+  readonly farPort: number;
+}
+
+/** What crosses the connection; bigints as text. */
+export interface HostStatus extends Omit<TunnelStatus, 'peers'> {
+  readonly peers: readonly {
+    readonly endpoint?: string;
+    readonly latestHandshake: string;
+    readonly rxBytes: string;
+    readonly txBytes: string;
+  }[];
+}
+
+export interface HostReady {
+  /** Where a packet is sent that shall go into its interface. */
+  readonly farPort: number;
+  readonly listenPort: number;
+}
+
+const START_MS = 60_000;
+const ANSWER_MS = 20_000;
+const script = fileURLToPath(new URL('./host.ts', import.meta.url));
+
+export class WindowsHost {
+  readonly ready: HostReady;
+  readonly #child: ChildProcess;
+  readonly #output: string;
+  readonly #socket: Socket;
+  #answers = '';
+
+  private constructor(child: ChildProcess, output: string, socket: Socket, ready: HostReady) {
+    this.#child = child;
+    this.#output = output;
+    this.#socket = socket;
+    this.ready = ready;
+    socket.setEncoding('utf8').on('data', (text: string) => {
+      this.#answers += text;
+    });
+  }
+
+  /** Throws with what it printed when it does not come up. */
+  static async start(wine: WineRun, folder: string, settings: HostSettings): Promise<WindowsHost> {
+    const base = join(folder, `${settings.name}-${settings.dataPlane}`);
+    writeFileSync(`${base}.json`, JSON.stringify(settings));
+    const output = `${base}.txt`;
+    const fd = openSync(output, 'w');
+    const onWindows = (path: string): string => `Z:${path.replaceAll('/', '\\')}`;
+    const args = [script, `${base}.json`, `${base}.ready`].map(onWindows);
+    const child = spawn('wine', [wine.node, ...args], {
+      stdio: ['ignore', fd, fd],
+      env: wine.env,
+    });
+    closeSync(fd);
+    for (let waited = 0; !existsSync(`${base}.ready`); waited += 50) {
+      if (child.exitCode !== null || waited >= START_MS) {
+        child.kill('SIGKILL');
+        throw new Error(`the Windows end does not come up:\n${readFileSync(output, 'utf8')}`);
+      }
+      await sleep(50);
+    }
+    const { control, ...ready } = JSON.parse(readFileSync(`${base}.ready`, 'utf8')) as HostReady & {
+      control: number;
+    };
+    const socket = connect(control, '127.0.0.1');
+    await once(socket, 'connect');
+    return new WindowsHost(child, output, socket, ready);
+  }
+
+  async status(): Promise<HostStatus> {
+    return (await this.#ask('status')) as HostStatus;
+  }
+
+  /** Takes the tunnel down; answers the exit code of the process. */
+  async down(): Promise<number | null> {
+    await this.#ask('down');
+    if (this.#child.exitCode === null)
+      await Promise.race([once(this.#child, 'exit'), sleep(ANSWER_MS)]);
+    this.close();
+    return this.#child.exitCode;
+  }
+
+  printed(): string {
+    return readFileSync(this.#output, 'utf8');
+  }
+
+  close(): void {
+    this.#socket.destroy();
+    if (this.#child.exitCode === null) this.#child.kill('SIGKILL');
+  }
+
+  async #ask(what: string): Promise<unknown> {
+    this.#answers = '';
+    this.#socket.write(`${what}\n`);
+    for (let waited = 0; !this.#answers.includes('\n'); waited += 10) {
+      if (waited >= ANSWER_MS) throw new Error(`no answer to ${what}:\n${this.printed()}`);
+      await sleep(10);
+    }
+    return JSON.parse(this.#answers);
+  }
+}

@@ -1,0 +1,22 @@
+import { createHash } from 'node:crypto';
+
+/**
+ * The GUID of an adapter as Windows has it in memory, 16 bytes: the same for the same `identity`, so
+ * that Windows sees the network again that it knows and does not ask anew what kind it is.
+ */
+export function adapterGuid(identity: string): Uint8Array {
+  const hash = createHash('sha256').update('wg-ts adapter\0').update(identity).digest();
+  const guid = new Uint8Array(hash.subarray(0, 16));
+  // RFC 9562, section 5.8: a version of one's own. Data3, little-endian, has it in its upper byte.
+  guid[7] = ((guid[7] as number) & 0x0f) | 0x80;
+  guid[8] = ((guid[8] as number) & 0x3f) | 0x80;
+  return guid;
+}
+
+/** `{01234567-89ab-cdef-0123-456789abcdef}` */
+export function formatGuid(guid: Uint8Array): string {
+  const hex = (...order: readonly number[]): string =>
+    order.map((i) => (guid[i] as number).toString(16).padStart(2, '0')).join('');
+  const groups = [hex(3, 2, 1, 0), hex(5, 4), hex(7, 6), hex(8, 9), hex(10, 11, 12, 13, 14, 15)];
+  return `{${groups.join('-')}}`;
+}
