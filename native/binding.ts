@@ -36,6 +36,8 @@ export interface NativeLibrary {
   sendHandshake(device: DevicePointer, peer: number, message: Uint8Array, length: number): void;
   sendCookieReply(device: DevicePointer, to: Uint8Array, message: Uint8Array, length: number): void;
   sendKeepalive(device: DevicePointer, peer: number): void;
+  replaceSession(device: DevicePointer, session: bigint): number;
+  blockSending(device: DevicePointer, family: 4 | 6, isBlocked: 0 | 1): void;
   setMtu(device: DevicePointer, mtu: number): void;
   transfer(device: DevicePointer, peer: number, bytes: Uint8Array): void;
   readStatistics(device: DevicePointer, out: Uint8Array): void;
@@ -65,6 +67,8 @@ const SIGNATURES: Readonly<Record<keyof NativeLibrary, string>> = {
   sendCookieReply:
     'void wg_ts_send_cookie_reply(void *device, void *to, void *message, uint32_t length)',
   sendKeepalive: 'void wg_ts_send_keepalive(void *device, uint32_t peer)',
+  replaceSession: 'int32_t wg_ts_replace_session(void *device, uint64_t session)',
+  blockSending: 'void wg_ts_block_sending(void *device, uint32_t family, uint32_t is_blocked)',
   setMtu: 'void wg_ts_set_mtu(void *device, uint32_t mtu)',
   transfer: 'void wg_ts_transfer(void *device, uint32_t peer, void *bytes)',
   readStatistics: 'void wg_ts_read_statistics(void *device, void *out)',
@@ -94,7 +98,8 @@ function findLibrary(): string {
   const machine = `${process.platform}-${process.arch}`;
   // Beside this file in a package; from the sources themselves, in what was built of them.
   const folders = [here, join(here, '..', 'dist', 'native')];
-  const names = [machine, `${machine}-musl`].map((name) => join(name, 'libwgts.so'));
+  const file = process.platform === 'win32' ? 'wgts.dll' : 'libwgts.so';
+  const names = [machine, `${machine}-musl`].map((name) => join(name, file));
   const found = folders.flatMap((f) => names.map((name) => join(f, name))).find(existsSync);
   if (found) return found;
   throw new NativeUnavailableError(

@@ -8,8 +8,8 @@ import type {
   TransportKeypair,
 } from '../protocol/dataplane.js';
 import { formatIp, type IpPrefix, parseIp } from '../protocol/ip.js';
-import { zoneIndex, zoneName } from '../tun/linux/zone.js';
 import { EventType, Layout, STATISTICS, type Statistics, Traffic } from './layout.js';
+import { zoneIndex, zoneName } from './zone.js';
 
 /** Undefined for an address that is none, or whose zone does not exist. */
 export function encodeEndpoint(endpoint: Endpoint): Uint8Array | undefined {
@@ -76,6 +76,7 @@ export interface DecodedEvents {
   readonly events: DataPlaneEvent[];
   /** errno, when the interface is gone. */
   readonly tunError: number | undefined;
+  readonly isTunCorrupt: boolean;
   readonly hasTraffic: boolean;
 }
 
@@ -87,6 +88,7 @@ export function decodeEvents(
   const events: DataPlaneEvent[] = [];
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let tunError: number | undefined;
+  let isTunCorrupt = false;
   let hasTraffic = false;
   for (let i = 0; i < count; i++) {
     const at = i * Layout.event.size;
@@ -119,9 +121,12 @@ export function decodeEvents(
       case EventType.tunFailed:
         tunError = value;
         break;
+      case EventType.tunCorrupt:
+        isTunCorrupt = true;
+        break;
     }
   }
-  return { events, tunError, hasTraffic };
+  return { events, tunError, isTunCorrupt, hasTraffic };
 }
 
 /**

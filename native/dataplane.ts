@@ -7,8 +7,6 @@ import type {
   PeerId,
   Transfer,
 } from '../protocol/dataplane.js';
-import { type Readiness, whileReadable } from '../tun/linux/readiness.js';
-import type { TunQueues } from '../tun/tun.js';
 import { type DevicePointer, type NativeLibrary, NativeUnavailableError } from './binding.js';
 import {
   decodeEndpoint,
@@ -18,49 +16,17 @@ import {
   encodeKeypair,
   encodePrefixes,
 } from './codec.js';
-import { Layout, MAX_WORKERS, type Statistics, Without } from './layout.js';
+import { type Doorbell, openDoorbell } from './doorbell.js';
+import { Layout, type Statistics } from './layout.js';
+import { bitsOf, encodeOptions, isRing, type NativeOptions } from './options.js';
 
-/** What can be left off: for a system or path that refuses it, for tests and for measurements. */
-export type NativeOffload =
-  | 'udp-segment'
-  | 'udp-gro'
-  | 'tcp-coalescing'
-  | 'udp-coalescing'
-  | 'direct-crypto';
-
-export interface NativeOptions {
-  readonly library: NativeLibrary;
-  /** As many queues as there are workers. Closed with the plane. */
-  readonly tun: TunQueues;
-  /** A socket of each family for each worker; no IPv6 without `v6`. Closed with the plane. */
-  readonly udp: {
-    readonly v4: readonly number[];
-    readonly v6: readonly number[];
-    close(): Promise<void>;
-  };
-  readonly mtu: number;
-  readonly clock: { now(): Millis };
-  readonly logger: { debug(message: string): void };
-  /** The TUN device is gone, for example deleted by `ip link del`. */
-  readonly onTunError: (errno: number) => void;
-  readonly without?: readonly NativeOffload[];
-  /** Microseconds for which a thread looks for more before it sleeps. */
-  readonly spinMicroseconds?: number;
-  readonly threadsPerWorker?: 1 | 2;
-}
+export type { NativeOffload, NativeOptions } from './options.js';
 
 const EVENTS = 64;
 /** Traffic is looked at so often while there is some; the timers of section 6 count in seconds. */
 const TRAFFIC_INTERVAL: Millis = 100;
-const SPIN_MICROSECONDS = 50;
-
-const OFFLOAD_BITS: Readonly<Record<NativeOffload, number>> = {
-  'udp-segment': Without.udpSegment,
-  'udp-gro': Without.udpGro,
-  'tcp-coalescing': Without.tcpCoalescing,
-  'udp-coalescing': Without.udpCoalescing,
-  'direct-crypto': Without.directCrypto,
-};
+/** What Windows calls a ring that is corrupt: told when it cannot be replaced either. */
+const ERROR_INVALID_DATA = 13;
 
 /** The data plane in C, with threads of its own: what is busy here does not hold it up. */
 export class NativeDataPlane implements DataPlane {
@@ -72,7 +38,7 @@ export class NativeDataPlane implements DataPlane {
   readonly #encoded = new WeakMap<Endpoint, Uint8Array>();
   #device: DevicePointer | undefined;
   #listener: ((batch: readonly DataPlaneEvent[]) => void) | undefined;
-  #doorbell: Readiness | undefined;
+  readonly #doorbell: Doorbell;
   #trafficTimer: NodeJS.Timeout | undefined;
   #again: NodeJS.Immediate | undefined;
   #sendErrors = 0;
@@ -85,17 +51,27 @@ export class NativeDataPlane implements DataPlane {
     const crypto = this.#library.selectCrypto(bitsOf(options.without));
     if (crypto === null) throw noCrypto();
     this.name = crypto === 'null cipher' ? 'native (null cipher)' : 'native';
+    this.#doorbell = openDoorbell();
+    try {
+      this.#device = this.#open();
+    } catch (error) {
+      this.#doorbell.close();
+      throw error;
+    }
+  }
+
+  #open(): DevicePointer {
     const error = new Int32Array(1);
-    const device = this.#library.open(encodeOptions(options), new Uint8Array(error.buffer));
-    if (device === null)
-      throw new NativeUnavailableError(`the native data plane does not start: errno ${error[0]}`);
-    this.#device = device;
+    const options = encodeOptions(this.#options, this.#doorbell.path);
+    const device = this.#library.open(options, new Uint8Array(error.buffer));
+    if (device !== null) return device;
+    throw new NativeUnavailableError(`the native data plane does not start: errno ${error[0]}`);
   }
 
   start(): void {
     const device = this.#device;
     if (device === undefined) return;
-    this.#doorbell = whileReadable(this.#library.doorbell(device), () => this.#drain());
+    this.#doorbell.listen(this.#library.doorbell(device), () => this.#drain());
     const error = this.#library.start(device);
     if (error !== 0)
       throw new NativeUnavailableError(`the native data plane has no threads: errno ${error}`);
@@ -158,6 +134,32 @@ export class NativeDataPlane implements DataPlane {
     return { rxBytes: bytes[0] ?? 0n, txBytes: bytes[1] ?? 0n };
   }
 
+  /** Of the interface, from now on. */
+  setMtu(mtu: number): void {
+    if (this.#device !== undefined) this.#library.setMtu(this.#device, mtu);
+  }
+
+  /**
+   * Datagrams leave by this interface; undefined: none leaves, what would is lost and counted. So it
+   * is with an interface that is gone by now, too: another call will come.
+   */
+  bindInterface(family: 4 | 6, index: number | undefined): void {
+    if (this.#device === undefined) return;
+    const isBound = index !== undefined && this.#bindSockets(family, index);
+    this.#library.blockSending(this.#device, family, isBound ? 0 : 1);
+  }
+
+  #bindSockets(family: 4 | 6, index: number): boolean {
+    const { udp, logger } = this.#options;
+    try {
+      udp.bindInterface?.(family, index);
+      return true;
+    } catch (error) {
+      logger.debug(error instanceof Error ? error.message : String(error));
+      return false;
+    }
+  }
+
   /** Counts since the start, or undefined after the end. */
   statistics(): Statistics | undefined {
     if (this.#device === undefined) return undefined;
@@ -174,10 +176,11 @@ export class NativeDataPlane implements DataPlane {
   async #close(): Promise<void> {
     const device = this.#device;
     this.#device = undefined;
-    this.#doorbell?.close();
+    if (this.#doorbell.path === undefined) this.#doorbell.close();
     clearTimeout(this.#trafficTimer);
     clearImmediate(this.#again);
     if (device !== undefined) this.#library.close(device);
+    this.#doorbell.close();
     this.#options.tun.close();
     await this.#options.udp.close();
   }
@@ -199,16 +202,36 @@ export class NativeDataPlane implements DataPlane {
   #drain(): void {
     if (this.#device === undefined) return;
     const count = this.#library.drain(this.#device, this.#buffer, EVENTS);
-    const { events, tunError, hasTraffic } = decodeEvents(this.#buffer, count, (bytes) => {
-      const endpoint = decodeEndpoint(bytes);
-      this.#encoded.set(endpoint, bytes);
-      return endpoint;
-    });
+    const { events, tunError, isTunCorrupt, hasTraffic } = decodeEvents(
+      this.#buffer,
+      count,
+      (bytes) => {
+        const endpoint = decodeEndpoint(bytes);
+        this.#encoded.set(endpoint, bytes);
+        return endpoint;
+      },
+    );
     // Others get their turn before the rest.
     if (count === EVENTS) this.#again ??= setImmediate(() => this.#drainAgain());
     if (hasTraffic) this.#trafficTimer ??= setTimeout(() => this.#lookAgain(), TRAFFIC_INTERVAL);
+    if (isTunCorrupt) this.#restartRing(this.#device);
     if (events.length > 0) this.#listener?.(events);
     if (tunError !== undefined && this.#device !== undefined) this.#options.onTunError(tunError);
+  }
+
+  /** Its threads are out of the old session before it ends. */
+  #restartRing(device: DevicePointer): void {
+    const { tun, logger, onTunError } = this.#options;
+    if (!isRing(tun)) return;
+    try {
+      must(this.#library.replaceSession(device, 0n));
+      must(this.#library.replaceSession(device, tun.restart()));
+    } catch (error) {
+      logger.debug(`the ring stays corrupt: ${error instanceof Error ? error.message : error}`);
+      setImmediate(() => {
+        if (this.#device !== undefined) onTunError(ERROR_INVALID_DATA);
+      });
+    }
   }
 
   #drainAgain(): void {
@@ -232,34 +255,6 @@ export class NativeDataPlane implements DataPlane {
     this.#sendErrors = statistics.udpSendErrors;
     this.#options.logger.debug(`${lost} datagrams not sent: errno ${statistics.lastSendError}`);
   }
-}
-
-function encodeOptions(options: NativeOptions): Uint8Array {
-  const { tun, udp, mtu, spinMicroseconds = SPIN_MICROSECONDS, threadsPerWorker = 1 } = options;
-  const workers = tun.descriptors.length;
-  if (workers < 1 || workers > MAX_WORKERS || udp.v4.length !== workers)
-    throw new RangeError(`1 to ${MAX_WORKERS} workers, each with a queue and a socket`);
-  let without = bitsOf(options.without);
-  if (!tun.takesTcpSegments) without |= Without.tcpCoalescing;
-  if (!tun.takesUdpSegments) without |= Without.udpCoalescing;
-  const bytes = new Uint8Array(Layout.options.size);
-  const view = new DataView(bytes.buffer);
-  view.setUint32(Layout.options.workers, workers, true);
-  view.setUint32(Layout.options.mtu, mtu, true);
-  view.setUint32(Layout.options.without, without, true);
-  view.setUint32(Layout.options.vnetHeader, tun.vnetHeader ? 1 : 0, true);
-  view.setUint32(Layout.options.spinMicroseconds, spinMicroseconds, true);
-  view.setUint32(Layout.options.threadsPerWorker, threadsPerWorker, true);
-  for (let i = 0; i < workers; i++) {
-    view.setInt32(Layout.options.tun + 4 * i, tun.descriptors[i] as number, true);
-    view.setInt32(Layout.options.udp4 + 4 * i, udp.v4[i] as number, true);
-    view.setInt32(Layout.options.udp6 + 4 * i, udp.v6[i] ?? -1, true);
-  }
-  return bytes;
-}
-
-function bitsOf(without: readonly NativeOffload[] = []): number {
-  return without.reduce((bits, name) => bits | OFFLOAD_BITS[name], 0);
 }
 
 /** Whether the library finds a ChaCha20-Poly1305 in this process; throws if not. */

@@ -1,7 +1,9 @@
 /** The structs of wg_ts.h as the memory of this machine has them; `binding.ts` compares at load. */
 
-export const ABI_VERSION = 1;
+export const ABI_VERSION = 2;
 export const MAX_WORKERS = 16;
+/** Bytes of the path of the doorbell, with the zero that ends it. */
+export const MAX_PATH = 64;
 
 /** Each with its size and the offsets of its members, in the order of `wg_ts_layout`. */
 export const Layout = {
@@ -15,7 +17,7 @@ export const Layout = {
     interfaceIndex: 40,
   },
   options: {
-    size: 216,
+    size: 296,
     workers: 0,
     mtu: 4,
     without: 8,
@@ -25,6 +27,9 @@ export const Layout = {
     tun: 24,
     udp4: 88,
     udp6: 152,
+    wintunModule: 216,
+    wintunSession: 224,
+    doorbell: 232,
   },
   event: { size: 216, type: 0, peer: 4, value: 8, length: 12, endpoint: 16, message: 64 },
   prefix: { size: 20, address: 0, family: 16, length: 17, remove: 18 },
@@ -62,6 +67,7 @@ export const EventType = {
   roamed: 4,
   traffic: 5,
   tunFailed: 6,
+  tunCorrupt: 7,
 } as const;
 
 export const Traffic = {

@@ -8,7 +8,7 @@ export interface Openssl {
   EVP_CIPHER_CTX_new(): OpensslObject;
   /** Clears the key in it. */
   EVP_CIPHER_CTX_free(context: OpensslObject): void;
-  EVP_chacha20_poly1305(): OpensslObject;
+  EVP_get_cipherbyname(name: string): OpensslObject;
   EVP_CipherInit_ex(
     context: OpensslObject,
     cipher: OpensslObject,
@@ -57,7 +57,8 @@ export interface Openssl {
 const SIGNATURES: Readonly<Record<keyof Openssl, string>> = {
   EVP_CIPHER_CTX_new: 'void *EVP_CIPHER_CTX_new()',
   EVP_CIPHER_CTX_free: 'void EVP_CIPHER_CTX_free(void *context)',
-  EVP_chacha20_poly1305: 'void *EVP_chacha20_poly1305()',
+  // The function for each cipher is not exported everywhere: on Windows it is not.
+  EVP_get_cipherbyname: 'void *EVP_get_cipherbyname(const char *name)',
   EVP_CipherInit_ex:
     'int EVP_CipherInit_ex(void *context, void *cipher, void *engine, void *key, void *iv, int enc)',
   EVP_CipherUpdate:

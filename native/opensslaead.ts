@@ -29,7 +29,7 @@ class OpensslAeadKey implements AeadKey {
     if (key.length !== KEY_LENGTH) throw new RangeError('an AEAD key has 32 bytes');
     this.#openssl = openssl;
     this.#context = openssl.EVP_CIPHER_CTX_new();
-    const cipher = openssl.EVP_chacha20_poly1305();
+    const cipher = openssl.EVP_get_cipherbyname('ChaCha20-Poly1305');
     must(openssl, openssl.EVP_CipherInit_ex(this.#context, cipher, null, key, null, 1));
   }
 

@@ -16,11 +16,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define WG_TS_ABI_VERSION 1
+#define WG_TS_ABI_VERSION 2
 
 #define WG_TS_MAX_WORKERS 16
 /* An initiation, the longest message that goes up. */
 #define WG_TS_MAX_MESSAGE 148
+/* Bytes of the path of a named pipe, with the zero that ends it. */
+#define WG_TS_MAX_PATH 64
 
 #ifdef __cplusplus
 extern "C" {
@@ -52,7 +54,10 @@ enum {
   WG_TS_WITHOUT_DIRECT_CRYPTO = 1 << 4,
 };
 
-/* File descriptors stay the caller's: to be closed after `wg_ts_close`. -1 for no IPv6. */
+/*
+ * File descriptors (on Windows, sockets) stay the caller's, and so do module and session: to be closed
+ * after `wg_ts_close`. -1 for no IPv6.
+ */
 struct wg_ts_options {
   uint32_t workers;
   uint32_t mtu;
@@ -67,6 +72,11 @@ struct wg_ts_options {
   int32_t tun[WG_TS_MAX_WORKERS];
   int32_t udp4[WG_TS_MAX_WORKERS];
   int32_t udp6[WG_TS_MAX_WORKERS];
+  /* On Windows, with one worker, in place of `tun`: the HMODULE of wintun.dll, and a session of it. */
+  uint64_t wintun_module;
+  uint64_t wintun_session;
+  /* On Windows: a named pipe, waiting for us, that gets a byte while events wait. */
+  uint8_t doorbell[WG_TS_MAX_PATH];
 };
 
 enum {
@@ -79,8 +89,10 @@ enum {
   WG_TS_EVENT_ROAMED = 4,
   /* `value` has bits of WG_TS_TRAFFIC_*. */
   WG_TS_EVENT_TRAFFIC = 5,
-  /* `value` is errno: the TUN device is gone. */
+  /* `value` is errno, on Windows what GetLastError told: the TUN device is gone. */
   WG_TS_EVENT_TUN_FAILED = 6,
+  /* The session is of no more use, and is not used any more: see `wg_ts_replace_session`. */
+  WG_TS_EVENT_TUN_CORRUPT = 7,
 };
 
 enum {
@@ -140,12 +152,16 @@ struct wg_ts_statistics {
   uint64_t dropped_not_allowed;
   uint64_t dropped_events;
   uint64_t sleeps;
-  /* errno of the newest failed send, 0 for none. */
+  /* errno (on Windows, Winsock's) of the newest failed send, 0 for none. */
   uint64_t last_send_error;
   uint64_t allowed_ips_memory;
 };
 
+#ifdef _WIN32
+#define WG_TS_EXPORT __declspec(dllexport)
+#else
 #define WG_TS_EXPORT __attribute__((visibility("default")))
+#endif
 
 WG_TS_EXPORT uint32_t wg_ts_abi_version(void);
 
@@ -168,7 +184,7 @@ WG_TS_EXPORT int32_t wg_ts_start(struct wg_ts_device *device);
 /* Ends the threads, zeroes all keys, frees everything. */
 WG_TS_EXPORT void wg_ts_close(struct wg_ts_device *device);
 
-/* A descriptor that is readable while events wait. */
+/* A descriptor that is readable while events wait; -1 where `doorbell` of the options does that. */
 WG_TS_EXPORT int32_t wg_ts_doorbell(struct wg_ts_device *device);
 /*
  * Takes up to `capacity` events; answers how many. When it answers `capacity`, there may be more.
@@ -203,6 +219,17 @@ WG_TS_EXPORT void wg_ts_send_cookie_reply(struct wg_ts_device *device,
 /* Or the staged packets, if there are any. */
 WG_TS_EXPORT void wg_ts_send_keepalive(struct wg_ts_device *device, uint32_t peer);
 
+/*
+ * On Windows: when it returns, no thread uses the session from before any more, and all go on with
+ * this one; 0: with none, what would be written is lost. 0, or errno.
+ */
+WG_TS_EXPORT int32_t wg_ts_replace_session(struct wg_ts_device *device, uint64_t session);
+/*
+ * 1: nothing is sent over IPv4 (4) or IPv6 (6), but lost and counted, since the system has no way for
+ * it but through the tunnel itself. 0: as usual.
+ */
+WG_TS_EXPORT void wg_ts_block_sending(struct wg_ts_device *device, uint32_t family,
+                                      uint32_t is_blocked);
 WG_TS_EXPORT void wg_ts_set_mtu(struct wg_ts_device *device, uint32_t mtu);
 /* Bytes received and sent. */
 WG_TS_EXPORT void wg_ts_transfer(struct wg_ts_device *device, uint32_t peer, uint64_t bytes[2]);

@@ -35,6 +35,7 @@ static bool is_good(const struct aead_implementation *implementation) {
 }
 
 const struct aead_implementation *aead_select(bool allow_direct) {
+  openssl_resolve();
 #ifdef WG_TS_NULL_CIPHER
   (void)allow_direct, (void)is_good;
   return &null_cipher;

@@ -7,10 +7,9 @@
 #ifndef WG_TS_COALESCE_H
 #define WG_TS_COALESCE_H
 
-#include <sys/uio.h>
-
 #include "common.h"
 #include "segment.h"
+#include "system.h"
 
 #define COALESCE_FLOWS 8
 /* As many packets and one. */

@@ -143,6 +143,16 @@ void wg_ts_send_keepalive(struct wg_ts_device *device, uint32_t id) {
   finish(device);
 }
 
+int32_t wg_ts_replace_session(struct wg_ts_device *device, uint64_t session) {
+  return tun_replace_session(device, session);
+}
+
+void wg_ts_block_sending(struct wg_ts_device *device, uint32_t family, uint32_t is_blocked) {
+  for (uint32_t i = 0; i < device->worker_count; i++)
+    atomic_store_explicit(&device->workers[i].udp.is_blocked[family != 4], is_blocked != 0,
+                          memory_order_relaxed);
+}
+
 void wg_ts_set_mtu(struct wg_ts_device *device, uint32_t mtu) {
   atomic_store_explicit(&device->mtu, mtu, memory_order_relaxed);
 }

@@ -3,20 +3,11 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "inbound.h"
 #include "outbound.h"
 
 #define RETIREMENTS_AT_ONCE 64
-
-uint64_t device_now(void) {
-  struct timespec time;
-  clock_gettime(CLOCK_BOOTTIME, &time);
-  return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
-}
 
 void device_retire_keypairs(struct wg_ts_device *device, const struct dropped_keypairs *dropped) {
   for (size_t i = 0; i < dropped->count; i++) {
@@ -30,6 +21,11 @@ void device_tun_failed(struct wg_ts_device *device, int error) {
   int none = 0;
   if (atomic_compare_exchange_strong(&device->doorbell.tun_error, &none, error))
     doorbell_ring(&device->doorbell);
+}
+
+void device_tun_corrupt(struct wg_ts_device *device) {
+  atomic_store(&device->doorbell.is_tun_corrupt, true);
+  doorbell_ring(&device->doorbell);
 }
 
 /* A call can change any number of routes: what they leave must not pile up until its end. */
@@ -46,12 +42,12 @@ static void task_free(struct task *task) {
   aead_context_destroy(&task->aead);
   free(task->inbound);
   free(task->outbound);
-  free(task);
+  aligned_memory_free(task);
 }
 
 /* For either direction, or both; `reads_tun` is false for what only answers. */
 static struct task *task_new(struct worker *worker, bool has_inbound, bool reads_tun) {
-  struct task *task = aligned_alloc(64, (sizeof *task + 63) & ~(size_t)63);
+  struct task *task = aligned_memory(sizeof *task);
   if (!task) return NULL;
   memset(task, 0, sizeof *task);
   task->worker = worker;
@@ -81,10 +77,10 @@ static int open_worker(struct wg_ts_device *device, const struct wg_ts_options *
   struct worker *worker = &device->workers[number];
   worker->device = device;
   worker->number = number;
-  worker->tun = options->tun[number];
   worker->udp.v4 = options->udp4[number];
   worker->udp.v6 = options->udp6[number];
-  int error = udp_prepare(&worker->udp, options->without);
+  int error = tun_open(worker, options);
+  if (!error) error = udp_prepare(&worker->udp, options->without);
   if (error) return error;
   const bool is_complete = options->threads_per_worker == 1
                                ? add_task(device, worker, true, true)
@@ -94,9 +90,8 @@ static int open_worker(struct wg_ts_device *device, const struct wg_ts_options *
 }
 
 static int open_parts(struct wg_ts_device *device, const struct wg_ts_options *options) {
-  device->stop_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-  if (device->stop_fd < 0) return errno;
-  int error = doorbell_open(&device->doorbell);
+  int error = interrupt_open(&device->interrupt);
+  if (!error) error = doorbell_open(&device->doorbell, (const char *)options->doorbell);
   if (error) return error;
   device->routes = allowedips_new(retire_memory, device);
   if (!device->routes) return ENOMEM;
@@ -117,15 +112,14 @@ struct wg_ts_device *wg_ts_open(const struct wg_ts_options *options, int32_t *er
   *error = ENOSYS;
   if (!aead) return NULL;
   *error = ENOMEM;
-  struct wg_ts_device *device = aligned_alloc(64, (sizeof *device + 63) & ~(size_t)63);
+  struct wg_ts_device *device = aligned_memory(sizeof *device);
   if (!device) return NULL;
   memset(device, 0, sizeof *device);
-  device->stop_fd = device->doorbell.fd = -1;
   device->aead = aead;
   device->worker_count = options->workers;
   device->spin_us = options->spin_us;
   device->vnet_header = options->vnet_header != 0;
-  const bool joins = device->vnet_header;
+  const bool joins = tun_takes_joined(options);
   atomic_init(&device->mtu, options->mtu);
   atomic_init(&device->joins_tcp, joins && !(options->without & WG_TS_WITHOUT_TCP_COALESCING));
   atomic_init(&device->joins_udp, joins && !(options->without & WG_TS_WITHOUT_UDP_COALESCING));
@@ -150,15 +144,15 @@ void wg_ts_close(struct wg_ts_device *device) {
   tasks_stop(device);
   if (device->routes) remove_all_peers(device);
   /* What is listed as touched waits for it. */
-  if (device->doorbell.fd >= 0)
+  if (device->doorbell.bell.is_open)
     while (wg_ts_drain(device, events, 16) > 0) continue;
   epoch_destroy(&device->epoch);
   if (device->routes) allowedips_free(device->routes);
   for (uint32_t i = 0; i < device->task_count; i++) task_free(device->tasks[i]);
   task_free(device->caller);
   doorbell_close(&device->doorbell);
-  if (device->stop_fd >= 0) close(device->stop_fd);
+  interrupt_close(&device->interrupt);
   index_table_destroy(&device->indices);
-  pthread_mutex_destroy(&device->icmp.lock);
-  free(device);
+  mutex_destroy(&device->icmp.lock);
+  aligned_memory_free(device);
 }

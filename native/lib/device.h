@@ -2,7 +2,6 @@
 #ifndef WG_TS_DEVICE_H
 #define WG_TS_DEVICE_H
 
-#include <pthread.h>
 #include <stdatomic.h>
 
 #include "../wg_ts.h"
@@ -14,6 +13,7 @@
 #include "icmp.h"
 #include "keypair.h"
 #include "peer.h"
+#include "system.h"
 #include "udp.h"
 
 #define PEER_BUCKETS 1024
@@ -46,7 +46,7 @@ struct outbound;
 struct worker {
   struct wg_ts_device *device;
   uint32_t number;
-  int tun;
+  struct tun tun;
   struct udp_sockets udp;
 };
 
@@ -56,8 +56,7 @@ struct task {
   struct outbound *outbound;
   /* NULL: another thread serves that direction. */
   struct inbound *inbound;
-  pthread_t thread;
-  bool is_running;
+  struct thread thread;
   struct counters counters;
   struct handshake_ring handshakes;
   struct aead_context aead;
@@ -78,7 +77,7 @@ struct wg_ts_device {
   _Atomic bool joins_udp;
   uint32_t spin_us;
   _Atomic bool is_stopping;
-  int stop_fd;
+  struct interrupt interrupt;
   uint32_t worker_count;
   struct worker workers[WG_TS_MAX_WORKERS];
   uint32_t task_count;
@@ -93,11 +92,41 @@ uint64_t device_now(void);
 /* Takes keypairs out of the index and lets them be zeroed when no thread uses them any more. */
 void device_retire_keypairs(struct wg_ts_device *device, const struct dropped_keypairs *dropped);
 
-/* The TUN device is gone, or one operation of it failed in passing. */
+/* The TUN device is gone. */
 void device_tun_failed(struct wg_ts_device *device, int error);
+/* Its ring cannot be used any more, but another one can be made. */
+void device_tun_corrupt(struct wg_ts_device *device);
+
+static inline bool device_has_tun(const struct wg_ts_device *device) {
+  return !atomic_load_explicit(&device->doorbell.tun_error, memory_order_relaxed);
+}
 
 /* 0, or errno. */
 int tasks_start(struct wg_ts_device *device);
 void tasks_stop(struct wg_ts_device *device);
+/* What a thread does until the device stops. */
+void task_run(struct task *task);
+
+/* The rest is of the system: lib/linux, lib/windows. */
+
+/* 0, or errno. `name` is what debuggers show. */
+int thread_start(struct task *task, const char *name);
+/* Waits for its end. */
+void thread_end(struct task *task);
+/* Until something waits that the task serves, or it is interrupted, or a while is over. */
+void task_sleep(struct task *task);
+
+int interrupt_open(struct interrupt *interrupt);
+void interrupt_raise(struct interrupt *interrupt);
+void interrupt_close(struct interrupt *interrupt);
+
+/* 0, or errno. */
+int tun_open(struct worker *worker, const struct wg_ts_options *options);
+/* Whether it takes packets that the coalescer has joined. */
+bool tun_takes_joined(const struct wg_ts_options *options);
+/* Hands over a packet of our own, while a packet of the queue is worked on; it may be lost. */
+void tun_answer(struct worker *worker, const uint8_t *packet, size_t length);
+/* ENOTSUP, where it has no sessions. */
+int tun_replace_session(struct wg_ts_device *device, uint64_t session);
 
 #endif

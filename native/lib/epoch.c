@@ -1,6 +1,5 @@
 #include "epoch.h"
 
-#include <sched.h>
 #include <stdlib.h>
 
 struct retired_memory {
@@ -11,13 +10,13 @@ struct retired_memory {
 void epoch_init(struct epoch *epoch) {
   memset(epoch, 0, sizeof *epoch);
   atomic_init(&epoch->now, 1);
-  pthread_mutex_init(&epoch->lock, NULL);
+  mutex_init(&epoch->lock);
 }
 
 void epoch_destroy(struct epoch *epoch) {
   /* What asks to be destroyed later does so twice at most. */
   for (int i = 0; i < 3 && epoch->retired; i++) epoch_reclaim(epoch);
-  pthread_mutex_destroy(&epoch->lock);
+  mutex_destroy(&epoch->lock);
 }
 
 void epoch_retire(struct epoch *epoch, struct retired *retired,
@@ -25,11 +24,11 @@ void epoch_retire(struct epoch *epoch, struct retired *retired,
   atomic_thread_fence(memory_order_seq_cst);
   retired->destroy = destroy;
   retired->epoch = atomic_fetch_add_explicit(&epoch->now, 1, memory_order_seq_cst) + 1;
-  pthread_mutex_lock(&epoch->lock);
+  mutex_lock(&epoch->lock);
   retired->next = epoch->retired;
   epoch->retired = retired;
   atomic_store_explicit(&epoch->has_retired, true, memory_order_relaxed);
-  pthread_mutex_unlock(&epoch->lock);
+  mutex_unlock(&epoch->lock);
 }
 
 /* Whether every reader is outside, or has begun a round at `at` or later. */
@@ -56,13 +55,13 @@ void epoch_retire_memory(struct epoch *epoch, void *memory) {
     return;
   }
   uint64_t at = atomic_fetch_add_explicit(&epoch->now, 1, memory_order_seq_cst) + 1;
-  while (!has_passed(epoch, at)) sched_yield();
+  while (!has_passed(epoch, at)) thread_yield();
   free(memory);
 }
 
 void epoch_reclaim(struct epoch *epoch) {
   atomic_thread_fence(memory_order_seq_cst);
-  pthread_mutex_lock(&epoch->lock);
+  mutex_lock(&epoch->lock);
   struct retired *ready = NULL, **link = &epoch->retired;
   while (*link) {
     struct retired *one = *link;
@@ -75,7 +74,7 @@ void epoch_reclaim(struct epoch *epoch) {
     ready = one;
   }
   atomic_store_explicit(&epoch->has_retired, epoch->retired != NULL, memory_order_relaxed);
-  pthread_mutex_unlock(&epoch->lock);
+  mutex_unlock(&epoch->lock);
   while (ready) {
     struct retired *one = ready;
     ready = one->next;

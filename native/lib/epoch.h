@@ -6,10 +6,10 @@
 #ifndef WG_TS_EPOCH_H
 #define WG_TS_EPOCH_H
 
-#include <pthread.h>
 #include <stdatomic.h>
 
 #include "common.h"
+#include "system.h"
 
 #define EPOCH_READERS 33
 
@@ -30,7 +30,7 @@ struct epoch {
   _Atomic uint64_t now;
   _Atomic bool has_retired;
   struct epoch_reader readers[EPOCH_READERS];
-  pthread_mutex_t lock;
+  struct mutex lock;
   struct retired *retired;
 };
 

@@ -1,9 +1,5 @@
 #include "events.h"
 
-#include <errno.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
-
 bool handshake_ring_push(struct handshake_ring *ring, const struct wg_ts_endpoint *from,
                          const uint8_t *message, size_t length) {
   uint32_t written = atomic_load_explicit(&ring->written, memory_order_relaxed);
@@ -29,30 +25,21 @@ bool handshake_ring_pop(struct handshake_ring *ring, struct wg_ts_event *event) 
   return true;
 }
 
-int doorbell_open(struct doorbell *doorbell) {
+int doorbell_open(struct doorbell *doorbell, const char *path) {
   memset(doorbell, 0, sizeof *doorbell);
   atomic_init(&doorbell->is_armed_for_traffic, true);
-  doorbell->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-  return doorbell->fd < 0 ? errno : 0;
+  return bell_open(&doorbell->bell, path);
 }
 
-void doorbell_close(struct doorbell *doorbell) {
-  if (doorbell->fd >= 0) close(doorbell->fd);
-  doorbell->fd = -1;
-}
+void doorbell_close(struct doorbell *doorbell) { bell_close(&doorbell->bell); }
 
 void doorbell_ring(struct doorbell *doorbell) {
   if (atomic_exchange_explicit(&doorbell->is_rung, true, memory_order_acq_rel)) return;
-  const uint64_t one = 1;
-  /* It fails only where the counter is full, and then it is readable. */
-  ssize_t written = write(doorbell->fd, &one, sizeof one);
-  (void)written;
+  bell_ring(&doorbell->bell);
 }
 
 void doorbell_quiet(struct doorbell *doorbell) {
-  uint64_t count;
-  ssize_t length = read(doorbell->fd, &count, sizeof count);
-  (void)length;
+  bell_quiet(&doorbell->bell);
   atomic_exchange_explicit(&doorbell->is_rung, false, memory_order_acq_rel);
 }
 

@@ -10,6 +10,7 @@
 
 #include "../wg_ts.h"
 #include "common.h"
+#include "system.h"
 
 /* A power of two. */
 #define HANDSHAKE_SLOTS 64
@@ -52,15 +53,25 @@ struct touched {
 };
 
 struct doorbell {
-  int fd;
+  struct bell bell;
   _Atomic bool is_rung;
   _Atomic bool is_armed_for_traffic;
   struct touched *_Atomic touched;
   _Atomic int tun_error;
+  _Atomic bool is_tun_corrupt;
 };
 
+/* Of the system. 0, or errno; `path` is for a system whose bell has one. */
+int bell_open(struct bell *bell, const char *path);
+void bell_ring(struct bell *bell);
+/* Takes back what rang, where that is not the listener's part. */
+void bell_quiet(struct bell *bell);
+void bell_close(struct bell *bell);
+/* -1 where the bell is none. */
+int bell_descriptor(const struct bell *bell);
+
 /* 0, or errno. */
-int doorbell_open(struct doorbell *doorbell);
+int doorbell_open(struct doorbell *doorbell, const char *path);
 void doorbell_close(struct doorbell *doorbell);
 void doorbell_ring(struct doorbell *doorbell);
 /* Silences it; whatever happens from now on rings again. */

@@ -12,7 +12,7 @@
 #define HOP_LIMIT 64
 
 void icmp_limiter_init(struct icmp_limiter *limiter) {
-  pthread_mutex_init(&limiter->lock, NULL);
+  mutex_init(&limiter->lock);
   limiter->tokens = RATE * NANOSECONDS;
   limiter->at = 0;
 }
@@ -20,7 +20,7 @@ void icmp_limiter_init(struct icmp_limiter *limiter) {
 /* A token is a second's worth of nanoseconds times the rate, so that nothing is rounded. */
 static bool take_token(struct icmp_limiter *limiter, uint64_t now) {
   const uint64_t full = RATE * NANOSECONDS;
-  pthread_mutex_lock(&limiter->lock);
+  mutex_lock(&limiter->lock);
   uint64_t passed = now > limiter->at ? now - limiter->at : 0;
   if (passed > NANOSECONDS) passed = NANOSECONDS;
   limiter->at = now;
@@ -28,7 +28,7 @@ static bool take_token(struct icmp_limiter *limiter, uint64_t now) {
   if (limiter->tokens > full) limiter->tokens = full;
   const bool has_token = limiter->tokens >= NANOSECONDS;
   if (has_token) limiter->tokens -= NANOSECONDS;
-  pthread_mutex_unlock(&limiter->lock);
+  mutex_unlock(&limiter->lock);
   return has_token;
 }
 

@@ -2,14 +2,13 @@
 #ifndef WG_TS_ICMP_H
 #define WG_TS_ICMP_H
 
-#include <pthread.h>
-
 #include "common.h"
+#include "system.h"
 
 #define ICMP_MAX_REPLY 1280
 
 struct icmp_limiter {
-  pthread_mutex_t lock;
+  struct mutex lock;
   uint64_t tokens;
   uint64_t at;
 };

@@ -19,7 +19,7 @@ bool inbound_init(struct inbound *in, struct task *task, struct outbound *replie
   struct wg_ts_device *device = task->worker->device;
   coalescer_init(&in->coalescer, atomic_load(&device->joins_tcp), atomic_load(&device->joins_udp),
                  inbound_write, in);
-  return in->opened && udp_receiver_init(&in->receiver);
+  return in->opened && udp_receiver_init(&in->receiver, &task->worker->udp);
 }
 
 void inbound_destroy(struct inbound *in) {

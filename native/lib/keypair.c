@@ -1,9 +1,7 @@
 #include "keypair.h"
 
-#include <stdlib.h>
-
 struct keypair *keypair_new(const struct wg_ts_keypair *made, struct peer *peer, uint64_t now) {
-  struct keypair *keypair = aligned_alloc(64, sizeof *keypair);
+  struct keypair *keypair = aligned_memory(sizeof *keypair);
   if (!keypair) return NULL;
   memset(keypair, 0, sizeof *keypair);
   keypair->peer = peer;
@@ -14,15 +12,15 @@ struct keypair *keypair_new(const struct wg_ts_keypair *made, struct peer *peer,
   memcpy(keypair->send_key.words, made->send_key, sizeof made->send_key);
   memcpy(keypair->receive_key.words, made->receive_key, sizeof made->receive_key);
   atomic_init(&keypair->send_counter, made->send_counter);
-  pthread_mutex_init(&keypair->receive_lock, NULL);
+  mutex_init(&keypair->receive_lock);
   return keypair;
 }
 
 bool keypair_destroy(struct retired *retired) {
   struct keypair *keypair = (struct keypair *)retired;
-  pthread_mutex_destroy(&keypair->receive_lock);
+  mutex_destroy(&keypair->receive_lock);
   secure_zero(keypair, sizeof *keypair);
-  free(keypair);
+  aligned_memory_free(keypair);
   return true;
 }
 
@@ -39,22 +37,22 @@ uint64_t keypair_take_counters(struct keypair *keypair, uint64_t wanted, uint64_
   return taken;
 }
 
-void index_table_init(struct index_table *table) { pthread_mutex_init(&table->lock, NULL); }
+void index_table_init(struct index_table *table) { mutex_init(&table->lock); }
 
-void index_table_destroy(struct index_table *table) { pthread_mutex_destroy(&table->lock); }
+void index_table_destroy(struct index_table *table) { mutex_destroy(&table->lock); }
 
 void index_table_insert(struct index_table *table, struct keypair *keypair) {
   struct keypair *_Atomic *bucket = &table->buckets[keypair->local_index % INDEX_BUCKETS];
-  pthread_mutex_lock(&table->lock);
+  mutex_lock(&table->lock);
   atomic_store_explicit(&keypair->next_in_bucket,
                         atomic_load_explicit(bucket, memory_order_relaxed), memory_order_relaxed);
   atomic_store_explicit(bucket, keypair, memory_order_release);
-  pthread_mutex_unlock(&table->lock);
+  mutex_unlock(&table->lock);
 }
 
 void index_table_remove(struct index_table *table, struct keypair *keypair) {
   struct keypair *_Atomic *link = &table->buckets[keypair->local_index % INDEX_BUCKETS];
-  pthread_mutex_lock(&table->lock);
+  mutex_lock(&table->lock);
   for (struct keypair *at; (at = atomic_load_explicit(link, memory_order_relaxed));
        link = &at->next_in_bucket) {
     if (at != keypair) continue;
@@ -62,5 +60,5 @@ void index_table_remove(struct index_table *table, struct keypair *keypair) {
                           memory_order_release);
     break;
   }
-  pthread_mutex_unlock(&table->lock);
+  mutex_unlock(&table->lock);
 }

@@ -2,7 +2,6 @@
 #ifndef WG_TS_KEYPAIR_H
 #define WG_TS_KEYPAIR_H
 
-#include <pthread.h>
 #include <stdatomic.h>
 
 #include "../wg_ts.h"
@@ -10,6 +9,7 @@
 #include "common.h"
 #include "epoch.h"
 #include "replay.h"
+#include "system.h"
 
 /* Nanoseconds (section 6.1). */
 #define REJECT_AFTER_TIME (180ull * 1000 * 1000 * 1000)
@@ -29,7 +29,7 @@ struct keypair {
   struct aead_key receive_key;
   /* Apart: the first is written by senders, the rest by receivers. */
   _Alignas(64) _Atomic uint64_t send_counter;
-  _Alignas(64) pthread_mutex_t receive_lock;
+  _Alignas(64) struct mutex receive_lock;
   struct replay replay;
 };
 
@@ -50,16 +50,16 @@ uint64_t keypair_take_counters(struct keypair *keypair, uint64_t wanted, uint64_
 
 /* Marks an authentic packet as seen; false for a replay. */
 static inline bool keypair_accept(struct keypair *keypair, uint64_t counter) {
-  pthread_mutex_lock(&keypair->receive_lock);
+  mutex_lock(&keypair->receive_lock);
   bool is_new = replay_accept(&keypair->replay, counter);
-  pthread_mutex_unlock(&keypair->receive_lock);
+  mutex_unlock(&keypair->receive_lock);
   return is_new;
 }
 
 #define INDEX_BUCKETS 4096
 
 struct index_table {
-  pthread_mutex_t lock;
+  struct mutex lock;
   struct keypair *_Atomic buckets[INDEX_BUCKETS];
 };
 

@@ -16,6 +16,7 @@ bool outbound_init(struct outbound *out, struct task *task, bool reads_tun) {
   if (!out->memory) return false;
   memset(out->memory, 0, AEAD_HEADROOM);
   out->datagrams = out->memory + AEAD_HEADROOM;
+  out->reads_tun = reads_tun;
   return !reads_tun || outbound_init_tun(out);
 }
 

@@ -17,9 +17,15 @@ struct outbound {
   size_t message_count;
   struct udp_message messages[UDP_MESSAGES];
   struct udp_headers headers;
-  /* What one read of the TUN queue brings; only where there is one to read. */
+  /* Or it only answers what comes in. */
+  bool reads_tun;
+  /* What one read of the TUN queue brings, where the system wants memory for it. */
   uint8_t *packet_memory;
 };
+
+static inline bool outbound_reads_tun(const struct outbound *out) {
+  return out->reads_tun && device_has_tun(out->task->worker->device);
+}
 
 /* `reads_tun`: whether it serves a TUN queue. False without memory. */
 bool outbound_init(struct outbound *out, struct task *task, bool reads_tun);

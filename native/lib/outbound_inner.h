@@ -4,8 +4,22 @@
 
 #include "outbound.h"
 
+struct vnet_header;
+
+/* Sealed bytes until they leave. */
+#define OUTBOUND_FLUSH_AT 60000
+
+/* Of the system. False without memory. */
 bool outbound_init_tun(struct outbound *out);
 void outbound_destroy_tun(struct outbound *out);
+
+/*
+ * One packet, or a large one of the system's to be cut into many. Its memory and what is around it
+ * (AEAD_HEADROOM, AEAD_SLACK) is used up; only where `vnet` asks for nothing and the cipher is
+ * `aead_evp` it is but read.
+ */
+void outbound_handle_packet(struct outbound *out, const struct vnet_header *vnet, uint8_t *packet,
+                            size_t length, uint64_t now);
 
 /* The key to send under, or NULL: none, or it is too old. */
 struct keypair *outbound_keypair(struct peer *peer, uint64_t now);

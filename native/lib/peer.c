@@ -3,13 +3,13 @@
 #include <stdlib.h>
 
 struct peer *peer_new(uint32_t id, struct doorbell *doorbell) {
-  struct peer *peer = aligned_alloc(64, sizeof *peer);
+  struct peer *peer = aligned_memory(sizeof *peer);
   if (!peer) return NULL;
   memset(peer, 0, sizeof *peer);
   peer->id = id;
   peer->doorbell = doorbell;
   peer->staged.last = &peer->staged.first;
-  pthread_mutex_init(&peer->lock, NULL);
+  mutex_init(&peer->lock);
   return peer;
 }
 
@@ -17,8 +17,8 @@ bool peer_destroy(struct retired *retired) {
   struct peer *peer = (struct peer *)retired;
   if (atomic_load_explicit(&peer->touched.is_listed, memory_order_acquire)) return false;
   staged_free(peer->staged.first);
-  pthread_mutex_destroy(&peer->lock);
-  free(peer);
+  mutex_destroy(&peer->lock);
+  aligned_memory_free(peer);
   return true;
 }
 
@@ -36,7 +36,7 @@ static void drop(struct dropped_keypairs *dropped, struct keypair *keypair) {
 
 void peer_install(struct peer *peer, struct keypair *keypair, struct dropped_keypairs *dropped) {
   dropped->count = 0;
-  pthread_mutex_lock(&peer->lock);
+  mutex_lock(&peer->lock);
   struct keypair *next = get(&peer->next);
   if (keypair->is_initiator) {
     drop(dropped, get(&peer->previous));
@@ -50,7 +50,7 @@ void peer_install(struct peer *peer, struct keypair *keypair, struct dropped_key
     drop(dropped, next);
     put(&peer->next, keypair);
   }
-  pthread_mutex_unlock(&peer->lock);
+  mutex_unlock(&peer->lock);
 }
 
 static bool is_confirming(struct peer *peer, const struct keypair *keypair) {
@@ -65,7 +65,7 @@ bool peer_is_confirmed_by(struct peer *peer, const struct keypair *keypair) {
 
 bool peer_promote(struct peer *peer, struct keypair *keypair, struct dropped_keypairs *dropped) {
   dropped->count = 0;
-  pthread_mutex_lock(&peer->lock);
+  mutex_lock(&peer->lock);
   bool is_promoted = is_confirming(peer, keypair);
   if (is_promoted) {
     drop(dropped, get(&peer->previous));
@@ -73,19 +73,19 @@ bool peer_promote(struct peer *peer, struct keypair *keypair, struct dropped_key
     put(&peer->current, keypair);
     put(&peer->next, NULL);
   }
-  pthread_mutex_unlock(&peer->lock);
+  mutex_unlock(&peer->lock);
   return is_promoted;
 }
 
 void peer_clear_keypairs(struct peer *peer, struct dropped_keypairs *dropped) {
   struct keypair *_Atomic *slots[] = {&peer->previous, &peer->current, &peer->next};
   dropped->count = 0;
-  pthread_mutex_lock(&peer->lock);
+  mutex_lock(&peer->lock);
   for (size_t i = 0; i < 3; i++) {
     drop(dropped, get(slots[i]));
     put(slots[i], NULL);
   }
-  pthread_mutex_unlock(&peer->lock);
+  mutex_unlock(&peer->lock);
 }
 
 static void append(struct staged_packets *staged, struct staged_packet *packet) {
@@ -115,26 +115,26 @@ void peer_stage(struct peer *peer, const uint8_t *packet, size_t length) {
   staged->length = length;
   memcpy(staged_bytes(staged), packet, length);
   memset(staged_bytes(staged) + length, 0, AEAD_SLACK);
-  pthread_mutex_lock(&peer->lock);
+  mutex_lock(&peer->lock);
   append(&peer->staged, staged);
   struct staged_packet *dropped = take_oldest(&peer->staged);
   atomic_store_explicit(&peer->has_staged, true, memory_order_release);
-  pthread_mutex_unlock(&peer->lock);
+  mutex_unlock(&peer->lock);
   staged_free(dropped);
 }
 
 struct staged_packet *peer_take_staged(struct peer *peer) {
   if (!atomic_load_explicit(&peer->has_staged, memory_order_acquire)) return NULL;
-  pthread_mutex_lock(&peer->lock);
+  mutex_lock(&peer->lock);
   struct staged_packet *packets = peer->staged.first;
   peer->staged = (struct staged_packets){.last = &peer->staged.first};
   atomic_store_explicit(&peer->has_staged, false, memory_order_release);
-  pthread_mutex_unlock(&peer->lock);
+  mutex_unlock(&peer->lock);
   return packets;
 }
 
 void peer_restage(struct peer *peer, struct staged_packet *packets) {
-  pthread_mutex_lock(&peer->lock);
+  mutex_lock(&peer->lock);
   struct staged_packet *later = peer->staged.first;
   peer->staged = (struct staged_packets){.last = &peer->staged.first};
   for (int i = 0; i < 2; i++, packets = later)
@@ -144,7 +144,7 @@ void peer_restage(struct peer *peer, struct staged_packet *packets) {
     }
   struct staged_packet *dropped = take_oldest(&peer->staged);
   atomic_store_explicit(&peer->has_staged, peer->staged.count > 0, memory_order_release);
-  pthread_mutex_unlock(&peer->lock);
+  mutex_unlock(&peer->lock);
   staged_free(dropped);
 }
 
@@ -162,20 +162,20 @@ bool peer_roam(struct peer *peer, const struct wg_ts_endpoint *from) {
   atomic_store_explicit(&peer->unanswered, 0, memory_order_relaxed);
   endpoint_read(&peer->endpoint, &known);
   if (LIKELY(endpoint_is_equal(&known, from))) return false;
-  pthread_mutex_lock(&peer->lock);
+  mutex_lock(&peer->lock);
   endpoint_read(&peer->endpoint, &known);
   endpoint_write(&peer->endpoint, from);
-  pthread_mutex_unlock(&peer->lock);
+  mutex_unlock(&peer->lock);
   return !endpoint_is_same_place(&known, from);
 }
 
 void peer_forget_source(struct peer *peer) {
   struct wg_ts_endpoint endpoint;
-  pthread_mutex_lock(&peer->lock);
+  mutex_lock(&peer->lock);
   if (endpoint_read(&peer->endpoint, &endpoint)) {
     memset(endpoint.source, 0, sizeof endpoint.source);
     endpoint.interface_index = 0;
     endpoint_write(&peer->endpoint, &endpoint);
   }
-  pthread_mutex_unlock(&peer->lock);
+  mutex_unlock(&peer->lock);
 }

@@ -2,7 +2,6 @@
 #ifndef WG_TS_PEER_H
 #define WG_TS_PEER_H
 
-#include <pthread.h>
 #include <stdatomic.h>
 
 #include "common.h"
@@ -10,6 +9,7 @@
 #include "epoch.h"
 #include "events.h"
 #include "keypair.h"
+#include "system.h"
 
 /* Packets that wait for a key; beyond it the oldest is dropped. */
 #define MAX_STAGED_PACKETS 128
@@ -44,7 +44,7 @@ struct peer {
   struct shared_endpoint endpoint;
   _Alignas(64) _Atomic uint64_t tx_bytes;
   _Alignas(64) _Atomic uint64_t rx_bytes;
-  _Alignas(64) pthread_mutex_t lock;
+  _Alignas(64) struct mutex lock;
   struct staged_packets staged;
   _Atomic bool has_staged;
   /* Initiations sent since something authentic came. */

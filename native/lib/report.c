@@ -11,7 +11,9 @@ const char *wg_ts_select_crypto(uint32_t without) {
   return aead_name(aead_select(!(without & WG_TS_WITHOUT_DIRECT_CRYPTO)));
 }
 
-int32_t wg_ts_doorbell(struct wg_ts_device *device) { return device->doorbell.fd; }
+int32_t wg_ts_doorbell(struct wg_ts_device *device) {
+  return bell_descriptor(&device->doorbell.bell);
+}
 
 static uint32_t traffic_of(struct touched *touched, uint32_t bits) {
   const uint64_t sent = atomic_load_explicit(&touched->sent_at, memory_order_relaxed);
@@ -95,6 +97,8 @@ uint32_t wg_ts_drain(struct wg_ts_device *device, struct wg_ts_event *events, ui
     /* Told once; threads still see that it is gone. */
     atomic_store(&device->doorbell.tun_error, -tun_error);
   }
+  if (n < capacity && atomic_exchange(&device->doorbell.is_tun_corrupt, false))
+    events[n++].type = WG_TS_EVENT_TUN_CORRUPT;
   n += drain_peers(&device->doorbell, events + n, capacity - n);
   for (uint32_t i = 0; i < device->task_count; i++)
     while (n < capacity && handshake_ring_pop(&device->tasks[i]->handshakes, &events[n])) n++;
@@ -158,6 +162,9 @@ uint32_t wg_ts_layout(uint32_t *out, uint32_t capacity) {
       FIELD(wg_ts_options, tun),
       FIELD(wg_ts_options, udp4),
       FIELD(wg_ts_options, udp6),
+      FIELD(wg_ts_options, wintun_module),
+      FIELD(wg_ts_options, wintun_session),
+      FIELD(wg_ts_options, doorbell),
       sizeof(struct wg_ts_event),
       FIELD(wg_ts_event, type),
       FIELD(wg_ts_event, peer),

@@ -1,26 +1,31 @@
 /**
- * What every data plane must do, seen from outside: over real UDP on loopback and a TUN in memory.
+ * What every data plane must do, seen from outside: over real UDP on loopback, and with an interface
+ * whose system is the test.
  * Its peer is a bare socket with a Transport of its own as the oracle, so that each datagram can be
  * looked at, altered and repeated.
  */
 import { randomBytes } from 'node:crypto';
-import { createSocket, type Socket } from 'node:dgram';
-import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { providers } from '../../crypto/providers.js';
-import { Secret } from '../../crypto/secret.js';
 import { REJECT_AFTER_MESSAGES, REJECT_AFTER_TIME } from '../../protocol/constants.js';
 import type { DataPlane, DataPlaneEvent, Millis } from '../../protocol/dataplane.js';
-import { parsePrefix } from '../../protocol/ip.js';
-import { Transport } from '../../protocol/transport.js';
-import type { MemoryTun } from '../../tun/memory.js';
 import { ipPacket } from '../support/packets.js';
+import { type KeypairOptions, LOCAL_INDEX, prefixes, REMOTE_INDEX, Remote } from './remote.js';
+
+/** The system behind the interface of a data plane under test. */
+export interface SubjectTun {
+  /** What the plane has written, oldest first. */
+  readonly received: readonly Uint8Array[];
+  readonly closed: boolean;
+  /** The system sends a packet into the interface. */
+  inject(packet: Uint8Array): void;
+  /** When the plane has taken all that was injected; absent where that is soon enough. */
+  taken?(): Promise<void>;
+}
 
 /** A data plane under test, listening on 127.0.0.1. */
 export interface Subject {
   readonly plane: DataPlane;
-  readonly tun: MemoryTun;
+  readonly tun: SubjectTun;
   readonly port: number;
   readonly mtu: number;
   now(): Millis;
@@ -31,8 +36,6 @@ const OURS = '10.9.0.1';
 const THEIRS = '10.9.0.2';
 const OURS6 = 'fd09::1';
 const THEIRS6 = 'fd09::2';
-const LOCAL_INDEX = 0x81020304;
-const REMOTE_INDEX = 0x91020304;
 
 export function testDataPlane(name: string, open: () => Promise<Subject>): void {
   describe(`${name} data plane`, () => {
@@ -205,6 +208,7 @@ export function testDataPlane(name: string, open: () => Promise<Subject>): void 
       const packets = Array.from({ length: 140 }, (_, i) => ipPacket(OURS, THEIRS, `p${i}`));
       for (const packet of packets) subject.tun.inject(packet);
       expect(await eventOf('needsHandshake')).toEqual({ type: 'needsHandshake', peer: PEER });
+      await subject.tun.taken?.();
       install();
       subject.plane.apply({ type: 'sendKeepalive', peer: PEER });
       await remote.datagrams(128);
@@ -311,113 +315,9 @@ export function testDataPlane(name: string, open: () => Promise<Subject>): void 
   });
 }
 
-interface KeypairOptions {
-  readonly localIndex?: number;
-  readonly isInitiator?: boolean;
-  readonly createdAt?: Millis;
-  readonly sendCounter?: bigint;
-}
-
-/** The other end: a socket, and a Transport that seals for and opens from the plane. */
-class Remote {
-  readonly seen: Buffer[] = [];
-  readonly sent: Buffer[] = [];
-  readonly packets: Uint8Array[] = [];
-  readonly #socket: Socket;
-  readonly #subject: Subject;
-  readonly #transport: Transport;
-
-  private constructor(socket: Socket, subject: Subject) {
-    this.#socket = socket;
-    this.#subject = subject;
-    this.#transport = new Transport(
-      {
-        sendDatagram: (datagram) => {
-          // A socket's send may read the bytes later, when the transport has reused them.
-          const copy = Buffer.from(datagram);
-          this.sent.push(copy);
-          this.send(copy);
-        },
-        writePacket: (packet) => this.packets.push(Uint8Array.from(packet)),
-      },
-      providers.aead,
-      subject.mtu,
-    );
-    this.#transport.apply(0, {
-      type: 'setPeer',
-      peer: 1,
-      endpoint: { address: '127.0.0.1', port: subject.port },
-      allowedIps: { replace: true, add: prefixes('0.0.0.0/0', '::/0'), remove: [] },
-    });
-    socket.on('message', (datagram, { address, port }) => {
-      this.seen.push(datagram);
-      this.#transport.handleDatagram(0, datagram, { address, port });
-    });
-  }
-
-  static async open(subject: Subject): Promise<Remote> {
-    const socket = createSocket('udp4').bind(0, '127.0.0.1');
-    await once(socket, 'listening');
-    return new Remote(socket, subject);
-  }
-
-  get endpoint(): { address: string; port: number } {
-    return { address: '127.0.0.1', port: (this.#socket.address() as AddressInfo).port };
-  }
-
-  /** New keys for both; answers the plane's. */
-  install(options: KeypairOptions): { sendKey: Secret; receiveKey: Secret } {
-    const [up, down] = [randomBytes(32), randomBytes(32)];
-    this.#transport.apply(0, {
-      type: 'installKeypair',
-      peer: 1,
-      keypair: {
-        localIndex: REMOTE_INDEX,
-        remoteIndex: options.localIndex ?? LOCAL_INDEX,
-        sendKey: Secret.copyOf(down),
-        receiveKey: Secret.copyOf(up),
-        isInitiator: true,
-        createdAt: 0,
-      },
-    });
-    return { sendKey: Secret.copyOf(up), receiveKey: Secret.copyOf(down) };
-  }
-
-  sealAndSend(packet: Uint8Array): void {
-    this.#transport.handlePacket(0, packet);
-  }
-
-  sendKeepalive(): void {
-    this.#transport.apply(0, { type: 'sendKeepalive', peer: 1 });
-  }
-
-  send(datagram: Uint8Array): void {
-    this.#socket.send(datagram, this.#subject.port, '127.0.0.1');
-  }
-
-  async datagrams(count: number): Promise<void> {
-    await vi.waitFor(() => {
-      if (this.seen.length < count) throw new Error(`${this.seen.length} of ${count} datagrams`);
-    });
-  }
-
-  close(): void {
-    this.#transport.close();
-    this.#socket.close();
-  }
-}
-
 /** What has the form of an initiation: enough for a data plane, which does not look inside. */
 function handshakeLike(): Buffer {
   const message = randomBytes(148);
   message.set([1, 0, 0, 0]);
   return message;
-}
-
-function prefixes(...texts: readonly string[]) {
-  return texts.map((text) => {
-    const prefix = parsePrefix(text);
-    if (!prefix) throw new Error(`not a network: ${text}`);
-    return prefix;
-  });
 }

@@ -80,23 +80,10 @@ static void encode(struct udp_headers *headers, size_t i, const struct udp_messa
   if (header->msg_controllen == 0) header->msg_control = NULL;
 }
 
-static int socket_for(const struct udp_sockets *sockets, const struct udp_message *message) {
-  return message->to.family == 4 ? sockets->v4 : sockets->v6;
-}
-
-static void add(_Atomic uint64_t *counter, uint64_t n) {
-  atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
-}
-
-static void lost(struct udp_sockets *sockets, const struct udp_message *message, int error) {
-  add(&sockets->errors, message->count);
-  atomic_store_explicit(&sockets->last_error, error, memory_order_relaxed);
-}
-
 /* 0, or errno; waits a little where the queue is full. */
 static int send_encoded(struct udp_sockets *sockets, struct udp_headers *headers, int fd, size_t i) {
   for (bool has_waited = false;;) {
-    add(&sockets->sends, 1);
+    udp_count(&sockets->sends, 1);
     if (sendmsg(fd, &headers->headers[i].msg_hdr, MSG_DONTWAIT) >= 0) return 0;
     if (errno == EINTR) continue;
     if (errno != EAGAIN || has_waited) return errno;
@@ -116,9 +103,9 @@ static void send_one_by_one(struct udp_sockets *sockets, struct udp_headers *hea
     encode(headers, i, &one);
     int error = send_encoded(sockets, headers, fd, i);
     if (error != 0)
-      lost(sockets, &one, error);
+      udp_lost(sockets, &one, error);
     else
-      add(&sockets->datagrams, 1);
+      udp_count(&sockets->datagrams, 1);
   }
 }
 
@@ -139,7 +126,7 @@ static void send_refused(struct udp_sockets *sockets, struct udp_headers *header
     error = send_encoded(sockets, headers, fd, i);
   }
   if (error == 0) {
-    add(&sockets->datagrams, message->count);
+    udp_count(&sockets->datagrams, message->count);
     return;
   }
   /* EMSGSIZE: the path takes less than a datagram; then the system sends single ones in fragments. */
@@ -149,7 +136,7 @@ static void send_refused(struct udp_sockets *sockets, struct udp_headers *header
     send_one_by_one(sockets, headers, fd, i, message);
     return;
   }
-  lost(sockets, message, error);
+  udp_lost(sockets, message, error);
 }
 
 /* How many from `first` on go through one socket. */
@@ -164,8 +151,8 @@ static void send_batch(struct udp_sockets *sockets, struct udp_headers *headers,
   for (size_t i = 0; i < message_count; i++) encode(headers, i, &messages[i]);
   for (size_t done = 0; done < message_count;) {
     int sent = sendmmsg(fd, &headers->headers[done], (unsigned)(message_count - done), MSG_DONTWAIT);
-    add(&sockets->sends, 1);
-    for (int i = 0; i < sent; i++) add(&sockets->datagrams, messages[done++].count);
+    udp_count(&sockets->sends, 1);
+    for (int i = 0; i < sent; i++) udp_count(&sockets->datagrams, messages[done++].count);
     if (sent > 0 || errno == EINTR) continue;
     send_refused(sockets, headers, fd, done, &messages[done], errno);
     done++;
@@ -176,11 +163,14 @@ void udp_send(struct udp_sockets *sockets, struct udp_headers *headers,
               struct udp_message *messages, size_t message_count) {
   for (size_t first = 0; first < message_count;) {
     const size_t length = batch_length(messages, first, message_count);
-    const int fd = socket_for(sockets, &messages[first]);
-    if (fd >= 0)
+    const uint16_t family = messages[first].to.family;
+    const int fd = udp_socket(sockets, family);
+    const bool is_blocked = udp_is_blocked(sockets, family);
+    if (fd >= 0 && !is_blocked)
       send_batch(sockets, headers, fd, &messages[first], length);
     else
-      for (size_t i = 0; i < length; i++) lost(sockets, &messages[first + i], EAFNOSUPPORT);
+      for (size_t i = 0; i < length; i++)
+        udp_lost(sockets, &messages[first + i], is_blocked ? ENETUNREACH : EAFNOSUPPORT);
     first += length;
   }
 }

@@ -17,7 +17,7 @@ static bool write_parts(struct inbound *in, const struct iovec *parts, int part_
   const size_t total = length + (has_vnet ? VNET_HEADER_SIZE : 0);
   ssize_t written;
   do
-    written = writev(in->task->worker->tun, parts + skipped, part_count - skipped);
+    written = writev(in->task->worker->tun.fd, parts + skipped, part_count - skipped);
   while (written < 0 && errno == EINTR);
   if (written == (ssize_t)total) return true;
   if (written >= 0) errno = EMSGSIZE;

@@ -23,6 +23,8 @@ static int set_option(int fd, int level, int name, int value) {
 int udp_prepare(struct udp_sockets *sockets, uint32_t without) {
   const int gro = !(without & WG_TS_WITHOUT_UDP_GRO);
   atomic_init(&sockets->joins, !(without & WG_TS_WITHOUT_UDP_SEGMENT));
+  atomic_init(&sockets->receives_joined, gro != 0);
+  atomic_init(&sockets->sends_marks, true);
   /* GRO is refused before Linux 5.0, and not needed. */
   int error = 0;
   if (sockets->v4 >= 0) {
@@ -38,7 +40,8 @@ int udp_prepare(struct udp_sockets *sockets, uint32_t without) {
   return error;
 }
 
-bool udp_receiver_init(struct udp_receiver *receiver) {
+bool udp_receiver_init(struct udp_receiver *receiver, struct udp_sockets *sockets) {
+  (void)sockets;
   memset(receiver, 0, sizeof *receiver);
   /* Only touched pages of it take memory. */
   receiver->memory = malloc((size_t)UDP_BUFFERS * STRIDE);

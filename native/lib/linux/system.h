@@ -1,0 +1,51 @@
+/* What the portable files want of Linux. lib/windows has a file of the same name. */
+#ifndef WG_TS_SYSTEM_H
+#define WG_TS_SYSTEM_H
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <sys/uio.h>
+
+struct mutex {
+  pthread_mutex_t of_system;
+};
+
+static inline void mutex_init(struct mutex *mutex) { pthread_mutex_init(&mutex->of_system, NULL); }
+static inline void mutex_destroy(struct mutex *mutex) { pthread_mutex_destroy(&mutex->of_system); }
+static inline void mutex_lock(struct mutex *mutex) { pthread_mutex_lock(&mutex->of_system); }
+static inline void mutex_unlock(struct mutex *mutex) { pthread_mutex_unlock(&mutex->of_system); }
+
+static inline void thread_yield(void) { sched_yield(); }
+
+/* Begins at a line of the cache. Freed by `aligned_memory_free` alone. */
+static inline void *aligned_memory(size_t size) {
+  return aligned_alloc(64, (size + 63) & ~(size_t)63);
+}
+
+static inline void aligned_memory_free(void *memory) { free(memory); }
+
+struct thread {
+  pthread_t id;
+  bool is_running;
+};
+
+/* What wakes threads that sleep: an eventfd. */
+struct interrupt {
+  int fd;
+  bool is_open;
+};
+
+/* What rings in the event loop: an eventfd. */
+struct bell {
+  int fd;
+  bool is_open;
+};
+
+/* A queue of the interface. */
+struct tun {
+  int fd;
+};
+
+#endif

@@ -1,0 +1,27 @@
+/* The structs of sendmmsg(2) and recvmmsg(2). Only udp.h includes this. */
+#ifndef WG_TS_UDP_SYSTEM_H
+#define WG_TS_UDP_SYSTEM_H
+
+#include <sys/socket.h>
+
+/* Datagrams in one run: more only since Linux 6.9. */
+#define UDP_MAX_SEGMENTS 64
+
+/* Kept, because to clear them costs more than to fill them. */
+struct udp_headers {
+  struct mmsghdr headers[UDP_MESSAGES];
+  struct iovec vectors[UDP_MESSAGES];
+  struct sockaddr_storage names[UDP_MESSAGES];
+  _Alignas(16) uint8_t controls[UDP_MESSAGES][128];
+};
+
+struct udp_receiver {
+  struct mmsghdr headers[UDP_BUFFERS];
+  struct iovec vectors[UDP_BUFFERS];
+  struct sockaddr_storage names[UDP_BUFFERS];
+  _Alignas(16) uint8_t controls[UDP_BUFFERS][192];
+  struct udp_received received[UDP_BUFFERS];
+  uint8_t *memory;
+};
+
+#endif

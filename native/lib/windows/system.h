@@ -1,0 +1,78 @@
+/* What the portable files want of Windows. lib/linux has a file of the same name. */
+#ifndef WG_TS_SYSTEM_H
+#define WG_TS_SYSTEM_H
+
+/* The order matters: windows.h would bring the first version of Winsock. */
+#include <winsock2.h>
+
+#include <windows.h>
+
+#include <malloc.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "wintun.h"
+
+/* As sys/uio.h has it elsewhere. */
+struct iovec {
+  void *iov_base;
+  size_t iov_len;
+};
+
+/* Held for a few instructions at a time: no allocation, and nothing to be destroyed. */
+struct mutex {
+  SRWLOCK of_system;
+};
+
+static inline void mutex_init(struct mutex *mutex) { InitializeSRWLock(&mutex->of_system); }
+static inline void mutex_destroy(struct mutex *mutex) { (void)mutex; }
+static inline void mutex_lock(struct mutex *mutex) { AcquireSRWLockExclusive(&mutex->of_system); }
+static inline void mutex_unlock(struct mutex *mutex) { ReleaseSRWLockExclusive(&mutex->of_system); }
+
+static inline void thread_yield(void) { SwitchToThread(); }
+
+/* Begins at a line of the cache. Freed by `aligned_memory_free` alone. */
+static inline void *aligned_memory(size_t size) {
+  return _aligned_malloc((size + 63) & ~(size_t)63, 64);
+}
+
+static inline void aligned_memory_free(void *memory) { _aligned_free(memory); }
+
+struct thread {
+  HANDLE handle;
+  /* Set by Winsock when something waits at the socket of a family: IPv4, IPv6. */
+  HANDLE readable[2];
+  bool is_running;
+};
+
+/* What wakes threads that sleep: an event that stays set until it is lowered. */
+struct interrupt {
+  HANDLE event;
+  bool is_open;
+};
+
+/* What rings in the event loop: our end of a named pipe. */
+struct bell {
+  HANDLE pipe;
+  bool is_open;
+};
+
+/*
+ * The session of the adapter. Whoever uses it holds `session_lock` shared, for a batch or while
+ * waiting at its event; who replaces it holds it exclusively.
+ */
+struct tun {
+  struct wintun_functions wintun;
+  SRWLOCK session_lock;
+  /* NULL: none. */
+  WINTUN_SESSION_HANDLE session;
+  /* The session's own: never closed here. */
+  HANDLE readable;
+  /* Nobody touches the session any more until it is replaced. */
+  _Atomic bool is_corrupt;
+  struct mutex send_lock;
+};
+
+#endif

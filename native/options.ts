@@ -1,0 +1,102 @@
+/** What a native data plane is made of, and as the library reads it. */
+import type { Millis } from '../protocol/dataplane.js';
+import type { TunQueues, TunRing } from '../tun/tun.js';
+import type { NativeLibrary } from './binding.js';
+import { Layout, MAX_PATH, MAX_WORKERS, Without } from './layout.js';
+
+/** What can be left off: for a system or path that refuses it, for tests and for measurements. */
+export type NativeOffload =
+  | 'udp-segment'
+  | 'udp-gro'
+  | 'tcp-coalescing'
+  | 'udp-coalescing'
+  | 'direct-crypto';
+
+/** A socket of each family for each worker; no IPv6 without `v6`. */
+export interface NativeSockets {
+  readonly v4: readonly number[];
+  readonly v6: readonly number[];
+  /** Where the system does not keep their datagrams out of the tunnel: they leave by this interface. */
+  bindInterface?(family: 4 | 6, index: number): void;
+  close(): Promise<void>;
+}
+
+export interface NativeOptions {
+  readonly library: NativeLibrary;
+  /** As many queues as there are workers; a ring has one. Closed with the plane. */
+  readonly tun: TunQueues | TunRing;
+  /** Closed with the plane. */
+  readonly udp: NativeSockets;
+  readonly mtu: number;
+  readonly clock: { now(): Millis };
+  readonly logger: { debug(message: string): void };
+  /**
+   * The TUN device is gone, for example deleted by `ip link del`. `errno` is a number of the system:
+   * on Windows one of GetLastError.
+   */
+  readonly onTunError: (errno: number) => void;
+  readonly without?: readonly NativeOffload[];
+  /** Microseconds for which a thread looks for more before it sleeps. */
+  readonly spinMicroseconds?: number;
+  /** By default 1, with a ring 2. */
+  readonly threadsPerWorker?: 1 | 2;
+}
+
+const SPIN_MICROSECONDS = 50;
+
+const OFFLOAD_BITS: Readonly<Record<NativeOffload, number>> = {
+  'udp-segment': Without.udpSegment,
+  'udp-gro': Without.udpGro,
+  'tcp-coalescing': Without.tcpCoalescing,
+  'udp-coalescing': Without.udpCoalescing,
+  'direct-crypto': Without.directCrypto,
+};
+
+export function isRing(tun: TunQueues | TunRing): tun is TunRing {
+  return 'session' in tun;
+}
+
+export function bitsOf(without: readonly NativeOffload[] = []): number {
+  return without.reduce((bits, name) => bits | OFFLOAD_BITS[name], 0);
+}
+
+/** A struct wg_ts_options. `doorbell` is the path of a pipe, where the system wants one. */
+export function encodeOptions(options: NativeOptions, doorbell = ''): Uint8Array {
+  const { tun, udp, mtu, spinMicroseconds = SPIN_MICROSECONDS } = options;
+  const threadsPerWorker = options.threadsPerWorker ?? (isRing(tun) ? 2 : 1);
+  const workers = isRing(tun) ? 1 : tun.descriptors.length;
+  if (workers < 1 || workers > MAX_WORKERS || udp.v4.length !== workers)
+    throw new RangeError(`1 to ${MAX_WORKERS} workers, each with a queue and a socket`);
+  if (doorbell.length >= MAX_PATH) throw new RangeError('the path of the doorbell is too long');
+  const bytes = new Uint8Array(Layout.options.size);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(Layout.options.workers, workers, true);
+  view.setUint32(Layout.options.mtu, mtu, true);
+  view.setUint32(Layout.options.spinMicroseconds, spinMicroseconds, true);
+  view.setUint32(Layout.options.threadsPerWorker, threadsPerWorker, true);
+  for (let i = 0; i < workers; i++) {
+    view.setInt32(Layout.options.udp4 + 4 * i, udp.v4[i] as number, true);
+    view.setInt32(Layout.options.udp6 + 4 * i, udp.v6[i] ?? -1, true);
+  }
+  bytes.set(new TextEncoder().encode(doorbell), Layout.options.doorbell);
+  if (isRing(tun)) encodeRing(view, tun, bitsOf(options.without));
+  else encodeQueues(view, tun, bitsOf(options.without));
+  return bytes;
+}
+
+function encodeQueues(view: DataView, tun: TunQueues, leftOff: number): void {
+  let without = leftOff;
+  if (!tun.takesTcpSegments) without |= Without.tcpCoalescing;
+  if (!tun.takesUdpSegments) without |= Without.udpCoalescing;
+  view.setUint32(Layout.options.without, without, true);
+  view.setUint32(Layout.options.vnetHeader, tun.vnetHeader ? 1 : 0, true);
+  for (const [i, descriptor] of tun.descriptors.entries())
+    view.setInt32(Layout.options.tun + 4 * i, descriptor, true);
+}
+
+/** Windows takes a long TCP packet for what it is, but cannot cut a joined one of UDP again. */
+function encodeRing(view: DataView, tun: TunRing, leftOff: number): void {
+  view.setUint32(Layout.options.without, leftOff | Without.udpCoalescing, true);
+  view.setBigUint64(Layout.options.wintunModule, tun.module, true);
+  view.setBigUint64(Layout.options.wintunSession, tun.session, true);
+}

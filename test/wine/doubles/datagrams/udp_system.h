@@ -1,0 +1,1 @@
+#include "../../../../native/lib/windows/udp_system.h"
