@@ -20,6 +20,10 @@ export interface InterfaceSettings {
   readonly endpoints: readonly Endpoint[];
   /** Of the tunnel's own packets. */
   readonly listenPort: number;
+  /** Of the configuration; 1 when it is left out. */
+  readonly peerCount?: number;
+  /** The tunnel's sockets are bound to the interface that `watch` tells, so endpoints need no route. */
+  readonly bindsSockets?: boolean;
 }
 
 /** A program and its arguments, run without a shell. */

@@ -1,4 +1,4 @@
-import type { Family } from './family.js';
+import type { Family } from '../family.js';
 import type { PlannedStep } from './step.js';
 
 export type Firewall = 'nft' | 'iptables';

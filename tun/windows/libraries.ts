@@ -10,6 +10,9 @@ export type SystemLibrary =
   | 'fwpuclnt.dll'
   | 'iphlpapi.dll'
   | 'kernel32.dll'
+  | 'ole32.dll'
+  | 'shell32.dll'
+  | 'version.dll'
   | 'ws2_32.dll';
 
 type Koffi = typeof import('koffi');

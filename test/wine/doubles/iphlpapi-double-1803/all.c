@@ -1,0 +1,10 @@
+/* The same, as it was before Windows 10 version 1809: without SetInterfaceDnsSettings. */
+#include "../iphlpapi-double/address_text.c"
+#include "../iphlpapi-double/addresses.c"
+#include "../iphlpapi-double/interfaces.c"
+#include "../iphlpapi-double/json.c"
+#include "../iphlpapi-double/log.c"
+#include "../iphlpapi-double/model.c"
+#include "../iphlpapi-double/notify.c"
+#include "../iphlpapi-double/routes.c"
+#include "../iphlpapi-double/state.c"
