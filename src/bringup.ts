@@ -2,28 +2,27 @@ import { randomBytes } from 'node:crypto';
 import { fastestProviders } from '../native/providers.js';
 import type { Endpoint } from '../protocol/dataplane.js';
 import { Device } from '../protocol/device.js';
-import { formatPrefix, maskPrefix } from '../protocol/ip.js';
-import { linuxNetConfig } from '../tun/linux/netconfig.js';
-import type { Command, InterfaceSettings, NetConfig } from '../tun/netconfig.js';
+import type { InterfaceSettings, NetConfig, NetWatch } from '../tun/netconfig.js';
 import type { Tun } from '../tun/tun.js';
 import { type Clock, systemClock } from './clock.js';
 import { checkInterfaceName } from './config/file.js';
 import type { Config, PeerConfig } from './config/model.js';
 import { Driver } from './driver.js';
-import { hookCommand, runHooks } from './hooks.js';
+import { Journal, type UndoJournal } from './journal.js';
 import { defaultLogger, type Logger } from './logger.js';
-import { chooseMtu } from './mtu.js';
 import { choosePlane, openPlane, openPlaneTun, type PlaneOptions } from './planes.js';
 import { type Resolver, resolveEndpoint } from './resolve.js';
 import { type StatusParts, statusOf, type TunnelStatus } from './status.js';
+import { TunnelHooks } from './tunnelhooks.js';
+import {
+  applyNetwork,
+  interfaceSettings,
+  networkIdentity,
+  systemNetConfig,
+  watchNetwork,
+} from './tunnelnetwork.js';
 import type { UdpOptions } from './udp.js';
 import { UndoStack } from './undo.js';
-
-/** Where the undo of what is about to be done is written down, for when this process is killed. */
-export interface UndoJournal {
-  /** All commands so far, in the order of the steps. Called before each step that adds to them. */
-  record(commands: readonly Command[]): void;
-}
 
 export interface TunnelOptions extends PlaneOptions {
   /** Of the interface: 1 to 15 of the characters a-z A-Z 0-9 _ = + . - */
@@ -42,6 +41,8 @@ export interface TunnelOptions extends PlaneOptions {
    */
   readonly tun?: Tun;
   readonly netConfig?: NetConfig;
+  /** On Windows, of the service that runs this process: its kill switch knows the process by it. */
+  readonly serviceSid?: string;
   /** Makes the interface; by default a TUN device of the system's. Throws TunError. */
   readonly openTun?: (name: string) => Tun;
   /** Addresses to listen on. */
@@ -114,9 +115,11 @@ async function runSteps(
   checkInterfaceName(name);
   warnOfIgnored(config, logger);
   const endpoints = await resolveEndpoints(config.peers, options, logger);
-  const system = options.tun ? undefined : (options.netConfig ?? linuxNetConfig());
+  const system = options.tun
+    ? undefined
+    : (options.netConfig ?? (await networkOf(options, logger)));
   const journal = new Journal(options.journal);
-  const hooks = system && new Hooks(config, name, undo, journal, options);
+  const hooks = system && new TunnelHooks(config, name, undo, journal, options);
 
   options.signal?.throwIfAborted();
   const hasOwnTun = options.tun !== undefined || options.openTun !== undefined;
@@ -124,12 +127,13 @@ async function runSteps(
   if (choice.fallback !== undefined) logger.info(`portable data plane: ${choice.fallback}`);
   await hooks?.preUp();
   const own = options.tun ?? options.openTun?.(name);
-  const tun = openPlaneTun(choice, name, own, onTunError);
+  const crypto = fastestProviders();
+  const identity = networkIdentity(name, config, crypto);
+  const tun = await openPlaneTun(choice, { name, identity, own, onTunError, logger });
   undo.push(`the interface ${name}`, () => tun.close());
   const settings = await interfaceSettings(config, name, [...endpoints.values()], system);
   const { mtu, fwMark } = settings;
   const { listenPort: wantedPort, privateKey } = config.interface;
-  const crypto = fastestProviders();
   const opened = await openPlane({
     choice,
     tun,
@@ -149,22 +153,54 @@ async function runSteps(
   undo.push('the UDP sockets', () => opened.closeSockets());
   const env = { random: randomBytes, wallNanos: clock.wallNanos, crypto };
   const device = new Device({ privateKey }, env);
-  const driver = new Driver(device, plane, clock);
+  let watch: NetWatch | undefined;
+  const driver = new Driver(device, plane, clock, () => watch?.setEndpoints(endpointsOf(device)));
   undo.push('the device', () => driver.close());
   opened.start();
   for (const peer of config.peers) driver.configure(peerChange(peer, endpoints.get(peer)));
 
-  const parts: StatusParts = { device, plane, listenPort, mtu, fwMark };
+  const parts: BringUp = { device, plane, listenPort, mtu, fwMark, logger, logUndoError };
   const hide = await options.expose?.({ status: () => statusOf(name, parts) });
   if (hide) undo.push('the way to watch it', hide);
 
   if (system) {
-    const whole = { ...settings, ...(tun.luid !== undefined && { luid: tun.luid }), listenPort };
-    await applyNetwork(system, whole, { undo, journal, logger, logUndoError, options });
+    const whole: InterfaceSettings = {
+      ...settings,
+      ...(tun.luid !== undefined && { luid: tun.luid }),
+      listenPort,
+      bindsSockets: opened.bindInterface !== undefined,
+    };
+    const { signal, onStep } = options;
+    await applyNetwork(system, whole, {
+      undo,
+      journal,
+      logger,
+      logUndoError,
+      ...(signal && { signal }),
+      ...(onStep && { onStep }),
+    });
+    const followMtu = config.interface.mtu === undefined;
+    watch = watchNetwork(
+      system,
+      { ...whole, endpoints: endpointsOf(device) },
+      followMtu,
+      opened,
+      parts,
+    );
+    if (watch) undo.push('the watch on the network', () => watch?.close());
   }
   await hooks?.postUp();
   options.signal?.throwIfAborted();
-  return { ...parts, logger, logUndoError };
+  return parts;
+}
+
+function networkOf({ serviceSid }: TunnelOptions, logger: Logger): Promise<NetConfig> {
+  const onWarning = (message: string): void => logger.warn(message);
+  return systemNetConfig({ onWarning, ...(serviceSid !== undefined && { serviceSid }) });
+}
+
+function endpointsOf(device: Device): Endpoint[] {
+  return device.peers().flatMap(({ endpoint }) => (endpoint ? [endpoint] : []));
 }
 
 function warnOfIgnored(config: Config, logger: Logger): void {
@@ -192,33 +228,6 @@ async function resolveEndpoints(
   return new Map(resolved.filter((pair) => pair !== undefined));
 }
 
-async function interfaceSettings(
-  config: Config,
-  name: string,
-  endpoints: readonly Endpoint[],
-  system: NetConfig | undefined,
-): Promise<Omit<InterfaceSettings, 'listenPort'>> {
-  const { addresses, dnsServers, dnsSearch, table } = config.interface;
-  const routes = new Set(
-    config.peers.flatMap((peer) => peer.allowedIps.map((p) => formatPrefix(maskPrefix(p)))),
-  );
-  const isFullTunnel = table === 'auto' && (routes.has('0.0.0.0/0') || routes.has('::/0'));
-  let fwMark = config.interface.fwMark ?? 0;
-  if (system && fwMark === 0 && isFullTunnel) fwMark = await system.freeTable();
-  const mtu = await chooseMtu(config.interface, endpoints, system);
-  return {
-    name,
-    addresses: addresses.map(formatPrefix),
-    mtu,
-    routes: [...routes],
-    table,
-    fwMark,
-    dnsServers,
-    dnsSearch,
-    endpoints,
-  };
-}
-
 function peerChange(
   peer: PeerConfig,
   endpoint: Endpoint | undefined,
@@ -231,93 +240,4 @@ function peerChange(
     ...(peer.presharedKey && { presharedKey: peer.presharedKey }),
     ...(endpoint && { endpoint }),
   };
-}
-
-async function applyNetwork(
-  system: NetConfig,
-  settings: InterfaceSettings,
-  context: Omit<Context, 'onTunError'> & {
-    readonly journal: Journal;
-    readonly options: TunnelOptions;
-  },
-): Promise<void> {
-  const { undo, journal, logger, logUndoError, options } = context;
-  const { steps, warnings } = await system.plan(settings);
-  for (const warning of warnings) logger.warn(warning);
-  for (const step of steps) {
-    options.signal?.throwIfAborted();
-    if (step.undo.length > 0) {
-      journal.add(step.undo);
-      undo.push(step.describe, () =>
-        system.undo(step.undo, (error) => logUndoError(step.describe, error)),
-      );
-    }
-    if (step.revert) undo.push(step.describe, step.revert);
-    options.onStep?.(step.describe);
-    await step.apply();
-  }
-}
-
-class Journal {
-  readonly #target: UndoJournal | undefined;
-  readonly #commands: Command[] = [];
-
-  constructor(target: UndoJournal | undefined) {
-    this.#target = target;
-  }
-
-  add(commands: readonly Command[]): void {
-    this.#commands.push(...commands);
-    this.#target?.record(this.#commands);
-  }
-}
-
-/** PreUp, PostUp, PreDown and PostDown, the latter two also when the bring-up fails after them. */
-class Hooks {
-  readonly #config: Config['interface'];
-  readonly #name: string;
-  readonly #undo: UndoStack;
-  readonly #journal: Journal;
-  readonly #options: TunnelOptions;
-
-  constructor(
-    config: Config,
-    name: string,
-    undo: UndoStack,
-    journal: Journal,
-    options: TunnelOptions,
-  ) {
-    this.#config = config.interface;
-    this.#name = name;
-    this.#undo = undo;
-    this.#journal = journal;
-    this.#options = options;
-  }
-
-  async preUp(): Promise<void> {
-    const { preUp, postDown } = this.#config;
-    this.#undoBy('PostDown', postDown);
-    await this.#run('PreUp', preUp, this.#options.signal);
-  }
-
-  async postUp(): Promise<void> {
-    const { postUp, preDown } = this.#config;
-    this.#undoBy('PreDown', preDown);
-    await this.#run('PostUp', postUp, this.#options.signal);
-  }
-
-  #undoBy(key: string, hooks: readonly string[]): void {
-    if (hooks.length === 0) return;
-    // The journal is read from its end, and the hooks have to run in their own order.
-    this.#journal.add([...hooks].reverse().map((h) => ({ argv: hookCommand(h, this.#name) })));
-    this.#undo.push(key, () => this.#run(key, hooks));
-  }
-
-  async #run(key: string, hooks: readonly string[], signal?: AbortSignal): Promise<void> {
-    const onStep = this.#options.onStep;
-    await runHooks(key, hooks, this.#name, {
-      ...(onStep && { onStep }),
-      ...(signal && { signal }),
-    });
-  }
 }

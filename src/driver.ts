@@ -18,7 +18,8 @@ export class Driver {
   #timer: { cancel(): void } | undefined;
   #closed = false;
 
-  constructor(device: Device, plane: DataPlane, clock: Clock) {
+  /** `onRoamed`: some peer has another endpoint than before. */
+  constructor(device: Device, plane: DataPlane, clock: Clock, onRoamed?: () => void) {
     this.#device = device;
     this.#plane = plane;
     this.#clock = clock;
@@ -27,6 +28,7 @@ export class Driver {
       const now = clock.now();
       for (const event of batch) device.handleEvent(now, event);
       this.#carryOut(now);
+      if (onRoamed && batch.some(({ type }) => type === 'roamed')) onRoamed();
     });
   }
 

@@ -11,7 +11,9 @@ import { checkNativeCrypto, NativeDataPlane, type NativeOffload } from '../nativ
 import { MAX_WORKERS } from '../native/layout.js';
 import type { DataPlane } from '../protocol/dataplane.js';
 import { openTun, openTunQueues, tunReadFailure } from '../tun/linux/device.js';
-import type { Tun, TunQueues } from '../tun/tun.js';
+import type { Tun, TunQueues, TunRing } from '../tun/tun.js';
+import type { WintunOptions } from '../tun/windows/device.js';
+import { WintunError } from '../tun/windows/wintun/errors.js';
 import type { Clock } from './clock.js';
 import { WgTsError } from './errors.js';
 import type { Logger } from './logger.js';
@@ -63,6 +65,14 @@ export function choosePlane(options: PlaneOptions, hasOwnTun: boolean): PlaneCho
   const wanted = options.dataPlane ?? wantedByEnvironment();
   const portable: PlaneChoice = { native: undefined, fallback: undefined };
   if (wanted === 'portable' || (wanted === undefined && hasOwnTun)) return portable;
+  if (hasOwnTun && process.platform === 'win32')
+    throw new WgTsError(
+      'ERR_UNSUPPORTED',
+      'packets of a program’s own go by the portable data plane',
+      {
+        hint: 'leave dataPlane and WG_TS_DATAPLANE away',
+      },
+    );
   const workers = hasOwnTun ? 1 : workerCount(options.workers);
   const without = offloadsLeftOff();
   try {
@@ -119,22 +129,34 @@ function offloadsLeftOff(): ReadonlySet<string> {
 }
 
 /** The interface of a tunnel, in the form that the chosen plane takes. */
-export type PlaneTun =
-  | { readonly kind: 'packets'; readonly tun: Tun; readonly luid?: bigint; close(): void }
-  | { readonly kind: 'queues'; readonly tun: TunQueues; readonly luid?: bigint; close(): void };
+export type PlaneTun = { readonly luid?: bigint; close(): void } & (
+  | { readonly kind: 'packets'; readonly tun: Tun }
+  | { readonly kind: 'queues'; readonly tun: TunQueues }
+  | { readonly kind: 'ring'; readonly tun: TunRing }
+);
+
+export interface PlaneTunOptions extends Pick<PlaneParts, 'onTunError' | 'logger'> {
+  readonly name: string;
+  /** What makes this network the one it is, for Windows: without secrets. */
+  readonly identity: string;
+  readonly own: Tun | undefined;
+}
 
 /** Makes the interface, or takes `own`. Throws TunError. */
-export function openPlaneTun(
-  choice: PlaneChoice,
-  name: string,
-  own: Tun | undefined,
-  onTunError: (error: Error) => void,
-): PlaneTun {
-  const { native } = choice;
+export async function openPlaneTun(
+  { native }: PlaneChoice,
+  { name, identity, own, onTunError, logger }: PlaneTunOptions,
+): Promise<PlaneTun> {
+  const wintun = { identity, onNote: (note: string): void => logger.debug(note) };
   if (!native) {
-    const tun = own ?? openTun(name);
+    const tun = own ?? (await openSystemTun(name, wintun));
     const { luid } = tun;
     return { kind: 'packets', tun, ...(luid !== undefined && { luid }), close: () => tun.close() };
+  }
+  if (process.platform === 'win32') {
+    const { openWintunRing } = await import('../tun/windows/device.js');
+    const tun = openWintunRing(name, wintun);
+    return { kind: 'ring', tun, luid: tun.luid, close: () => tun.close() };
   }
   const { workers, without } = native;
   const tun = own
@@ -146,6 +168,12 @@ export function openPlaneTun(
         udpSegments: !without.has('uso'),
       });
   return { kind: 'queues', tun, close: () => tun.close() };
+}
+
+async function openSystemTun(name: string, options: WintunOptions): Promise<Tun> {
+  if (process.platform !== 'win32') return openTun(name);
+  const { openWintunTun } = await import('../tun/windows/device.js');
+  return openWintunTun(name, options);
 }
 
 export interface PlaneParts {
@@ -164,6 +192,12 @@ export interface OpenedPlane {
   readonly plane: DataPlane;
   readonly port: number;
   start(): void;
+  setMtu(mtu: number): void;
+  /**
+   * The tunnel's own packets leave by this interface from now on; undefined: none leaves. Absent where
+   * the sockets cannot be bound so.
+   */
+  readonly bindInterface?: (family: 4 | 6, index: number | undefined) => void;
   /** The sockets alone, for when the plane never came to life; `plane.close` closes them too. */
   closeSockets(): Promise<void>;
 }
@@ -171,6 +205,7 @@ export interface OpenedPlane {
 /** Throws UdpError. */
 export async function openPlane(parts: PlaneParts): Promise<OpenedPlane> {
   const { choice, tun } = parts;
+  if (tun.kind === 'ring' && choice.native) return await openOnRing(parts, choice.native, tun.tun);
   if (tun.kind === 'queues' && choice.native) {
     const udp = await openUdpQueues(parts.udp, choice.native.workers);
     try {
@@ -188,10 +223,27 @@ export async function openPlane(parts: PlaneParts): Promise<OpenedPlane> {
   return opened(plane, udp);
 }
 
+async function openOnRing(
+  parts: PlaneParts,
+  native: NonNullable<PlaneChoice['native']>,
+  tun: TunRing,
+): Promise<OpenedPlane> {
+  const { openWinsockQueues } = await import('./udp-winsock.js');
+  const udp = await openWinsockQueues(parts.udp);
+  try {
+    const plane = nativePlane(parts, native, tun, udp);
+    const bindInterface = plane.bindInterface.bind(plane);
+    return { ...opened(plane, udp), bindInterface };
+  } catch (error) {
+    await udp.close();
+    throw error;
+  }
+}
+
 function nativePlane(
   { mtu, clock, logger, onTunError }: PlaneParts,
   { library, without }: NonNullable<PlaneChoice['native']>,
-  tun: TunQueues,
+  tun: TunQueues | TunRing,
   udp: UdpQueues,
 ): NativeDataPlane {
   return new NativeDataPlane({
@@ -201,16 +253,29 @@ function nativePlane(
     mtu,
     clock,
     logger,
-    onTunError: (errno) => onTunError(tunReadFailure(tun.name, errno)),
+    onTunError: (code) => onTunError(tunFailure(tun.name, code)),
     without: [...without].filter(isPlaneOffload),
   });
 }
 
+/** `code`: errno, on Windows what GetLastError told. */
+function tunFailure(name: string, code: number): Error {
+  return process.platform === 'win32'
+    ? new WintunError('WintunReceivePacket', code)
+    : tunReadFailure(name, code);
+}
+
 function opened(
-  plane: DataPlane & { start(): void },
+  plane: DataPlane & { start(): void; setMtu(mtu: number): void },
   udp: { readonly port: number; close(): Promise<void> },
 ): OpenedPlane {
-  return { plane, port: udp.port, start: () => plane.start(), closeSockets: () => udp.close() };
+  return {
+    plane,
+    port: udp.port,
+    start: () => plane.start(),
+    setMtu: (mtu) => plane.setMtu(mtu),
+    closeSockets: () => udp.close(),
+  };
 }
 
 function isPlaneOffload(name: string): name is NativeOffload {

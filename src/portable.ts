@@ -68,6 +68,11 @@ export class PortableDataPlane implements DataPlane {
     });
   }
 
+  /** Of the interface, from now on. */
+  setMtu(mtu: number): void {
+    this.#transport.setMtu(mtu);
+  }
+
   onEvents(listener: (batch: readonly DataPlaneEvent[]) => void): void {
     this.#listener = listener;
   }

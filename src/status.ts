@@ -37,7 +37,8 @@ export interface StatusParts {
   readonly device: Device;
   readonly plane: DataPlane;
   readonly listenPort: number;
-  readonly mtu: number;
+  /** Changes where it follows the network. */
+  mtu: number;
   readonly fwMark: number;
 }
 

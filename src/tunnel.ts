@@ -3,7 +3,8 @@ import type { Config } from './config/model.js';
 import { statusOf, type TunnelStatus } from './status.js';
 import type { UndoStack } from './undo.js';
 
-export type { StatusSource, TunnelOptions, UndoJournal } from './bringup.js';
+export type { StatusSource, TunnelOptions } from './bringup.js';
+export type { UndoJournal } from './journal.js';
 export type { PeerStatus, TunnelStatus } from './status.js';
 
 /** A WireGuard interface that is up. */

@@ -2,7 +2,7 @@ import { setMaxListeners } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { parsePrefix } from '../../protocol/ip.js';
 import { type Config, Tunnel, type TunnelOptions } from '../../src/index.js';
-import type { Command } from '../../tun/netconfig.js';
+import type { Command, InterfaceSettings, NetListener, NetWatch } from '../../tun/netconfig.js';
 import {
   configOf,
   FakeNetConfig,
@@ -243,6 +243,10 @@ describe('what is asked of the system', () => {
       fwMark: 0,
       dnsServers: ['10.9.0.53'],
       dnsSearch: ['corp.example'],
+      endpoints: [{ address: '127.0.0.1', port: 9 }],
+      listenPort: tunnel.status().listenPort,
+      peerCount: 1,
+      bindsSockets: false,
     });
     expect(netConfig.tablesAsked).toBe(0);
     expect(tunnel.status().mtu).toBe(1320);
@@ -361,5 +365,57 @@ describe('giving up a bring-up', () => {
     await expect(up({ resolver }, {}, from)).rejects.toMatchObject({ code: 'ERR_RESOLVE' });
     expect(sleep).toHaveBeenCalledTimes(1);
     await expect(sleep.mock.results[0]?.value).rejects.toMatchObject({ name: 'AbortError' });
+  });
+});
+
+describe('the network', () => {
+  /** With a system that has to be watched. */
+  function watched() {
+    const netConfig = Object.assign(new FakeNetConfig(trace, { steps: 1, mtu: 1500 }), {
+      listener: undefined as NetListener | undefined,
+      watch(settings: InterfaceSettings, options: object, listener: NetListener): NetWatch {
+        trace.note(`watch ${settings.endpoints.length} ${JSON.stringify(options)}`);
+        netConfig.listener = listener;
+        return {
+          setEndpoints: (all) => trace.note(`endpoints ${all.map((e) => e.port)}`),
+          close: () => trace.note('close the watch'),
+        };
+      },
+    });
+    return netConfig;
+  }
+
+  it('is watched after it was configured, until the first step of the end', async () => {
+    const netConfig = watched();
+    const tunnel = await up({ netConfig }, {}, config([], 'Endpoint = 127.0.0.1:9'));
+    const watch = 'watch 1 {"bindsSockets":false,"followMtu":true}';
+    expect(trace.lines).toEqual([OPEN, 'apply 0', watch]);
+    await tunnel.down();
+    expect(trace.lines.slice(3)).toEqual(['close the watch', 'undo 0b', 'undo 0a', CLOSE]);
+  });
+
+  it('tells an MTU, which is the tunnel’s from then on', async () => {
+    const netConfig = watched();
+    const tunnel = await up({ netConfig });
+    expect(tunnel.status().mtu).toBe(1420);
+    netConfig.listener?.onMtu(1300);
+    expect(tunnel.status().mtu).toBe(1300);
+  });
+
+  it('does not change an MTU of the file', async () => {
+    await up({ netConfig: watched() }, {}, config(['MTU = 1280']));
+    expect(trace.lines.at(-1)).toContain('"followMtu":false');
+  });
+
+  it('takes back by itself what would go with the process', async () => {
+    const netConfig = new FakeNetConfig(trace, { steps: 1 });
+    const plan = netConfig.plan.bind(netConfig);
+    netConfig.plan = async (settings) => {
+      const { steps, warnings } = await plan(settings);
+      return { warnings, steps: steps.map((s) => ({ ...s, revert: () => trace.note('revert') })) };
+    };
+    const tunnel = await up({ netConfig });
+    await tunnel.down();
+    expect(trace.lines.slice(2)).toEqual(['revert', 'undo 0b', 'undo 0a', CLOSE]);
   });
 });

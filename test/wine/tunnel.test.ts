@@ -18,6 +18,7 @@ import {
   publicKeyOf,
   Tunnel,
 } from '../../src/index.js';
+import { ipPacket } from '../support/packets.js';
 import { fastClock } from './tunnel/fastclock.js';
 import { Middle } from './tunnel/middle.js';
 import { Transfer } from './tunnel/transfer.js';
@@ -72,10 +73,17 @@ function tunnelTests(): void {
     rmSync(folder, { recursive: true, force: true });
   }, 60_000);
 
-  async function open(dataPlane: 'native' | 'portable'): Promise<Pair> {
+  interface Choices {
+    /** Of the client's interface section; its MTU follows the network without. */
+    readonly lines?: string;
+    readonly allowedIps?: string;
+  }
+
+  async function open(dataPlane: 'native' | 'portable', choices: Choices = {}): Promise<Pair> {
+    const { lines = 'MTU = 1420', allowedIps = `${THEIRS}/32` } = choices;
     const [ourKey, theirKey] = [generatePrivateKey(), generatePrivateKey()];
     const tun = new MemoryTun({ name: 'linux', capacity: 8192 });
-    const server = `[Interface]\nPrivateKey = ${encodeKey(theirKey.bytes)}\nMTU = 1420
+    const server = `[Interface]\nPrivateKey = ${encodeKey(theirKey.expose())}\nMTU = 1420
 [Peer]\nPublicKey = ${encodeKey(publicKeyOf(ourKey))}\nAllowedIPs = ${OURS}/32\n`;
     const linux = await Tunnel.up(parseConfig(server).config, {
       name: 'linux',
@@ -90,8 +98,8 @@ function tunnelTests(): void {
     closers.push(() => far.close());
     await once(far, 'listening');
     far.setRecvBufferSize(4 * MIB);
-    const config = `[Interface]\nPrivateKey = ${encodeKey(ourKey.bytes)}\nAddress = ${OURS}/24\nMTU = 1420
-[Peer]\nPublicKey = ${encodeKey(publicKeyOf(theirKey))}\nAllowedIPs = ${THEIRS}/32\nEndpoint = 127.0.0.1:${middle.port}\n`;
+    const config = `[Interface]\nPrivateKey = ${encodeKey(ourKey.expose())}\nAddress = ${OURS}/24\n${lines}
+[Peer]\nPublicKey = ${encodeKey(publicKeyOf(theirKey))}\nAllowedIPs = ${allowedIps}\nEndpoint = 127.0.0.1:${middle.port}\n`;
     const windows = await WindowsHost.start(wine, folder, {
       config,
       name: 'office',
@@ -162,6 +170,68 @@ function tunnelTests(): void {
       });
       const mbits = [uploaded, downloaded].map((rate) => Math.round((rate * 8) / 1e6));
       console.log(`${dataPlane}: ${mbits.join(' and ')} Mbit/s`);
-      expect(await windows.down()).toBe(0);
+      expect(await windows.down()).toMatchObject({ code: 0 });
     }, 300_000);
+
+  for (const dataPlane of ['portable', 'native'] as const)
+    it(`configures the network, follows it, and takes everything back: ${dataPlane}`, async () => {
+      const pair = await open(dataPlane, {
+        lines: 'DNS = 10.9.0.1, corp.example',
+        allowedIps: '0.0.0.0/0',
+      });
+      const { windows, linux } = pair;
+      onTestFailed(() => console.error(windows.printed()));
+      let arrived = 0;
+      pair.onLinux = () => {
+        arrived++;
+      };
+      const ping = (): void => fromWindows(pair, ipPacket(OURS, THEIRS, 'ping'));
+      const arrives = (): Promise<void> =>
+        vi.waitFor(
+          () => {
+            const before = arrived;
+            ping();
+            return sleep(50).then(() => expect(arrived).toBeGreaterThan(before));
+          },
+          { timeout: 10_000, interval: 100 },
+        );
+      await arrives();
+
+      const { network, firewall } = await windows.network();
+      const office = network.interfaces.find(({ alias }) => alias === 'office');
+      expect(office?.ipv4).toMatchObject({ mtu: 1420, dns: THEIRS, search: 'corp.example' });
+      expect(network.addresses).toContainEqual(
+        expect.objectContaining({ luid: office?.luid, address: OURS, length: 24 }),
+      );
+      const routes = network.routes.map((r) => `${r.destination}/${r.length} by ${r.nextHop}`);
+      expect(routes).toContain('0.0.0.0/0 by 0.0.0.0');
+      expect(firewall.open).toBe(1);
+      expect(firewall.filters.length).toBeGreaterThan(10);
+
+      // Without another way to the world nothing leaves: it would only go round.
+      await windows.change('unplug');
+      await sleep(1500);
+      if (dataPlane === 'native') {
+        const before = arrived;
+        for (let i = 0; i < 5; i++) ping();
+        await sleep(500);
+        expect(arrived).toBe(before);
+      }
+      await windows.change('plug');
+      await arrives();
+      expect(linux.status().peers[0]?.latestHandshake).toBeGreaterThan(0n);
+
+      await windows.change('shrink');
+      await vi.waitFor(async () => expect((await windows.status()).mtu).toBe(1320), 10_000);
+
+      const left = await windows.down();
+      expect(left.code).toBe(0);
+      expect(left.firewall).toMatchObject({ open: 0, filters: [] });
+      expect(
+        left.network.routes.map((r) => `${r.destination}/${r.length} by ${r.nextHop}`),
+      ).toEqual(['0.0.0.0/0 by 192.168.1.1']);
+      expect(left.network.addresses).toEqual([]);
+      const after = left.network.interfaces.find(({ alias }) => alias === 'office');
+      expect(after?.ipv4?.dns ?? '').toBe('');
+    }, 120_000);
 }

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { TunnelStatus } from '../../../src/index.js';
+import type { FirewallState, NetworkState } from '../../windows/net/network-double.js';
 
 export interface WineRun {
   readonly node: string;
@@ -32,6 +33,11 @@ export interface HostStatus extends Omit<TunnelStatus, 'peers'> {
     readonly rxBytes: string;
     readonly txBytes: string;
   }[];
+}
+
+export interface HostNetwork {
+  readonly network: NetworkState;
+  readonly firewall: FirewallState;
 }
 
 export interface HostReady {
@@ -93,13 +99,25 @@ export class WindowsHost {
     return (await this.#ask('status')) as HostStatus;
   }
 
-  /** Takes the tunnel down; answers the exit code of the process. */
-  async down(): Promise<number | null> {
-    await this.#ask('down');
+  async network(): Promise<HostNetwork> {
+    return (await this.#ask('network')) as HostNetwork;
+  }
+
+  /**
+   * `unplug` takes the default route away and `plug` gives it back; `shrink` lessens the MTU of its
+   * interface to 1400.
+   */
+  async change(what: 'unplug' | 'plug' | 'shrink'): Promise<void> {
+    await this.#ask(what);
+  }
+
+  /** Takes the tunnel down; answers the exit code of the process, and what is left. */
+  async down(): Promise<HostNetwork & { readonly code: number | null }> {
+    const left = (await this.#ask('down')) as HostNetwork;
     if (this.#child.exitCode === null)
       await Promise.race([once(this.#child, 'exit'), sleep(ANSWER_MS)]);
     this.close();
-    return this.#child.exitCode;
+    return { ...left, code: this.#child.exitCode };
   }
 
   printed(): string {

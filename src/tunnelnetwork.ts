@@ -1,0 +1,113 @@
+/** What a tunnel has to do with the network of the machine. */
+import type { CryptoProviders } from '../crypto/providers.js';
+import type { Endpoint } from '../protocol/dataplane.js';
+import { formatPrefix, maskPrefix } from '../protocol/ip.js';
+import type { InterfaceSettings, NetConfig, NetWatch } from '../tun/netconfig.js';
+import { encodeKey } from './config/key.js';
+import type { Config } from './config/model.js';
+import type { Journal } from './journal.js';
+import type { Logger } from './logger.js';
+import { chooseMtu } from './mtu.js';
+import type { OpenedPlane } from './planes.js';
+import type { UndoStack } from './undo.js';
+
+/** The network of this machine. `serviceSid` and `onWarning` are for Windows. */
+export async function systemNetConfig(options: {
+  readonly serviceSid?: string;
+  readonly onWarning: (message: string) => void;
+}): Promise<NetConfig> {
+  if (process.platform === 'win32')
+    return (await import('../tun/windows/net/netconfig.js')).windowsNetConfig(options);
+  return (await import('../tun/linux/netconfig.js')).linuxNetConfig();
+}
+
+/** The same for as long as it leads to the same peers. */
+export function networkIdentity(name: string, config: Config, { x25519 }: CryptoProviders): string {
+  const ours = x25519.publicKey(config.interface.privateKey.expose());
+  const keys = [ours, ...config.peers.map(({ publicKey }) => publicKey)].map(encodeKey);
+  return [name, ...keys].join('\n');
+}
+
+/** All but what is known when the sockets are open. */
+export async function interfaceSettings(
+  config: Config,
+  name: string,
+  endpoints: readonly Endpoint[],
+  system: NetConfig | undefined,
+): Promise<Omit<InterfaceSettings, 'listenPort'>> {
+  const { addresses, dnsServers, dnsSearch, table } = config.interface;
+  const routes = new Set(
+    config.peers.flatMap((peer) => peer.allowedIps.map((p) => formatPrefix(maskPrefix(p)))),
+  );
+  const isFullTunnel = table === 'auto' && (routes.has('0.0.0.0/0') || routes.has('::/0'));
+  let fwMark = config.interface.fwMark ?? 0;
+  if (system && fwMark === 0 && isFullTunnel) fwMark = await system.freeTable();
+  const mtu = await chooseMtu(config.interface, endpoints, system);
+  return {
+    name,
+    addresses: addresses.map(formatPrefix),
+    mtu,
+    routes: [...routes],
+    table,
+    fwMark,
+    dnsServers,
+    dnsSearch,
+    endpoints,
+    peerCount: config.peers.length,
+  };
+}
+
+export interface ApplyContext {
+  readonly undo: UndoStack;
+  readonly journal: Journal;
+  readonly logger: Logger;
+  readonly logUndoError: (step: string, error: unknown) => void;
+  readonly signal?: AbortSignal;
+  /** Told each change before it is made. */
+  readonly onStep?: (description: string) => void;
+}
+
+/** Carries out the plan step by step; the undo of each is known before it. */
+export async function applyNetwork(
+  system: NetConfig,
+  settings: InterfaceSettings,
+  context: ApplyContext,
+): Promise<void> {
+  const { undo, journal, logger, logUndoError, signal, onStep } = context;
+  const { steps, warnings } = await system.plan(settings);
+  for (const warning of warnings) logger.warn(warning);
+  for (const step of steps) {
+    signal?.throwIfAborted();
+    if (step.undo.length > 0) {
+      journal.add(step.undo);
+      undo.push(step.describe, () =>
+        system.undo(step.undo, (error) => logUndoError(step.describe, error)),
+      );
+    }
+    if (step.revert) undo.push(step.describe, step.revert);
+    onStep?.(step.describe);
+    await step.apply();
+  }
+}
+
+/** Where the tunnel's own packets would go round, or the MTU changes, while the tunnel is up. */
+export function watchNetwork(
+  system: NetConfig,
+  settings: InterfaceSettings,
+  followMtu: boolean,
+  opened: OpenedPlane,
+  parts: { mtu: number },
+): NetWatch | undefined {
+  const { bindInterface } = opened;
+  return system.watch?.(
+    settings,
+    { bindsSockets: bindInterface !== undefined, followMtu },
+    {
+      onBindInterface: (family, index) => bindInterface?.(family, index),
+      onMtu(mtu) {
+        parts.mtu = mtu;
+        opened.setMtu(mtu);
+      },
+    },
+  );
+}
