@@ -13,7 +13,10 @@ export type ErrorCode =
   | 'ERR_NOT_UP'
   | 'ERR_NETCONFIG'
   | 'ERR_HOOK'
-  | 'ERR_FILE';
+  | 'ERR_FILE'
+  | 'ERR_DOWNLOAD'
+  | 'ERR_HASH'
+  | 'ERR_WINDOWS';
 
 /** 2: what the user wrote has to change; 3: this system or this user cannot do it; else 1. */
 const EXIT_CODES: Partial<Record<ErrorCode, number>> = {

@@ -54,7 +54,7 @@ const rules: IForbiddenRuleType[] = [
     [
       '^src/(index|errors)\\.ts$',
       '^protocol/index\\.ts$',
-      '^src/(config|uapi|runtime)/',
+      '^src/(config|uapi|runtime|service|wintun|selftest)/',
       '^node_modules/',
     ],
     'and builtins',

@@ -1,5 +1,6 @@
 /** `wg-ts wintun` where it is at home, with the DLLs of the makers and the double of their driver. */
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import {
   closeSync,
   copyFileSync,
@@ -16,12 +17,13 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { zipSync } from 'fflate';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { sha256 } from '../../../src/wintun/archive.js';
 import { fileVersion } from '../../../src/wintun/fileversion.js';
 import { installWintun } from '../../../src/wintun/install.js';
 import { WINTUN } from '../../../src/wintun/pins.js';
 import { wintunStatus } from '../../../src/wintun/status.js';
+import { openWintunTun } from '../../../tun/windows/device.js';
 
 const TRUE_DLL = process.env['WG_TS_WINE_WINTUN'] ?? '';
 const X86_DLL = path.join(path.dirname(TRUE_DLL), 'wintun-x86.dll');
@@ -61,6 +63,28 @@ function wgTs(...args: string[]): { code: number | null; text: string } {
   return { code: status, text: readFileSync(output, 'utf8') };
 }
 
+/** Another process loads the DLL, until the answer is called. */
+async function useElsewhere(dll: string): Promise<() => Promise<void>> {
+  const script = path.join(folder, 'user.mjs');
+  const ready = path.join(folder, 'ready.txt');
+  writeFileSync(
+    script,
+    `import { writeFileSync } from 'node:fs';
+import { koffi } from '${pathToFileURL(path.resolve('tun/windows/libraries.ts')).href}';
+koffi().load(process.argv[2]);
+writeFileSync(process.argv[3], '');
+setTimeout(() => {}, 20_000);
+`,
+  );
+  const child = spawn(process.execPath, [script, dll, ready], { stdio: 'ignore' });
+  const ended = once(child, 'exit');
+  await vi.waitFor(() => expect(existsSync(ready)).toBe(true), 15_000);
+  return async () => {
+    child.kill();
+    await ended;
+  };
+}
+
 function folderWith(dll: string): string {
   const place = mkdtempSync(path.join(folder, 'place-'));
   copyFileSync(dll, path.join(place, 'wintun.dll'));
@@ -91,6 +115,23 @@ describe('install', () => {
     expect(code).toBe(0);
   });
 
+  it('says what to do where the one that is there is in use, and leaves nothing else', async () => {
+    const place = folderWith(path.join(DOUBLES, 'wintun.dll'));
+    const end = await useElsewhere(path.join(place, 'wintun.dll'));
+    const zip = zipSync({ 'bin/amd64/wintun.dll': readFileSync(TRUE_DLL) });
+    const file = path.join(folder, 'other.zip');
+    writeFileSync(file, zip);
+    const pins = { ...WINTUN, zipSha256: sha256(zip) };
+    const options = { architecture: 'x64', zip: file, folder: place, pins } as const;
+    await expect(installWintun(options)).rejects.toMatchObject({
+      code: 'ERR_NOT_ROOT',
+      hint: 'run as administrator, in an elevated prompt, and take down the tunnels that use it',
+    });
+    expect(readdirSync(place)).toEqual(['wintun.dll']);
+    await end();
+    expect(await installWintun(options)).toMatchObject({ change: 'replaced' });
+  });
+
   it('refuses a zip that is not the makers’', () => {
     const place = path.join(folder, 'none');
     const { code, text } = wgTs('install', path.join(folder, 'wintun.zip'), '--directory', place);
@@ -115,13 +156,22 @@ describe('status', () => {
     expect(status.problem).toMatch(/not for this architecture/);
   });
 
-  it('tells the version of the running driver, for programs too', () => {
+  it('tells the version of the running driver, when an adapter has loaded one', async () => {
+    const place = { architecture: 'x64', folder: DOUBLES } as const;
+    expect((await wintunStatus(place)).driverVersion).toBeUndefined();
+    const tun = openWintunTun('OfficeNet', { library: path.join(DOUBLES, 'wintun.dll') });
+    onTestFinished(() => tun.close());
+    expect((await wintunStatus(place)).driverVersion).toBe('0.14');
+  });
+
+  it('tells what is none of the release, for programs', () => {
     const place = folderWith(path.join(DOUBLES, 'wintun.dll'));
-    const { text } = wgTs('status', '--json', '--directory', place);
+    const { text, code } = wgTs('status', '--json', '--directory', place);
     const status = JSON.parse(text) as Record<string, unknown>;
     expect(status).toMatchObject({ path: path.join(place, 'wintun.dll') });
     expect(status['release']).toBeUndefined();
     expect(fileVersion(path.join(place, 'wintun.dll'))).toBeUndefined();
+    expect(code).toBe(0);
   });
 });
 
