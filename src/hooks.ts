@@ -1,11 +1,16 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import type { Command } from '../tun/netconfig.js';
+import { systemFolder } from '../tun/windows/libraries.js';
+import type { Config } from './config/model.js';
 import { WgTsError } from './errors.js';
 
 /** As in wg-quick(8), a line fails when one of its commands does. */
 const SHELL: readonly string[] = existsSync('/bin/bash')
   ? ['/bin/bash', '-e', '-o', 'pipefail', '-c']
   : ['/bin/sh', '-e', '-c'];
+/** Without AutoRun of the registry; the line as it is, but for the quotes around all of it. */
+const CMD_OPTIONS: readonly string[] = ['/d', '/s', '/c'];
 
 export interface HookOptions {
   /** Told each line before it runs. */
@@ -15,8 +20,64 @@ export interface HookOptions {
 }
 
 /** What a PreUp, PostUp, PreDown or PostDown line runs: `%i` stands for the interface. */
-export function hookCommand(hook: string, interfaceName: string): string[] {
-  return [...SHELL, hook.replaceAll('%i', interfaceName)];
+export function hookCommand(
+  hook: string,
+  interfaceName: string,
+  platform: NodeJS.Platform = process.platform,
+): string[] {
+  const line = hook.replaceAll('%i', interfaceName);
+  if (platform !== 'win32') return [...SHELL, line];
+  return [`${systemFolder()}\\cmd.exe`, ...CMD_OPTIONS, `"${line}"`];
+}
+
+/** Of Windows alone: cmd.exe takes its line as it is, which other programs' arguments are not. */
+export function isHookCommand({ argv }: Command): boolean {
+  return argv.slice(1, -1).join(' ') === CMD_OPTIONS.join(' ');
+}
+
+/** One of the undo, for a process that is gone. A failure is told, and no more. */
+export async function runHookCommand(
+  { argv }: Command,
+  onError: (error: Error) => void,
+): Promise<void> {
+  try {
+    const status = await run([...argv], undefined);
+    if (status !== 0)
+      onError(new WgTsError('ERR_HOOK', `a command failed (${status}): ${argv.at(-1)}`));
+  } catch (error) {
+    onError(error instanceof Error ? error : new Error(String(error)));
+  }
+}
+
+const KEYS = {
+  preUp: 'PreUp',
+  postUp: 'PostUp',
+  preDown: 'PreDown',
+  postDown: 'PostDown',
+} as const;
+
+export interface PermittedHooks {
+  readonly config: Config;
+  /** One for each line that will not run. */
+  readonly warnings: readonly string[];
+}
+
+/**
+ * On Windows, where a tunnel is brought up with more rights than its file's author may have, commands
+ * of a file run only when that was allowed; elsewhere always, as with wg-quick(8).
+ */
+export function permittedHooks(
+  config: Config,
+  isAllowed: boolean,
+  platform: NodeJS.Platform = process.platform,
+): PermittedHooks {
+  if (isAllowed || platform !== 'win32') return { config, warnings: [] };
+  const keys = Object.keys(KEYS) as (keyof typeof KEYS)[];
+  const warnings = keys.flatMap((key) =>
+    config.interface[key].map((line) => `${KEYS[key]} is skipped without --allow-hooks: ${line}`),
+  );
+  const none = { preUp: [], postUp: [], preDown: [], postDown: [] };
+  return { config: { ...config, interface: { ...config.interface, ...none } }, warnings };
 }
 
 /**
@@ -46,11 +107,15 @@ function run(
   [shell = '', ...args]: string[],
   signal: AbortSignal | undefined,
 ): Promise<number | string> {
+  const isWindows = process.platform === 'win32';
   return new Promise((resolve, reject) => {
     const child = spawn(shell, args, {
       stdio: ['ignore', 'inherit', 'inherit'],
-      // A hook that can be given up gets the terminal's Ctrl-C too; one of the undo must not.
-      detached: signal === undefined,
+      // A hook that can be given up gets the terminal's Ctrl-C too; one of the undo must not. On
+      // Windows a process apart would have no console, and open a window for each program it runs.
+      detached: signal === undefined && !isWindows,
+      windowsHide: true,
+      windowsVerbatimArguments: isWindows,
       ...(signal && { signal }),
     });
     child.once('error', (error) => {

@@ -1,5 +1,5 @@
 import { type ChildProcess, fork } from 'node:child_process';
-import { closeSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync, rmSync } from 'node:fs';
 import { StateFolder } from '../runtime/state.js';
 import { EXIT_INTERRUPTED } from './explain.js';
 import { note } from './output.js';
@@ -10,7 +10,11 @@ export type ProgressMessage =
   | { readonly type: 'ready' };
 
 /** Ctrl-C, and what shells and systemd send. */
-const INTERRUPTS: Readonly<Record<string, number>> = { SIGINT: EXIT_INTERRUPTED, SIGTERM: 143 };
+const INTERRUPTS: Readonly<Record<string, number>> = {
+  SIGINT: EXIT_INTERRUPTED,
+  SIGTERM: 143,
+  ...(process.platform === 'win32' && { SIGHUP: 129, SIGBREAK: 149 }),
+};
 
 /**
  * Runs `args` of this program in a session of its own and waits until the tunnel is up, or has
@@ -21,7 +25,7 @@ export async function runInBackground(args: readonly string[]): Promise<number> 
   folder.create();
   const log = folder.earlyLogFile(process.pid);
   rmSync(log, { force: true });
-  const fd = openSync(log, 'ax', 0o600);
+  const fd = openSync(log, 'ax+', 0o600);
   try {
     const child = fork(process.argv[1] ?? '', args, {
       detached: true,
@@ -40,7 +44,9 @@ function follow(child: ChildProcess, logFd: number): Promise<number> {
   let interrupted: number | undefined;
   const interrupt = (signal: NodeJS.Signals): void => {
     interrupted ??= INTERRUPTS[signal] ?? 1;
-    child.kill('SIGTERM');
+    // Windows' only signal is death; a waiting process that is gone is understood too.
+    if (process.platform === 'win32') child.disconnect();
+    else child.kill('SIGTERM');
   };
   for (const signal of Object.keys(INTERRUPTS)) process.on(signal, interrupt);
 
@@ -82,7 +88,8 @@ class Tail {
   }
 
   relay(): void {
-    const text = readFileSync(`/proc/self/fd/${this.#fd}`).subarray(this.#position);
+    const text = Buffer.alloc(Math.max(0, fstatSync(this.#fd).size - this.#position));
+    readSync(this.#fd, text, 0, text.length, this.#position);
     this.#position += text.length;
     if (text.length > 0) process.stderr.write(text);
   }

@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { stopTunnel } from '../runtime/stop.js';
+import { stopInstalled } from './installed.js';
 import { note } from './output.js';
 import { requireRoot, resolveTarget } from './target.js';
 
@@ -13,16 +14,26 @@ export const downCommand: Command = new Command('down')
   .action(async (fileOrName: string) => {
     const { name } = resolveTarget(fileOrName);
     requireRoot('down', `down ${fileOrName}`);
+    if (await stopInstalled(name)) {
+      note(`[#] stop the service of ${name}`);
+      return;
+    }
     const undone = await stopTunnel(name, {
       onNote: (message) => note(`warning: ${message}`),
       onError: (error) => note(`warning: cannot undo: ${error.message}`),
     });
     for (const { argv } of undone) note(`[#] ${commandLine(argv)}`);
-    note(`[#] ip link delete dev ${name}`);
+    note(
+      process.platform === 'win32'
+        ? `[#] close the adapter ${name}`
+        : `[#] ip link delete dev ${name}`,
+    );
   });
 
 /** A hook is shown as it stands in the file. */
 export function commandLine(argv: readonly string[]): string {
   const line = argv.at(-1);
-  return argv.at(-2) === '-c' && line !== undefined ? line : argv.join(' ');
+  if (line === undefined) return '';
+  if (argv.at(-2) === '/c') return line.replace(/^"(.*)"$/s, '$1');
+  return argv.at(-2) === '-c' ? line : argv.join(' ');
 }

@@ -1,4 +1,4 @@
-import { readConfigFile } from '../config/file.js';
+import { type ConfigFile, readConfigFile } from '../config/file.js';
 import { formatProblem } from '../errors.js';
 import { type Config, parseConfig } from '../index.js';
 
@@ -10,12 +10,19 @@ export interface LoadedConfig {
 
 /** Throws ConfigError and WgTsError. */
 export async function loadConfig(file: string): Promise<LoadedConfig> {
-  const { text, warnings: ofFile } = await readConfigFile(file);
+  const { text, warnings: ofFile } = await read(file);
   const { config, warnings } = parseConfig(text, { file });
   return {
     config,
     warnings: [...ofFile, ...warnings.map((warning) => formatProblem(file, warning))],
   };
+}
+
+/** A stored configuration is encrypted. */
+async function read(file: string): Promise<ConfigFile> {
+  if (!file.endsWith('.dpapi')) return await readConfigFile(file);
+  const { readStoredConfig } = await import('../service/store.js');
+  return { text: readStoredConfig(file), warnings: [] };
 }
 
 export function zeroConfig(config: Config): void {

@@ -9,10 +9,14 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   up: async () => (await import('./up.js')).upCommand,
   down: async () => (await import('./down.js')).downCommand,
   show: async () => (await import('./show.js')).showCommand,
+  logs: async () => (await import('./logs.js')).logsCommand,
   check: async () => (await import('./check.js')).checkCommand,
   genkey: async () => (await import('./genkey.js')).genkeyCommand,
   genpsk: async () => (await import('./genpsk.js')).genpskCommand,
   pubkey: async () => (await import('./pubkey.js')).pubkeyCommand,
+  service: async () => (await import('./service.js')).serviceCommand,
+  wintun: async () => (await import('./wintun.js')).wintunCommand,
+  selftest: async () => (await import('./selftest.js')).selftestCommand,
   demo: async () => (await import('./demo.js')).demoCommand,
   version: async () => (await import('./version.js')).versionCommand,
 };
@@ -38,7 +42,8 @@ Example:
     );
   const commands = await loadCommands(verb);
   for (const command of commands) program.addCommand(command);
-  for (const command of [program, ...commands])
+  const inner = commands.flatMap((command) => command.commands);
+  for (const command of [program, ...commands, ...inner])
     command.exitOverride().configureOutput({ outputError: (text, write) => write(asHint(text)) });
   return program;
 }

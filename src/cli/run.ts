@@ -1,12 +1,22 @@
 import { rmSync } from 'node:fs';
 import { WgTsError } from '../errors.js';
 import { defaultLogger } from '../index.js';
+import type { LogSource } from '../runtime/control.js';
+import type { RingLog } from '../runtime/ringlog.js';
+import { StateFolder } from '../runtime/state.js';
+import type { TunnelServiceContext } from '../service/run.js';
 import type { ProgressMessage } from './background.js';
 import { EXIT_INTERRUPTED, explain } from './explain.js';
 import { bounded, type LineSink, startLogging } from './logging.js';
 import { note } from './output.js';
 import { runSession, type SessionSettings } from './session.js';
 import type { Target } from './target.js';
+
+/** Windows sends SIGHUP when the console is closed, and SIGBREAK for Ctrl-Break. */
+const ENDING_SIGNALS: readonly NodeJS.Signals[] =
+  process.platform === 'win32'
+    ? ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGBREAK']
+    : ['SIGINT', 'SIGTERM'];
 
 /** What the user asked for besides the tunnel itself. */
 export interface RunOptions extends SessionSettings {
@@ -32,14 +42,17 @@ export async function runDaemon(target: Target, options: RunOptions): Promise<nu
   const earlyLog = process.env['WG_TS_EARLY_LOG'];
   delete process.env['WG_TS_EARLY_LOG'];
   const early: string[] = [];
-  const toFile = bounded((text) => process.stderr.write(text));
+  const ring = await openRing(target.name);
+  const toFile = ring
+    ? (line: string) => ring.append(line)
+    : bounded((text) => process.stderr.write(text));
   let log: LineSink = (line, level, text) => {
     early.push(line);
     if (level === 'warning' || level === 'error') tell(`warning: ${text}`);
     else if (options.verbose) tell(text);
   };
   await startLogging((...record) => log(...record), options);
-  process.on('SIGHUP', () => undefined);
+  if (process.platform !== 'win32') process.on('SIGHUP', () => undefined);
   const stop = new AbortController();
   const giveUp = (): void => stop.abort();
   process.once('disconnect', giveUp);
@@ -49,19 +62,71 @@ export async function runDaemon(target: Target, options: RunOptions): Promise<nu
     stop,
     tell,
     ...(earlyLog !== undefined && { earlyLog }),
+    ...(ring && { log: ring }),
     onReady() {
       process.off('disconnect', giveUp);
       log = toFile;
       for (const line of early.splice(0)) toFile(line);
-      void send({ type: 'ready' }).then(() => process.disconnect?.());
+      void send({ type: 'ready' }).then(() => {
+        // Whoever waited may have been faster, and then to hang up is an error.
+        if (process.connected) process.disconnect?.();
+      });
       // So that no folder of somebody's is kept busy.
-      process.chdir('/');
+      process.chdir(process.env['SystemRoot'] ?? '/');
     },
   });
   // Nobody else can, when whoever made it was killed.
   if (earlyLog !== undefined) rmSync(earlyLog, { force: true });
+  // What was not told to a log yet is why it did not come up.
+  if (ring) for (const line of early) ring.append(line);
+  ring?.close();
   await told;
   return code;
+}
+
+/** Where logs are rings, which outlive their tunnel. */
+async function openRing(name: string): Promise<RingLog | undefined> {
+  if (process.platform !== 'win32') return undefined;
+  const folder = new StateFolder();
+  folder.create();
+  const { RingLog } = await import('../runtime/ringlog.js');
+  return new RingLog(folder.logFile(name));
+}
+
+/** Logs to the ring, and what an administrator has to know to the event log. Answers the exit code. */
+export async function runInService(
+  target: Target,
+  options: RunOptions,
+  { sid, stop, log, events, running }: TunnelServiceContext,
+): Promise<number> {
+  const { name } = target;
+  await startLogging((line, level, text) => {
+    log.append(line);
+    if (level === 'error' || level === 'fatal') events.report('error', `${name}: ${text}`);
+    else if (level === 'warning') events.report('warning', `${name}: ${text}`);
+  }, options);
+  const logger = defaultLogger(name);
+  const end = new AbortController();
+  if (stop.aborted) end.abort();
+  else stop.addEventListener('abort', () => end.abort(), { once: true });
+  events.report('information', `${name}: starting`);
+  const code = await runUntilStopped(
+    target,
+    { ...options, serviceSid: sid },
+    {
+      stop: end,
+      tell(line) {
+        if (/^(error|hint): /.test(line)) logger.error(line);
+        else if (line.startsWith('warning: ')) logger.warn(line.slice('warning: '.length));
+        else logger.info(line);
+      },
+      log,
+      onReady: running,
+    },
+  );
+  events.report('information', `${name}: stopped`);
+  // Who was asked to end, by whatever way, has not failed.
+  return end.signal.aborted && code === EXIT_INTERRUPTED ? 0 : code;
 }
 
 /** Fulfilled when it is on its way; also when nobody listens any more. */
@@ -84,19 +149,20 @@ interface Frontend {
   tell(line: string): void;
   onReady(): void;
   readonly earlyLog?: string;
+  readonly log?: LogSource;
 }
 
 /** Answers the exit code. */
 async function runUntilStopped(
   target: Target,
   settings: SessionSettings,
-  { stop, tell, onReady, earlyLog }: Frontend,
+  { stop, tell, onReady, earlyLog, log }: Frontend,
 ): Promise<number> {
   const logger = defaultLogger(target.name);
   let isUp = false;
   let failure: unknown;
   // Stay for good: a second Ctrl-C must not break what the first one has begun.
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stop.abort());
+  for (const signal of ENDING_SIGNALS) process.on(signal, () => stop.abort());
   process.on('uncaughtException', (error) => {
     failure ??= error;
     for (const line of explain(error).lines) logger.error(line);
@@ -107,6 +173,8 @@ async function runUntilStopped(
       ...settings,
       logger,
       stop: stop.signal,
+      onStopRequest: () => stop.abort(),
+      ...(log && { log }),
       onStep: (step) => tell(`[#] ${step}`),
       onWarning: (message) => tell(`warning: ${message}`),
       ...(earlyLog !== undefined && { earlyLog }),

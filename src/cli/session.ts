@@ -2,11 +2,13 @@ import {
   type Config,
   decodeKey,
   type Logger,
+  permittedHooks,
   type StatusSource,
   Tunnel,
   type TunnelOptions,
 } from '../index.js';
-import { claimName } from '../runtime/claim.js';
+import { type Claim, claimName } from '../runtime/claim.js';
+import { controlPipe, type LogSource, serveControl } from '../runtime/control.js';
 import { uapiSocket } from '../uapi/client.js';
 import type { UapiDevice } from '../uapi/codec.js';
 import { serveUapi } from '../uapi/server.js';
@@ -14,7 +16,11 @@ import { type LoadedConfig, loadConfig, zeroConfig } from './load.js';
 import type { Target } from './target.js';
 
 /** What of a tunnel the command line may choose. */
-export type SessionSettings = Pick<TunnelOptions, 'resolveRetries' | 'dataPlane' | 'workers'>;
+export interface SessionSettings
+  extends Pick<TunnelOptions, 'resolveRetries' | 'dataPlane' | 'workers' | 'serviceSid'> {
+  /** Where PreUp and the like do not run unless they are allowed. */
+  readonly allowHooks?: boolean;
+}
 
 export interface SessionOptions extends SessionSettings {
   readonly logger: Logger;
@@ -25,6 +31,10 @@ export interface SessionOptions extends SessionSettings {
   /** The tunnel is up. */
   readonly onReady: (tunnel: Tunnel) => void;
   readonly earlyLog?: string;
+  /** Another process asks for the end, where there are no signals. */
+  readonly onStopRequest?: () => void;
+  /** What another process can read of the log; absent when it is a terminal. */
+  readonly log?: LogSource;
 }
 
 /** How a session ended after it was up: by `stop`, or by itself for a reason. */
@@ -45,39 +55,65 @@ export async function runSession(target: Target, options: SessionOptions): Promi
 
 async function runLoaded(
   { name }: Target,
-  { config, warnings }: LoadedConfig,
+  { config: whole, warnings }: LoadedConfig,
   options: SessionOptions,
 ): Promise<SessionEnd> {
-  const { logger, stop, onWarning } = options;
-  for (const warning of warnings) onWarning(warning);
+  const { onWarning } = options;
+  const { config, warnings: ofHooks } = permittedHooks(whole, options.allowHooks === true);
+  for (const warning of [...warnings, ...ofHooks]) onWarning(warning);
   const claim = await claimName(name, {
     ...(options.earlyLog !== undefined && { earlyLog: options.earlyLog }),
     onRecovery: onWarning,
     onError: (error) => onWarning(`cannot undo: ${error.message}`),
   });
-  let end: SessionEnd;
+  let keepLog = false;
   try {
-    const tunnel = await Tunnel.up(config, {
-      name,
-      logger,
-      signal: stop,
-      onStep: options.onStep,
-      journal: claim,
-      expose: (source) => openUapi(name, config, source),
-      ...(options.resolveRetries !== undefined && { resolveRetries: options.resolveRetries }),
-      ...(options.dataPlane !== undefined && { dataPlane: options.dataPlane }),
-      ...(options.workers !== undefined && { workers: options.workers }),
-    });
-    end = await untilEnd(tunnel, stop, () => {
-      claim.ready();
-      options.onReady(tunnel);
-    });
-  } catch (error) {
-    claim.release();
-    throw error;
+    const end = await withControl(name, options, () => runTunnel(name, config, claim, options));
+    keepLog = end !== undefined;
+    return end;
+  } finally {
+    claim.release({ keepLog });
   }
-  claim.release({ keepLog: end !== undefined });
-  return end;
+}
+
+async function runTunnel(
+  name: string,
+  config: Config,
+  claim: Claim,
+  options: SessionOptions,
+): Promise<SessionEnd> {
+  const { logger, stop, resolveRetries, dataPlane, workers, serviceSid } = options;
+  const tunnel = await Tunnel.up(config, {
+    name,
+    logger,
+    signal: stop,
+    onStep: options.onStep,
+    journal: claim,
+    expose: (source) => openUapi(name, config, source),
+    ...(resolveRetries !== undefined && { resolveRetries }),
+    ...(dataPlane !== undefined && { dataPlane }),
+    ...(workers !== undefined && { workers }),
+    ...(serviceSid !== undefined && { serviceSid }),
+  });
+  return await untilEnd(tunnel, stop, () => {
+    claim.ready();
+    options.onReady(tunnel);
+  });
+}
+
+/** On Windows, where one process cannot ask another to end by a signal. */
+async function withControl<T>(
+  name: string,
+  { onStopRequest, log }: SessionOptions,
+  work: () => Promise<T>,
+): Promise<T> {
+  if (process.platform !== 'win32' || !onStopRequest) return await work();
+  const control = await serveControl(controlPipe(name), { stop: onStopRequest, log });
+  try {
+    return await work();
+  } finally {
+    await control.close();
+  }
 }
 
 async function untilEnd(

@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { checkInterfaceName } from '../config/file.js';
 import { WgTsError } from '../errors.js';
+import { StateFolder } from '../runtime/state.js';
 import { listUapi, queryUapi, uapiSocket } from '../uapi/client.js';
 import { zeroSecrets } from '../uapi/codec.js';
 import { formatInterface, type ShownInterface, toJson, withoutSecrets } from './format-show.js';
@@ -10,7 +11,7 @@ import { requireRoot } from './target.js';
 export const showCommand: Command = new Command('show')
   .summary('show the tunnels that are up')
   .description(
-    'Shows the WireGuard interfaces that have a socket in /var/run/wireguard, those of other programs too.',
+    'Shows the WireGuard interfaces that have a socket in /var/run/wireguard, or on Windows a pipe where wg.exe looks for it, those of other programs too.',
   )
   .argument('[NAME]', 'of an interface, or all', 'all')
   .option('--json', 'for programs: numbers in bytes and seconds')
@@ -37,7 +38,10 @@ Examples:
   });
 
 async function queryAll(): Promise<ShownInterface[]> {
-  const answers = await Promise.all(listUapi().map(queryOrWarn));
+  // Pipes cannot be listed on every Windows; ours are known.
+  const own = process.platform === 'win32' ? new StateFolder().names() : [];
+  const names = [...new Set([...listUapi(), ...own])].sort();
+  const answers = await Promise.all(names.map(queryOrWarn));
   return answers.filter((answer) => answer !== undefined);
 }
 
@@ -55,7 +59,7 @@ async function queryOne(name: string): Promise<ShownInterface> {
   const shown = await query(name);
   if (shown) return shown;
   throw new WgTsError('ERR_NOT_UP', `${name} is not up`, {
-    hint: `wg-ts show lists what is; an interface of the kernel's own is shown by wg show ${name}`,
+    hint: `wg-ts show lists what is; an interface of the ${process.platform === 'win32' ? 'driver' : 'kernel'}'s own is shown by wg show ${name}`,
   });
 }
 

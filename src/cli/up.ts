@@ -2,6 +2,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { WgTsError } from '../errors.js';
 import type { DataPlaneKind } from '../index.js';
 import { runInBackground } from './background.js';
+import { startInstalled } from './installed.js';
 import { requireRoot, resolveTarget } from './target.js';
 
 interface UpOptions {
@@ -10,6 +11,7 @@ interface UpOptions {
   readonly daemon?: boolean;
   readonly dataPlane?: DataPlaneKind;
   readonly workers?: number;
+  readonly allowHooks?: boolean;
 }
 
 export const upCommand: Command = new Command('up')
@@ -33,12 +35,15 @@ export const upCommand: Command = new Command('up')
       .argParser(parseWorkers)
       .env('WG_TS_WORKERS'),
   )
+  .option('--allow-hooks', 'on Windows: run PreUp, PostUp, PreDown and PostDown of the file')
   .addOption(new Option('--daemon').hideHelp())
   .addHelpText(
     'after',
     `
-In the background it logs to /run/wg-ts/NAME.log, up to 1 MiB; the file goes with the tunnel, unless
-that ends by itself. WG_ENDPOINT_RESOLUTION_RETRIES is understood as by wg(8).
+On Windows NAME alone means a stored configuration, and where that is a service, the service is started.
+
+wg-ts logs NAME shows what it logs in the background. WG_ENDPOINT_RESOLUTION_RETRIES is understood as
+by wg(8).
 
 Examples:
   sudo wg-ts up office.conf
@@ -48,16 +53,18 @@ Examples:
     const target = resolveTarget(fileOrName);
     requireRoot('up', `up ${fileOrName}`);
     const retries = resolveRetries();
+    if (!options.daemon && !options.foreground && (await startInstalled(fileOrName))) return;
     if (options.daemon || options.foreground) {
       // Loaded here, since the process that only waits for another can do without.
       const { runDaemon, runForeground } = await import('./run.js');
       const run = options.daemon ? runDaemon : runForeground;
-      const { verbose = false, dataPlane, workers } = options;
+      const { verbose = false, dataPlane, workers, allowHooks } = options;
       process.exitCode = await run(target, {
         verbose,
         ...(retries !== undefined && { resolveRetries: retries }),
         ...(dataPlane !== undefined && { dataPlane }),
         ...(workers !== undefined && { workers }),
+        ...(allowHooks !== undefined && { allowHooks }),
       });
     } else {
       process.exitCode = await runInBackground([
@@ -66,6 +73,7 @@ Examples:
         ...(options.verbose ? ['--verbose'] : []),
         ...(options.dataPlane ? ['--data-plane', options.dataPlane] : []),
         ...(options.workers ? ['--workers', String(options.workers)] : []),
+        ...(options.allowHooks ? ['--allow-hooks'] : []),
         '--',
         fileOrName,
       ]);

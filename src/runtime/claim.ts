@@ -1,13 +1,13 @@
 import { renameSync } from 'node:fs';
-import { linuxNetConfig } from '../../tun/linux/netconfig.js';
-import { realSystem } from '../../tun/linux/system.js';
 import type { Command } from '../../tun/netconfig.js';
 import { WgTsError } from '../errors.js';
+import { isHookCommand, runHookCommand } from '../hooks.js';
 import { uapiSocket } from '../uapi/client.js';
 import { removeStaleSocket, whyUnreachable } from '../uapi/server.js';
 import { withLock } from './lock.js';
 import { isAlive, ownIdentity } from './process.js';
 import { StateFolder, type TunnelState } from './state.js';
+import { runtimeSystem } from './system.js';
 
 /** The right of this process to run the tunnel of a name. */
 export interface Claim {
@@ -45,7 +45,8 @@ export async function claimName(name: string, options: ClaimOptions = {}): Promi
     folder.write(name, state);
   });
   folder.removeLog(name);
-  if (options.earlyLog !== undefined) renameSync(options.earlyLog, folder.logFile(name));
+  if (options.earlyLog !== undefined && runtimeSystem().logFolder === undefined)
+    renameSync(options.earlyLog, folder.logFile(name));
 
   const write = (change: Partial<TunnelState>): void => {
     state = { ...state, ...change };
@@ -73,7 +74,12 @@ export async function recover(
   onError: ((error: Error) => void) | undefined,
 ): Promise<readonly Command[]> {
   const undo = folder.read(name)?.undo ?? [];
-  await linuxNetConfig().undo(undo, (error) => onError?.(error));
+  const netConfig = await runtimeSystem().netConfig();
+  for (const command of undo.toReversed()) {
+    // Only Windows has them apart: its shell takes a line as it is, and no program else does.
+    if (isHookCommand(command)) await runHookCommand(command, (error) => onError?.(error));
+    else await netConfig.undo([command], (error) => onError?.(error));
+  }
   await removeStaleSocket(uapiSocket(name));
   folder.remove(name);
   folder.removeLog(name);
@@ -82,12 +88,12 @@ export async function recover(
 
 /** Before any hook runs: the kernel would refuse the name only later, and not every case of it. */
 async function refuseForeign(name: string): Promise<void> {
-  if (await hasInterface(name))
+  if (await runtimeSystem().hasInterface(name))
     throw new WgTsError(
       'ERR_ALREADY_UP',
       `interface ${name} exists already, made by another program`,
       {
-        hint: `take it down with what made it (wg-quick down ${name}, ip link del ${name}), or rename the file`,
+        hint: `take it down with what made it${process.platform === 'linux' ? ` (wg-quick down ${name}, ip link del ${name})` : ''}, or rename the file`,
       },
     );
   if ((await whyUnreachable(uapiSocket(name))) === undefined)
@@ -96,10 +102,4 @@ async function refuseForeign(name: string): Promise<void> {
       `another program runs a WireGuard interface ${name}, maybe in another network namespace`,
       { hint: `see wg show ${name}; or rename the file` },
     );
-}
-
-/** By netlink, as /sys may show another network namespace. */
-async function hasInterface(name: string): Promise<boolean> {
-  const { status } = await realSystem.run({ argv: ['ip', 'link', 'show', 'dev', name] });
-  return status === 0;
 }

@@ -1,11 +1,9 @@
 import {
-  chmodSync,
   closeSync,
   constants,
   fsyncSync,
-  lstatSync,
-  mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -13,8 +11,8 @@ import {
 } from 'node:fs';
 import path from 'node:path';
 import type { Command } from '../../tun/netconfig.js';
-import { WgTsError } from '../errors.js';
-import type { ProcessIdentity } from './process.js';
+import type { ProcessIdentity } from './platform.js';
+import { runtimeSystem } from './system.js';
 
 /** What is written down of a tunnel while its process lives. */
 export interface TunnelState extends ProcessIdentity {
@@ -24,25 +22,26 @@ export interface TunnelState extends ProcessIdentity {
   readonly undo: readonly Command[];
 }
 
-const DEFAULT_FOLDER = '/run/wg-ts';
+const STATE = '.json';
 
 /** The folder that tells which tunnels run, so that another process can end or clean them up. */
 export class StateFolder {
   readonly path: string;
 
-  constructor(folder: string = DEFAULT_FOLDER) {
+  readonly #logFolder: string | undefined;
+
+  constructor(folder: string = runtimeSystem().stateFolder()) {
     this.path = folder;
+    const isDefault = folder === runtimeSystem().stateFolder();
+    this.#logFolder = isDefault ? runtimeSystem().logFolder?.() : folder;
   }
 
   /** Throws WgTsError when the folder is not ours alone: what is in it is run as root. */
   create(): void {
-    mkdirSync(this.path, { recursive: true, mode: 0o700 });
-    const status = lstatSync(this.path);
-    if (!status.isDirectory() || status.uid !== process.geteuid?.() || (status.mode & 0o022) !== 0)
-      throw new WgTsError('ERR_FILE', `${this.path} is not a folder that only root can write to`, {
-        hint: `remove it: rm -r ${this.path}`,
-      });
-    chmodSync(this.path, 0o700);
+    const { createFolder } = runtimeSystem();
+    createFolder(this.path);
+    if (this.#logFolder !== undefined && this.#logFolder !== this.path)
+      createFolder(this.#logFolder);
   }
 
   get lockFile(): string {
@@ -50,12 +49,25 @@ export class StateFolder {
   }
 
   logFile(name: string): string {
-    return path.join(this.path, `${name}.log`);
+    return path.join(this.#logFolder ?? this.path, `${name}.log`);
   }
 
   /** Where the log is until the process has claimed the name. */
   earlyLogFile(pid: number): string {
     return path.join(this.path, `${pid}.starting`);
+  }
+
+  /** Of all tunnels that have a state, also when their process is gone. */
+  names(): string[] {
+    try {
+      return readdirSync(this.path)
+        .filter((file) => file.endsWith(STATE))
+        .map((file) => file.slice(0, -STATE.length))
+        .sort();
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+      throw error;
+    }
   }
 
   /** Undefined when there is none, or when it cannot be understood. */
@@ -82,7 +94,7 @@ export class StateFolder {
     } finally {
       closeSync(fd);
     }
-    renameSync(temporary, file);
+    replaceFile(temporary, file);
   }
 
   remove(name: string): void {
@@ -90,12 +102,29 @@ export class StateFolder {
     rmSync(`${this.#stateFile(name)}.new`, { force: true });
   }
 
+  /** One that is a ring stays: it tells of the tunnel's last run, and cannot grow. */
   removeLog(name: string): void {
-    rmSync(this.logFile(name), { force: true });
+    if (runtimeSystem().logFolder === undefined) rmSync(this.logFile(name), { force: true });
   }
 
   #stateFile(name: string): string {
-    return path.join(this.path, `${name}.json`);
+    return path.join(this.path, name + STATE);
+  }
+}
+
+/** On Windows a file that is being read cannot be replaced for that moment. */
+function replaceFile(from: string, to: string): void {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      renameSync(from, to);
+      return;
+    } catch (error) {
+      const isBusy = ['EPERM', 'EACCES', 'EBUSY'].includes(
+        (error as NodeJS.ErrnoException).code ?? '',
+      );
+      if (process.platform !== 'win32' || !isBusy || attempt === 10) throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10);
+    }
   }
 }
 

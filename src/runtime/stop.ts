@@ -4,8 +4,9 @@ import type { Command } from '../../tun/netconfig.js';
 import { WgTsError } from '../errors.js';
 import { recover } from './claim.js';
 import { withLock } from './lock.js';
-import { isAlive, type ProcessIdentity, signalProcess } from './process.js';
+import { isAlive, killProcess, type ProcessIdentity } from './process.js';
 import { StateFolder } from './state.js';
+import { runtimeSystem } from './system.js';
 
 const POLL_MS = 25;
 const PATIENCE_MS = 15_000;
@@ -26,10 +27,12 @@ export async function stopTunnel(name: string, options: StopOptions = {}): Promi
   const state = folder.read(name);
   if (!state) throw notUp(name, folder);
   if (!isAlive(state)) onNote?.(`the process ${state.pid} of ${name} is gone: cleaning up`);
-  signalProcess(state, 'SIGTERM');
-  if (!(await hasEnded(state, PATIENCE_MS))) {
-    onNote?.(`the process ${state.pid} of ${name} does not end: killing it`);
-    signalProcess(state, 'SIGKILL');
+  const willEnd = !isAlive(state) || (await runtimeSystem().askToEnd(name, state));
+  if (!(await hasEnded(state, willEnd ? PATIENCE_MS : 0))) {
+    onNote?.(
+      `the process ${state.pid} of ${name} does not ${willEnd ? 'end' : 'answer'}: killing it`,
+    );
+    killProcess(state);
     if (!(await hasEnded(state, KILL_PATIENCE_MS)))
       throw new WgTsError('ERR_NOT_UP', `the process ${state.pid} of ${name} cannot be killed`);
   }
@@ -44,10 +47,16 @@ export async function stopTunnel(name: string, options: StopOptions = {}): Promi
 function notUp(name: string, folder: StateFolder): WgTsError {
   const log = folder.logFile(name);
   return new WgTsError('ERR_NOT_UP', `${name} is not up`, {
-    hint: existsSync(log)
-      ? `it ended by itself: ${log} tells why`
-      : `wg-ts show lists what is; what wg-quick brought up goes down with wg-quick down ${name}`,
+    hint: hintFor(name, existsSync(log) ? log : undefined),
   });
+}
+
+/** Where logs outlive their tunnel, one that is there does not tell how that ended. */
+function hintFor(name: string, log: string | undefined): string {
+  if (runtimeSystem().logFolder !== undefined)
+    return `wg-ts show lists what is; wg-ts logs ${name} shows the log of its last run`;
+  if (log !== undefined) return `it ended by itself: ${log} tells why`;
+  return `wg-ts show lists what is; what wg-quick brought up goes down with wg-quick down ${name}`;
 }
 
 async function hasEnded(target: ProcessIdentity, patience: number): Promise<boolean> {

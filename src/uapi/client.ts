@@ -5,18 +5,23 @@ import { parseGet, type UapiDevice, UapiError } from './codec.js';
 
 const FOLDER = '/var/run/wireguard';
 const EXTENSION = '.sock';
+/** Only administrators may make a pipe below this prefix. */
+const PIPE_PREFIX = 'ProtectedPrefix\\Administrators\\WireGuard\\';
+const PIPES = '\\\\.\\pipe\\';
 /** Some hundred thousand allowed IPs. */
 const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
 const TIMEOUT_MS = 5000;
 const END = Buffer.from('\n\n');
 
 /** Where wg(8) looks for an interface. */
-export function uapiSocket(name: string): string {
+export function uapiSocket(name: string, platform: NodeJS.Platform = process.platform): string {
+  if (platform === 'win32') return PIPES + PIPE_PREFIX + name;
   return path.posix.join(FOLDER, name + EXTENSION);
 }
 
 /** The names of all interfaces that have a socket, also if nobody listens on it any more. */
 export function listUapi(folder: string = FOLDER): string[] {
+  if (process.platform === 'win32') return pipeNames(listPipes());
   try {
     return readdirSync(folder)
       .filter((file) => file.endsWith(EXTENSION))
@@ -25,6 +30,23 @@ export function listUapi(folder: string = FOLDER): string[] {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
     throw error;
+  }
+}
+
+/** Names of interfaces, out of those of all pipes. */
+export function pipeNames(pipes: readonly string[]): string[] {
+  return pipes
+    .filter((pipe) => pipe.toLowerCase().startsWith(PIPE_PREFIX.toLowerCase()))
+    .map((pipe) => pipe.slice(PIPE_PREFIX.length))
+    .sort();
+}
+
+function listPipes(): string[] {
+  try {
+    return readdirSync(PIPES);
+  } catch {
+    // Not every file system of pipes can be read.
+    return [];
   }
 }
 

@@ -30,7 +30,7 @@ export async function serveUapi(
   read: () => UapiDevice,
   { timeoutMs = TIMEOUT_MS }: UapiServerOptions = {},
 ): Promise<UapiServer> {
-  mkdirSync(path.dirname(socketPath), { recursive: true, mode: 0o700 });
+  if (!isPipe(socketPath)) mkdirSync(path.dirname(socketPath), { recursive: true, mode: 0o700 });
   await removeStaleSocket(socketPath);
   const clients = new Set<Socket>();
   const server = createServer((socket) => {
@@ -61,13 +61,23 @@ export function whyUnreachable(socketPath: string): Promise<string | undefined> 
   });
 }
 
+/** Of Windows: it vanishes with its process. */
+function isPipe(socketPath: string): boolean {
+  return socketPath.startsWith('\\\\.\\pipe\\');
+}
+
 /** A file that nobody listens on any more. */
 export async function removeStaleSocket(socketPath: string): Promise<void> {
+  if (isPipe(socketPath)) return;
   const code = await whyUnreachable(socketPath);
   if (code === 'ECONNREFUSED' || code === 'ENOTSOCK') unlinkSync(socketPath);
 }
 
-/** The mask counts when the file is made, which is before `listen` returns. */
+/**
+ * The mask counts when the file is made, which is before `listen` returns. On Windows everybody may
+ * open a pipe to read from it, but only its owner and administrators to write: who cannot ask gets no
+ * answer.
+ */
 function listen(server: Server, socketPath: string): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);

@@ -32,6 +32,7 @@ describe('the public API', () => {
       'memoryTunPair',
       'packageVersion',
       'parseConfig',
+      'permittedHooks',
       'publicKeyOf',
       'systemClock',
       'versions',

@@ -1,0 +1,200 @@
+/** Services by Wine's own service control manager; what it does not keep is seen on the way to it. */
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { controlPipe, requestLog, requestStop } from '../../../src/runtime/control.js';
+import { readRingLog } from '../../../src/runtime/ringlog.js';
+import { StateFolder } from '../../../src/runtime/state.js';
+import { runTunnelService } from '../../../src/service/run.js';
+import { ConfigStore, readStoredConfig } from '../../../src/service/store.js';
+import {
+  type InstallOptions,
+  installTunnelService,
+  listTunnelServices,
+  serviceNameOf,
+  startTunnelService,
+  stopTunnelService,
+  tunnelService,
+  uninstallTunnelService,
+} from '../../../src/service/tunnelservice.js';
+import { openEventLog } from '../../../tun/windows/eventlog.js';
+import { serviceCommandLine } from '../../../tun/windows/service/manager.js';
+import * as structs from '../../../tun/windows/service/structs.js';
+import { useRecordedAdvapi32 } from '../support/advapi32.js';
+
+const advapi32 = useRecordedAdvapi32();
+const folder = mkdtempSync(path.join(tmpdir(), 'wg-ts-service-'));
+const environment = path.join(folder, 'environment');
+const TEXT = '[Interface]\nPrivateKey = secret\n';
+
+// A service has none of the tests' environment.
+writeFileSync(
+  environment,
+  ['WG_TS_WINE_PACKAGES', 'WG_TS_WINE_FOLDER']
+    .map((key) => `${key}=${process.env[key]}\n`)
+    .join(''),
+);
+
+const program = {
+  node: process.execPath,
+  nodeOptions: [
+    `--env-file=${environment}`,
+    `--import=${new URL('../../wine/runner/hooks.mjs', import.meta.url).href}`,
+  ],
+  script: fileURLToPath(new URL('program.ts', import.meta.url)),
+};
+
+function install(name: string, more: Partial<InstallOptions> = {}): void {
+  installTunnelService({ name, config: new TextEncoder().encode(TEXT), program, ...more });
+}
+
+const programs = path.join(folder, 'programs');
+const uninstall = (name: string): Promise<void> => uninstallTunnelService(name, { programs });
+const logOf = (name: string): string[] =>
+  readRingLog(new StateFolder().logFile(name)).split('\n').filter(Boolean);
+
+beforeEach(() => advapi32.forget());
+afterEach(async () => {
+  for (const { name } of listTunnelServices()) await uninstall(name);
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 }));
+
+describe('a service', () => {
+  it('lives from install to uninstall', async () => {
+    expect(tunnelService('office')).toBeUndefined();
+    install('office', { allowHooks: true, dataPlane: 'portable', workers: 2 });
+    expect(listTunnelServices()).toEqual([{ name: 'office', state: 'stopped', pid: 0 }]);
+    await startTunnelService('office');
+    const { pid = 0 } = tunnelService('office') ?? {};
+    expect(listTunnelServices()).toEqual([{ name: 'office', state: 'running', pid }]);
+    expect(pid).toBeGreaterThan(0);
+    await startTunnelService('office');
+    await stopTunnelService('office');
+    expect(tunnelService('office')).toMatchObject({ state: 'stopped', exitCode: 0 });
+    expect(logOf('office')).toEqual([
+      'started with service run --allow-hooks --data-plane portable --workers 2 -- office',
+      'up',
+      'down by Windows',
+    ]);
+    await stopTunnelService('office');
+    const store = new ConfigStore();
+    expect(readStoredConfig(store.fileOf('office'))).toBe(TEXT);
+    await uninstall('office');
+    expect(tunnelService('office')).toBeUndefined();
+    expect(store.has('office')).toBe(false);
+    expect(existsSync(new StateFolder().logFile('office'))).toBe(false);
+  });
+
+  it('ends by its pipe, and shows its log there', async () => {
+    install('office');
+    await startTunnelService('office');
+    let text = '';
+    const following = requestLog(controlPipe('office'), { follow: true }, (more) => {
+      text += more;
+    });
+    await vi.waitFor(() => expect(text).toContain('up\n'));
+    expect(await requestStop(controlPipe('office'))).toBe(true);
+    expect(await following).toBe(true);
+    expect(text).toBe('started with service run -- office\nup\ndown by the pipe\n');
+    await vi.waitFor(() => expect(tunnelService('office')?.state).toBe('stopped'), {
+      timeout: 5000,
+    });
+    expect(await requestStop(controlPipe('office'))).toBe(false);
+  });
+
+  it('that does not come up tells its exit code', async () => {
+    install('failing');
+    await expect(startTunnelService('failing')).rejects.toMatchObject({
+      code: 'ERR_NOT_UP',
+      message: 'failing did not come up (exit code 7)',
+      hint: 'wg-ts logs failing tells why',
+    });
+  });
+
+  it('can be stopped while it starts', async () => {
+    install('slow');
+    const starting = startTunnelService('slow');
+    const failed = expect(starting).rejects.toMatchObject({ message: 'slow did not come up' });
+    await vi.waitFor(() => expect(logOf('slow')).toHaveLength(1), { timeout: 10_000 });
+    expect(tunnelService('slow')?.state).toBe('start-pending');
+    await stopTunnelService('slow');
+    await failed;
+  });
+
+  it('of one name is installed once, and nothing is left of a refused one', async () => {
+    install('office');
+    expect(() => install('office')).toThrow('the service of office is installed already');
+    await expect(startTunnelService('home')).rejects.toThrow('no service of home is installed');
+    await expect(stopTunnelService('home')).rejects.toThrow('no service of home is installed');
+    const noProgram = (): void => {
+      throw new Error('no program');
+    };
+    const broken = {
+      get node(): string {
+        return String(noProgram());
+      },
+      script: '',
+    };
+    expect(() => install('home', { program: broken })).toThrow('no program');
+    expect(new ConfigStore().names()).toEqual(['office']);
+    expect(listTunnelServices().map(({ name }) => name)).toEqual(['office']);
+  });
+
+  it('is not run by anybody but Windows', async () => {
+    await expect(runTunnelService('office', () => Promise.resolve(0))).rejects.toMatchObject({
+      code: 'ERR_USAGE',
+      hint: 'wg-ts service start office',
+    });
+  });
+});
+
+describe('what Windows is told', () => {
+  it('of a service has all fields at their places', () => {
+    install('office');
+    const line = serviceCommandLine(serviceNameOf('office'));
+    expect(line).toBe(
+      `"${process.execPath}" "${program.nodeOptions[0]}" "${program.nodeOptions[1]}" "${program.script}" service run -- office`,
+    );
+    expect(advapi32.recorded()).toEqual([
+      'CreateServiceW name=WgTsTunnel$office display=wg-ts tunnel: office type=16 start=2 error=1',
+      `  command=${line}`,
+      '  dependencies=Nsi,TcpIp account=SYSTEM group=none',
+      'SERVICE_DESCRIPTIONW Keeps the WireGuard tunnel office up, from the start of the machine.',
+      'SERVICE_FAILURE_ACTIONSW reset=86400 reboot=none command=none',
+      '  action type=1 delay=1000',
+      '  action type=1 delay=10000',
+      '  action type=1 delay=60000',
+      'SERVICE_FAILURE_ACTIONS_FLAG 1',
+      'SERVICE_SID_INFO 1',
+      expect.stringMatching(/^SERVICE_REQUIRED_PRIVILEGES_INFOW (Se\w+Privilege,)+Se\w+Privilege$/),
+      'SERVICE_DELAYED_AUTO_START_INFO 0',
+      'RegSetValueExW EventMessageFile type=2 %SystemRoot%\\System32\\EventCreate.exe',
+      'RegSetValueExW TypesSupported REG_DWORD 7',
+    ]);
+  });
+
+  it('has the offsets of its headers', () => {
+    const tables = Object.entries(structs).filter(([, value]) => typeof value === 'object');
+    const offsets = tables.flatMap(([type, table]) =>
+      Object.entries(table)
+        .filter(([field]) => field === 'size' || !type.startsWith('Config'))
+        .map(([field, offset]) => [`${type}.${field}`, offset]),
+    );
+    expect(offsets.length).toBeGreaterThan(40);
+    expect(offsets).toEqual(offsets.map(([name]) => [name, advapi32.offsetOf(String(name))]));
+  });
+
+  it('of an event is a text of its kind', () => {
+    const log = openEventLog('wg-ts');
+    log.report('error', 'office: broken {1}');
+    log.report('information', 'office: starting');
+    log.close();
+    log.report('warning', 'after the end');
+    expect(advapi32.recorded()).toEqual([
+      'ReportEventW type=1 category=0 event=1 strings=1 bytes=0 user=none data=none: office: broken {1}',
+      'ReportEventW type=4 category=0 event=1 strings=1 bytes=0 user=none data=none: office: starting',
+    ]);
+  });
+});

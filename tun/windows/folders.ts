@@ -1,0 +1,41 @@
+/** Where Windows keeps what belongs to no single user. */
+import { WindowsCallError } from './callerror.js';
+import { systemLibrary } from './libraries.js';
+import { readWideString, Structure } from './memory.js';
+
+/** FOLDERID_ProgramData and FOLDERID_ProgramFiles, as a GUID lies in memory. */
+const IDS = {
+  ProgramData: '825dab62c1fdc34da9dd070d1d495d97',
+  ProgramFiles: 'b6635e90bfc14e49b29c65b732d3d21a',
+} as const;
+
+export type KnownFolder = keyof typeof IDS;
+
+const known = new Map<KnownFolder, string>();
+
+/**
+ * `C:\ProgramData`. Not by the environment: whoever runs without an administrator's rights can set
+ * that for the same user's programs that have them. Throws WindowsCallError.
+ */
+export function knownFolder(folder: KnownFolder): string {
+  const before = known.get(folder);
+  if (before !== undefined) return before;
+  const getPath = systemLibrary('shell32.dll').func(
+    'int32_t __stdcall SHGetKnownFolderPath(void *id, uint32_t flags, uintptr_t token, void *path)',
+  );
+  const free = systemLibrary('ole32.dll').func('void __stdcall CoTaskMemFree(uintptr_t memory)');
+  const answer = new Structure(8);
+  const result = getPath(
+    Uint8Array.from(Buffer.from(IDS[folder], 'hex')),
+    0,
+    0,
+    answer.bytes,
+  ) as number;
+  const path = readWideString(answer.pointer(0));
+  free(answer.pointer(0));
+  if (result !== 0 || path === undefined)
+    // An HRESULT of Windows' own errors has their number in its lower half.
+    throw new WindowsCallError('SHGetKnownFolderPath', result & 0xffff, folder);
+  known.set(folder, path);
+  return path;
+}
