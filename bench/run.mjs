@@ -4,6 +4,7 @@
 //   --ablation     wg-ts native with each offload left off
 //   --profile      what a packet costs by stage; needs perf
 //   --allowed-ips  lookups of the native and the portable table
+//   --windows      both data planes on the Windows build of Node.js; needs wine and MinGW
 //   --all          everything
 //
 //   --only KINDS     names of kinds or parts of them, with commas between; --list prints them
@@ -22,9 +23,10 @@ import { lookUp } from './lookups.mjs';
 import { whyNotQuiet } from './machine.mjs';
 import { profile, whyNoProfile } from './profile.mjs';
 import { writeSections } from './sections.mjs';
+import { measureWindows } from './windows.mjs';
 
 const RESULTS = new URL('./RESULTS.md', import.meta.url);
-const SECTIONS = ['comparison', 'ablation', 'profile', 'allowed-ips'];
+const SECTIONS = ['comparison', 'ablation', 'profile', 'allowed-ips', 'windows'];
 
 const flag = { type: 'boolean', default: false };
 const { values: options } = parseArgs({
@@ -64,6 +66,7 @@ const MAKE = {
     return after(missing, await profile(lab, kinds, { seconds }));
   },
   'allowed-ips': lookUp,
+  windows: () => measureWindows({ repeats: repeatsOr(3), seconds }),
 };
 
 function after(missing, made) {

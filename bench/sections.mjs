@@ -2,7 +2,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 
 /** In the order of the file; the notes are written by hand. */
-const NAMES = ['notes', 'comparison', 'ablation', 'profile', 'allowed-ips'];
+const NAMES = ['notes', 'comparison', 'ablation', 'profile', 'allowed-ips', 'windows'];
 
 const TITLE = `# Benchmark results
 

@@ -71,7 +71,7 @@ static struct adapter *new_adapter(const WCHAR *name, const WCHAR *type, const G
 }
 
 EXPORT void *WINAPI WintunCreateAdapter(const WCHAR *name, const WCHAR *type, const GUID *guid) {
-  if (is_told_to_fail("WintunCreateAdapter")) return NULL;
+  if (IS_TOLD_TO_FAIL("WintunCreateAdapter")) return NULL;
   if (!is_name(name) || !is_name(type)) return failed(ERROR_INVALID_PARAMETER);
   AcquireSRWLockExclusive(&adapters_lock);
   struct adapter *adapter = adapter_by_name(name) || (guid && is_guid_in_use(guid))
@@ -84,7 +84,7 @@ EXPORT void *WINAPI WintunCreateAdapter(const WCHAR *name, const WCHAR *type, co
 }
 
 EXPORT void *WINAPI WintunOpenAdapter(const WCHAR *name) {
-  if (is_told_to_fail("WintunOpenAdapter")) return NULL;
+  if (IS_TOLD_TO_FAIL("WintunOpenAdapter")) return NULL;
   if (!is_name(name)) return failed(ERROR_INVALID_PARAMETER);
   AcquireSRWLockShared(&adapters_lock);
   struct adapter *adapter = adapter_by_name(name);
@@ -94,7 +94,7 @@ EXPORT void *WINAPI WintunOpenAdapter(const WCHAR *name) {
 }
 
 EXPORT void WINAPI WintunCloseAdapter(void *handle) {
-  is_told_to_fail("WintunCloseAdapter");
+  (void)IS_TOLD_TO_FAIL("WintunCloseAdapter");
   struct handle *h = checked_handle(handle, "WintunCloseAdapter");
   if (h->created_it) {
     if (h->adapter->session) misuse("an adapter closed before its session was ended");
@@ -105,7 +105,7 @@ EXPORT void WINAPI WintunCloseAdapter(void *handle) {
 }
 
 EXPORT BOOL WINAPI WintunDeleteDriver(void) {
-  if (is_told_to_fail("WintunDeleteDriver")) return FALSE;
+  if (IS_TOLD_TO_FAIL("WintunDeleteDriver")) return FALSE;
   if (adapter_at(0)) {
     SetLastError(ERROR_DEVICE_IN_USE);
     return FALSE;
@@ -115,13 +115,13 @@ EXPORT BOOL WINAPI WintunDeleteDriver(void) {
 }
 
 EXPORT void WINAPI WintunGetAdapterLUID(void *handle, uint64_t *luid) {
-  is_told_to_fail("WintunGetAdapterLUID");
+  (void)IS_TOLD_TO_FAIL("WintunGetAdapterLUID");
   *luid = checked_handle(handle, "WintunGetAdapterLUID")->adapter->luid;
 }
 
 /* 0.14, as the driver of 0.14.1 says. */
 EXPORT DWORD WINAPI WintunGetRunningDriverVersion(void) {
-  if (is_told_to_fail("WintunGetRunningDriverVersion")) return 0;
+  if (IS_TOLD_TO_FAIL("WintunGetRunningDriverVersion")) return 0;
   if (is_driver_loaded) return 14;
   SetLastError(ERROR_FILE_NOT_FOUND);
   return 0;
@@ -134,7 +134,7 @@ typedef BOOL(CALLBACK *enum_callback)(void *adapter, LPARAM param);
 
 /* The handle is closed when the callback has answered, as up to version 0.13. */
 EXPORT BOOL WINAPI WintunEnumAdapters(const WCHAR *pool, enum_callback callback, LPARAM param) {
-  if (is_told_to_fail("WintunEnumAdapters")) return FALSE;
+  if (IS_TOLD_TO_FAIL("WintunEnumAdapters")) return FALSE;
   for (unsigned i = 0;; i++) {
     struct adapter *adapter = adapter_at(i);
     if (!adapter) return TRUE;

@@ -7,11 +7,7 @@
 
 #define FUNCTIONS 32
 
-static struct {
-  char name[40];
-  DWORD error;
-  uint64_t calls;
-} functions[FUNCTIONS];
+static struct function functions[FUNCTIONS];
 static SRWLOCK functions_lock = SRWLOCK_INIT;
 static logger_callback logger;
 
@@ -24,30 +20,26 @@ void misuse(const char *what) {
   abort();
 }
 
-static int find(const char *name) {
-  for (int i = 0; i < FUNCTIONS; i++) {
-    if (functions[i].name[0] == 0) strncpy(functions[i].name, name, sizeof functions[i].name - 1);
-    if (strcmp(functions[i].name, name) == 0) return i;
-  }
-  misuse("too many functions");
-}
-
-bool is_told_to_fail(const char *function) {
+struct function *function_named(const char *name) {
+  struct function *found = NULL;
   AcquireSRWLockExclusive(&functions_lock);
-  const int i = find(function);
-  functions[i].calls++;
-  const DWORD error = functions[i].error;
-  functions[i].error = 0;
+  for (int i = 0; i < FUNCTIONS && !found; i++) {
+    if (functions[i].name[0] == 0) strncpy(functions[i].name, name, sizeof functions[i].name - 1);
+    if (strcmp(functions[i].name, name) == 0) found = &functions[i];
+  }
   ReleaseSRWLockExclusive(&functions_lock);
-  if (error == 0) return false;
-  SetLastError(error);
-  return true;
+  if (!found) misuse("too many functions");
+  return found;
 }
 
 /* The next call of `function` fails with `error`. */
-EXPORT void WINAPI DoubleFail(const char *function, DWORD error) { functions[find(function)].error = error; }
+EXPORT void WINAPI DoubleFail(const char *function, DWORD error) {
+  function_named(function)->error = (LONG)error;
+}
 
-EXPORT uint64_t WINAPI DoubleCalls(const char *function) { return functions[find(function)].calls; }
+EXPORT uint64_t WINAPI DoubleCalls(const char *function) {
+  return (uint64_t)function_named(function)->calls;
+}
 
 static struct adapter *known(const WCHAR *name) {
   struct adapter *adapter = adapter_by_name(name);
@@ -116,7 +108,7 @@ EXPORT uint64_t WINAPI DoubleRingBytes(const WCHAR *name) {
 EXPORT void WINAPI DoubleGuid(const WCHAR *name, GUID *out) { *out = known(name)->guid; }
 
 EXPORT void WINAPI WintunSetLogger(logger_callback new_logger) {
-  is_told_to_fail("WintunSetLogger");
+  (void)IS_TOLD_TO_FAIL("WintunSetLogger");
   logger = new_logger;
 }
 

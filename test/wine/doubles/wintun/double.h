@@ -95,8 +95,28 @@ struct handle {
 #define MISUSE_EXIT_CODE 70
 __attribute__((noreturn)) void misuse(const char *what);
 
-/* Whether the next call of `function` was told to fail; sets the error then. Counts the call. */
-bool is_told_to_fail(const char *function);
+struct function {
+  char name[40];
+  volatile LONG error;
+  volatile LONG64 calls;
+};
+
+struct function *function_named(const char *name);
+
+static inline bool count_call(struct function *function) {
+  InterlockedIncrement64(&function->calls);
+  if (function->error == 0) return false;
+  SetLastError((DWORD)InterlockedExchange(&function->error, 0));
+  return true;
+}
+
+/* Counts the call of a function; whether this one was told to fail, with the error set then. */
+#define IS_TOLD_TO_FAIL(name)                     \
+  ({                                              \
+    static struct function *known;                \
+    if (!known) known = function_named(name);     \
+    count_call(known);                            \
+  })
 
 void log_now(int level, const WCHAR *message);
 

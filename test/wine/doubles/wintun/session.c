@@ -28,7 +28,7 @@ static void leave(struct session *session) { InterlockedDecrement(&session->insi
 
 EXPORT void *WINAPI WintunStartSession(void *handle, DWORD capacity) {
   struct handle *h = checked_handle(handle, "WintunStartSession");
-  if (is_told_to_fail("WintunStartSession")) return NULL;
+  if (IS_TOLD_TO_FAIL("WintunStartSession")) return NULL;
   if (!is_capacity(capacity)) return refused(ERROR_INVALID_PARAMETER);
   if (h->adapter->session) return refused(ERROR_ALREADY_INITIALIZED);
   if (h->adapter->is_torn) return refused(ERROR_FILE_NOT_FOUND);
@@ -46,7 +46,7 @@ EXPORT void *WINAPI WintunStartSession(void *handle, DWORD capacity) {
 }
 
 EXPORT void WINAPI WintunEndSession(void *pointer) {
-  is_told_to_fail("WintunEndSession");
+  (void)IS_TOLD_TO_FAIL("WintunEndSession");
   struct session *session = enter(pointer);
   if (session->inside > 1) misuse("a session ended while another thread is inside of a call");
   /* Before other handles get its number. */
@@ -64,7 +64,7 @@ EXPORT void WINAPI WintunEndSession(void *pointer) {
 }
 
 EXPORT HANDLE WINAPI WintunGetReadWaitEvent(void *pointer) {
-  is_told_to_fail("WintunGetReadWaitEvent");
+  (void)IS_TOLD_TO_FAIL("WintunGetReadWaitEvent");
   struct session *session = enter(pointer);
   leave(session);
   return session->read_event;
@@ -90,7 +90,7 @@ static uint8_t *take(struct session *session, DWORD *size) {
 EXPORT uint8_t *WINAPI WintunReceivePacket(void *pointer, DWORD *size) {
   struct session *session = enter(pointer);
   uint8_t *packet = NULL;
-  if (!is_told_to_fail("WintunReceivePacket")) {
+  if (!IS_TOLD_TO_FAIL("WintunReceivePacket")) {
     AcquireSRWLockExclusive(&session->receive.lock);
     packet = take(session, size);
     const DWORD error = GetLastError();
@@ -102,7 +102,7 @@ EXPORT uint8_t *WINAPI WintunReceivePacket(void *pointer, DWORD *size) {
 }
 
 EXPORT void WINAPI WintunReleaseReceivePacket(void *pointer, const uint8_t *packet) {
-  is_told_to_fail("WintunReleaseReceivePacket");
+  (void)IS_TOLD_TO_FAIL("WintunReleaseReceivePacket");
   struct session *session = enter(pointer);
   struct ring *ring = &session->receive;
   AcquireSRWLockExclusive(&ring->lock);
@@ -136,7 +136,7 @@ EXPORT uint8_t *WINAPI WintunAllocateSendPacket(void *pointer, DWORD size) {
   struct session *session = enter(pointer);
   if (size == 0 || size > MAX_IP_PACKET_SIZE) misuse("a packet of a size that cannot be sent");
   uint8_t *packet = NULL;
-  if (!is_told_to_fail("WintunAllocateSendPacket")) {
+  if (!IS_TOLD_TO_FAIL("WintunAllocateSendPacket")) {
     AcquireSRWLockExclusive(&session->send.lock);
     packet = allocate(session, size);
     const DWORD error = GetLastError();
@@ -148,7 +148,7 @@ EXPORT uint8_t *WINAPI WintunAllocateSendPacket(void *pointer, DWORD size) {
 }
 
 EXPORT void WINAPI WintunSendPacket(void *pointer, const uint8_t *packet) {
-  is_told_to_fail("WintunSendPacket");
+  (void)IS_TOLD_TO_FAIL("WintunSendPacket");
   struct session *session = enter(pointer);
   AcquireSRWLockExclusive(&session->send.lock);
   struct entry *entry = ring_entry_of(&session->send, packet);

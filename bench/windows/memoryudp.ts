@@ -1,0 +1,39 @@
+import type { UdpHandlers, UdpTransport } from '../../src/udp.js';
+
+const BATCH = 64;
+const FROM = { address: '127.0.0.1', port: 9 };
+
+/** For the portable data plane what winsock.c is for the native one: sockets without a network. */
+export class MemoryUdp implements UdpTransport {
+  readonly implementation = 'memory';
+  readonly port = 0;
+  readonly hasIpv6 = false;
+  readonly counters = { sendErrors: 0, receiveErrors: 0 };
+  #handlers: UdpHandlers | undefined;
+
+  start(handlers: UdpHandlers): void {
+    this.#handlers = handlers;
+  }
+
+  send(): void {}
+
+  setMark(): void {}
+
+  async close(): Promise<void> {
+    this.#handlers = undefined;
+  }
+
+  /** Datagrams of `stride` bytes, one after the other; a batch in each turn of the event loop. */
+  feed(datagrams: Uint8Array, stride: number): void {
+    let at = 0;
+    const deliver = (): void => {
+      if (!this.#handlers) return;
+      const end = Math.min(datagrams.length, at + BATCH * stride);
+      for (; at < end; at += stride)
+        this.#handlers.onDatagram(datagrams.subarray(at, at + stride), FROM);
+      this.#handlers.onBatchEnd?.();
+      if (at < datagrams.length) setImmediate(deliver);
+    };
+    setImmediate(deliver);
+  }
+}
