@@ -46,7 +46,7 @@ export async function measureWindows({ repeats, seconds }) {
     return { missing: [`Windows: ${inShort(error)}`] };
   } finally {
     wine.close();
-    rmSync(folder, { recursive: true, force: true });
+    rmSync(folder, { recursive: true, force: true, maxRetries: 20 });
   }
 }
 

@@ -8,6 +8,7 @@ import { type Clock, systemClock } from './clock.js';
 import { checkInterfaceName } from './config/file.js';
 import type { Config, PeerConfig } from './config/model.js';
 import { Driver } from './driver.js';
+import { permittedHooks } from './hooks.js';
 import { Journal, type UndoJournal } from './journal.js';
 import { defaultLogger, type Logger } from './logger.js';
 import { choosePlane, openPlane, openPlaneTun, type PlaneOptions } from './planes.js';
@@ -48,6 +49,11 @@ export interface TunnelOptions extends PlaneOptions {
   /** Addresses to listen on. */
   readonly udp?: Pick<UdpOptions, 'ipv4Address' | 'ipv6Address' | 'ipv6'>;
   readonly journal?: UndoJournal;
+  /**
+   * On Windows: PreUp, PostUp, PreDown and PostDown run. Without, each is skipped with a warning, as
+   * whoever wrote the file may have fewer rights than this process.
+   */
+  readonly allowHooks?: boolean;
   /** Told each change of the system before it is made, as wg-quick prints them. */
   readonly onStep?: (description: string) => void;
   /**
@@ -78,6 +84,8 @@ export async function bringUp(
 ): Promise<{ parts: BringUp; undo: UndoStack }> {
   const undo = new UndoStack();
   const logger = options.logger ?? defaultLogger(options.name);
+  const permitted = permittedHooks(config, options.allowHooks === true);
+  for (const warning of permitted.warnings) logger.warn(warning);
   const logUndoError = (step: string, error: unknown): void =>
     logger.warn(`cannot undo ${step}: ${error instanceof Error ? error.message : String(error)}`);
   const end = new AbortController();
@@ -88,7 +96,7 @@ export async function bringUp(
   };
   try {
     const context = { undo, logger, logUndoError, onTunError };
-    return { parts: await runSteps(config, { ...options, signal }, context), undo };
+    return { parts: await runSteps(permitted.config, { ...options, signal }, context), undo };
   } catch (error) {
     const reason: unknown = signal.aborted ? signal.reason : error;
     // The names of other peers may still be asked for.

@@ -19,7 +19,6 @@ export { decodeKey, encodeKey } from './config/key.js';
 export type { Config, EndpointConfig, InterfaceConfig, PeerConfig } from './config/model.js';
 export { type ConfigWarning, type ParsedConfig, parseConfig } from './config/parse.js';
 export { ConfigError, type ConfigProblem, type ErrorCode, WgTsError } from './errors.js';
-export { type PermittedHooks, permittedHooks } from './hooks.js';
 export { generatePresharedKey, generatePrivateKey, publicKeyOf } from './keys.js';
 export { defaultLogger, type Logger } from './logger.js';
 export type { DataPlaneKind } from './planes.js';

@@ -2,7 +2,6 @@ import {
   type Config,
   decodeKey,
   type Logger,
-  permittedHooks,
   type StatusSource,
   Tunnel,
   type TunnelOptions,
@@ -17,10 +16,10 @@ import type { Target } from './target.js';
 
 /** What of a tunnel the command line may choose. */
 export interface SessionSettings
-  extends Pick<TunnelOptions, 'resolveRetries' | 'dataPlane' | 'workers' | 'serviceSid'> {
-  /** Where PreUp and the like do not run unless they are allowed. */
-  readonly allowHooks?: boolean;
-}
+  extends Pick<
+    TunnelOptions,
+    'resolveRetries' | 'dataPlane' | 'workers' | 'serviceSid' | 'allowHooks'
+  > {}
 
 export interface SessionOptions extends SessionSettings {
   readonly logger: Logger;
@@ -55,12 +54,11 @@ export async function runSession(target: Target, options: SessionOptions): Promi
 
 async function runLoaded(
   { name }: Target,
-  { config: whole, warnings }: LoadedConfig,
+  { config, warnings }: LoadedConfig,
   options: SessionOptions,
 ): Promise<SessionEnd> {
   const { onWarning } = options;
-  const { config, warnings: ofHooks } = permittedHooks(whole, options.allowHooks === true);
-  for (const warning of [...warnings, ...ofHooks]) onWarning(warning);
+  for (const warning of warnings) onWarning(warning);
   const claim = await claimName(name, {
     ...(options.earlyLog !== undefined && { earlyLog: options.earlyLog }),
     onRecovery: onWarning,
@@ -82,7 +80,7 @@ async function runTunnel(
   claim: Claim,
   options: SessionOptions,
 ): Promise<SessionEnd> {
-  const { logger, stop, resolveRetries, dataPlane, workers, serviceSid } = options;
+  const { logger, stop, resolveRetries, dataPlane, workers, serviceSid, allowHooks } = options;
   const tunnel = await Tunnel.up(config, {
     name,
     logger,
@@ -94,6 +92,7 @@ async function runTunnel(
     ...(dataPlane !== undefined && { dataPlane }),
     ...(workers !== undefined && { workers }),
     ...(serviceSid !== undefined && { serviceSid }),
+    ...(allowHooks !== undefined && { allowHooks }),
   });
   return await untilEnd(tunnel, stop, () => {
     claim.ready();

@@ -1,5 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import path from 'node:path';
+import { knownFolder } from '../../tun/windows/folders.js';
 import { WgTsError } from '../errors.js';
 
 export const MAX_CONFIG_BYTES: number = 1024 * 1024;
@@ -100,11 +101,7 @@ function explainReadError(error: unknown, file: string): WgTsError {
 /** Where NAME alone is looked for: as wg-quick(8) has it, and on Windows in a folder of our own. */
 export function configFolder(platform: NodeJS.Platform = process.platform): string {
   if (platform !== 'win32') return '/etc/wireguard';
-  return path.win32.join(
-    process.env['ProgramData'] ?? 'C:\\ProgramData',
-    'wg-ts',
-    'configurations',
-  );
+  return path.win32.join(knownFolder('ProgramData'), 'wg-ts', 'configurations');
 }
 
 /** A path or a file name in .conf stays; NAME alone is NAME.conf in the folder of configurations. */

@@ -32,7 +32,6 @@ describe('the public API', () => {
       'memoryTunPair',
       'packageVersion',
       'parseConfig',
-      'permittedHooks',
       'publicKeyOf',
       'systemClock',
       'versions',

@@ -88,7 +88,7 @@ async function main(args) {
   } finally {
     wine.close();
     if (process.env.WG_TS_WINE_KEEP === '1') console.log(folder);
-    else rmSync(folder, { recursive: true, force: true });
+    else rmSync(folder, { recursive: true, force: true, maxRetries: 20 });
   }
   process.exitCode = failed > 0 ? 1 : 0;
 }

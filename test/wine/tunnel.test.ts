@@ -70,7 +70,7 @@ function tunnelTests(): void {
   });
   afterAll(() => {
     wine?.close();
-    rmSync(folder, { recursive: true, force: true });
+    rmSync(folder, { recursive: true, force: true, maxRetries: 20 });
   }, 60_000);
 
   interface Choices {

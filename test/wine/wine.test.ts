@@ -50,7 +50,7 @@ async function runAll(): Promise<void> {
     }
   } finally {
     wine.close();
-    rmSync(folder, { recursive: true, force: true });
+    rmSync(folder, { recursive: true, force: true, maxRetries: 20 });
   }
 }
 

@@ -1,6 +1,6 @@
+import { FAMILIES, type Family, familyFlag } from '../family.js';
 import type { Command, InterfaceSettings, NetConfig, NetPlan, NetStep } from '../netconfig.js';
 import { findDnsManager } from './dns.js';
-import { FAMILIES, type Family, familyFlag } from '../family.js';
 import type { Firewall } from './firewall.js';
 import { planSteps, type SystemFacts } from './plan.js';
 import type { PlannedStep } from './step.js';

@@ -1,9 +1,9 @@
 import { NetConfigError, TunError } from '../errors.js';
+import { covers, type Family, familyFlag, familyOf, splitPrefix } from '../family.js';
 import { validateInterfaceName } from '../name.js';
 import type { InterfaceSettings } from '../netconfig.js';
 import { planDefaultRoute } from './defaultroute.js';
 import { type DnsManager, planDns } from './dns.js';
-import { covers, type Family, familyFlag, familyOf, splitPrefix } from '../family.js';
 import type { Firewall } from './firewall.js';
 import type { PlannedStep } from './step.js';
 

@@ -34,9 +34,25 @@ export function systemLibrary(name: SystemLibrary): LibraryHandle {
   return library;
 }
 
-/** `C:\Windows\System32`. */
+const MAX_PATH = 260;
+let folder: string | undefined;
+
+/** `C:\Windows\System32`. Asked of Windows: what the environment tells, a user may have written. */
 export function systemFolder(): string {
-  return win32.join(process.env['SystemRoot'] ?? 'C:\\Windows', 'System32');
+  folder ??= process.platform === 'win32' ? systemDirectory() : 'C:\\Windows\\System32';
+  return folder;
+}
+
+/** kernel32.dll is part of every process, so that none is looked for by its name. */
+function systemDirectory(): string {
+  const getSystemDirectory = koffi()
+    .load('kernel32.dll')
+    .func('uint32_t __stdcall GetSystemDirectoryW(void *buffer, uint32_t characters)');
+  const buffer = Buffer.alloc(2 * MAX_PATH);
+  const length: number = getSystemDirectory(buffer, MAX_PATH);
+  if (length === 0 || length >= MAX_PATH)
+    throw new Error('Windows does not tell its system folder');
+  return buffer.toString('utf16le', 0, 2 * length);
 }
 
 /**

@@ -1,7 +1,7 @@
 /** The Windows end, as the tests on Linux see it: a process under Wine, spoken to by lines of JSON. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, existsSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -71,6 +71,7 @@ export class WindowsHost {
   static async start(wine: WineRun, folder: string, settings: HostSettings): Promise<WindowsHost> {
     const base = join(folder, `${settings.name}-${settings.dataPlane}`);
     writeFileSync(`${base}.json`, JSON.stringify(settings));
+    rmSync(`${base}.ready`, { force: true });
     const output = `${base}.txt`;
     const fd = openSync(output, 'w');
     const onWindows = (path: string): string => `Z:${path.replaceAll('/', '\\')}`;
@@ -80,19 +81,17 @@ export class WindowsHost {
       env: wine.env,
     });
     closeSync(fd);
-    for (let waited = 0; !existsSync(`${base}.ready`); waited += 50) {
-      if (child.exitCode !== null || waited >= START_MS) {
-        child.kill('SIGKILL');
-        throw new Error(`the Windows end does not come up:\n${readFileSync(output, 'utf8')}`);
-      }
-      await sleep(50);
+    try {
+      const { control, ...ready } = await untilReady(child, `${base}.ready`);
+      const socket = connect(control, '127.0.0.1');
+      await once(socket, 'connect');
+      return new WindowsHost(child, output, socket, ready);
+    } catch (error) {
+      // Left alone it would begin another server of Wine's, when this one has ended.
+      await killed(child);
+      const printed = readFileSync(output, 'utf8');
+      throw new Error(`the Windows end does not come up:\n${printed}`, { cause: error });
     }
-    const { control, ...ready } = JSON.parse(readFileSync(`${base}.ready`, 'utf8')) as HostReady & {
-      control: number;
-    };
-    const socket = connect(control, '127.0.0.1');
-    await once(socket, 'connect');
-    return new WindowsHost(child, output, socket, ready);
   }
 
   async status(): Promise<HostStatus> {
@@ -116,7 +115,7 @@ export class WindowsHost {
     const left = (await this.#ask('down')) as HostNetwork;
     if (this.#child.exitCode === null)
       await Promise.race([once(this.#child, 'exit'), sleep(ANSWER_MS)]);
-    this.close();
+    await this.close();
     return { ...left, code: this.#child.exitCode };
   }
 
@@ -124,9 +123,9 @@ export class WindowsHost {
     return readFileSync(this.#output, 'utf8');
   }
 
-  close(): void {
+  async close(): Promise<void> {
     this.#socket.destroy();
-    if (this.#child.exitCode === null) this.#child.kill('SIGKILL');
+    await killed(this.#child);
   }
 
   async #ask(what: string): Promise<unknown> {
@@ -138,4 +137,22 @@ export class WindowsHost {
     }
     return JSON.parse(this.#answers);
   }
+}
+
+async function untilReady(
+  child: ChildProcess,
+  file: string,
+): Promise<HostReady & { readonly control: number }> {
+  for (let waited = 0; !existsSync(file); waited += 50) {
+    if (child.exitCode !== null) throw new Error(`it ended with ${child.exitCode}`);
+    if (waited >= START_MS) throw new Error('it takes too long');
+    await sleep(50);
+  }
+  return JSON.parse(readFileSync(file, 'utf8'));
+}
+
+async function killed(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  child.kill('SIGKILL');
+  await once(child, 'exit');
 }
