@@ -37,7 +37,9 @@ export class WintunDouble {
   readonly farPort: (adapter: string) => number;
   readonly ringBytes: (adapter: string) => number;
   readonly unloadDriver: () => void;
+  /** Each message from a thread of its own; `logged` counts those that are done with it. */
   readonly log: (count: number) => void;
+  readonly logged: () => number;
   readonly #flood: (adapter: string, packet: Uint8Array | null, size: number) => void;
   readonly #counters: (adapter: string, out: Uint8Array) => void;
   readonly #guid: (adapter: string, out: Uint8Array) => void;
@@ -61,6 +63,7 @@ export class WintunDouble {
     this.ringBytes = library.func('uint64_t __stdcall DoubleRingBytes(const char16_t *name)');
     this.unloadDriver = library.func('void __stdcall DoubleUnloadDriver()');
     this.log = library.func('void __stdcall DoubleLog(uint32_t count)');
+    this.logged = library.func('uint32_t __stdcall DoubleLogged()');
     this.#flood = library.func(
       'void __stdcall DoubleFlood(const char16_t *name, void *packet, uint32_t size)',
     );

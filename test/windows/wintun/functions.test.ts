@@ -1,4 +1,5 @@
 /** Each function of wintun.dll, with its success and its documented failures. */
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { TunError } from '../../../tun/errors.js';
@@ -17,7 +18,7 @@ import {
 } from '../../../tun/windows/wintun/constants.js';
 import { WintunError } from '../../../tun/windows/wintun/errors.js';
 import { adapterGuid } from '../../../tun/windows/wintun/guid.js';
-import { loadWintun } from '../../../tun/windows/wintun/library.js';
+import { applicationFolder, loadWintun } from '../../../tun/windows/wintun/library.js';
 import { setWintunLogger, type WintunLogEntry } from '../../../tun/windows/wintun/logger.js';
 import { doublePath, FarEnd, WintunDouble } from '../support/wintundouble.js';
 
@@ -199,23 +200,29 @@ describe('WintunGetRunningDriverVersion', () => {
   });
 });
 
-describe('WintunSetLogger', () => {
-  it('gets what the DLL says, with level, time and text', () => {
+const native = join(applicationFolder(), 'wgts.dll');
+
+describe.each([
+  { by: 'the queue of the native library', queue: native },
+  { by: 'a callback', queue: null },
+])('WintunSetLogger by $by', ({ queue }) => {
+  it('gets what the DLL says, with level, time and text', async () => {
     const entries: WintunLogEntry[] = [];
-    const end = setWintunLogger(wintun, (entry) => entries.push(entry));
+    const end = setWintunLogger(wintun, (entry) => entries.push(entry), { queue });
     const before = Date.now();
     create();
-    expect(entries).toHaveLength(1);
+    await vi.waitFor(() => expect(entries).toHaveLength(1));
     expect(entries[0]).toMatchObject({ level: 'info', text: 'Creating adapter' });
     expect(Math.abs((entries[0] as WintunLogEntry).time.getTime() - before)).toBeLessThan(2000);
     end();
     create('HomeNet').close();
+    await sleep(150);
     expect(entries).toHaveLength(1);
   });
 
   it('gets messages from many threads at once', async () => {
     const entries: WintunLogEntry[] = [];
-    const end = setWintunLogger(wintun, (entry) => entries.push(entry));
+    const end = setWintunLogger(wintun, (entry) => entries.push(entry), { queue });
     double.log(24);
     await vi.waitFor(() => expect(entries).toHaveLength(24), 5000);
     const texts = entries.map(({ text }) => text).sort();
@@ -226,13 +233,32 @@ describe('WintunSetLogger', () => {
 
   it('survives a logger that throws', async () => {
     let count = 0;
-    const end = setWintunLogger(wintun, () => {
+    const throwing = () => {
       count++;
       throw new Error('no room');
-    });
+    };
+    const end = setWintunLogger(wintun, throwing, { queue });
     double.log(2);
     create();
     await vi.waitFor(() => expect(count).toBe(3), 5000);
+    end();
+  });
+});
+
+describe('the queue of WintunSetLogger', () => {
+  it('lets no thread of the driver’s wait, however long JavaScript is busy', async () => {
+    const entries: WintunLogEntry[] = [];
+    const end = setWintunLogger(wintun, (entry) => entries.push(entry), { queue: native });
+    const before = double.logged();
+    double.log(80);
+    const busyUntil = performance.now() + 3000;
+    while (double.logged() < before + 80 && performance.now() < busyUntil);
+    expect(double.logged()).toBe(before + 80);
+    expect(entries).toEqual([]);
+    await vi.waitFor(() => expect(entries).toHaveLength(64), 5000);
+    double.log(1);
+    await vi.waitFor(() => expect(entries).toHaveLength(65), 5000);
+    expect(entries.at(-1)?.text).toBe('message 0 (16 messages before it were lost)');
     end();
   });
 });

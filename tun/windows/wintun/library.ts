@@ -69,6 +69,8 @@ export interface WintunLibrary extends WintunFunctions {
   readonly module: Address;
   /** Of versions up to 0.13. */
   readonly WintunEnumAdapters: EnumAdapters | undefined;
+  /** WintunSetLogger with a function of another library's. */
+  setLoggerAddress(logger: Address): void;
   /** `from` is an address of its memory. */
   copyFrom(into: Uint8Array, from: Address, bytes: number): void;
   copyTo(to: Address, from: Uint8Array, bytes: number): void;
@@ -125,6 +127,7 @@ function load(path: string): WintunLibrary {
     path,
     module,
     WintunEnumAdapters: bindOptional(library, ENUM_ADAPTERS),
+    setLoggerAddress: library.func('void __stdcall WintunSetLogger(uintptr_t logger)'),
     copyFrom: kernel32.func('void __stdcall RtlMoveMemory(void *to, uintptr_t from, size_t bytes)'),
     copyTo: kernel32.func('void __stdcall RtlMoveMemory(uintptr_t to, void *from, size_t bytes)'),
   };

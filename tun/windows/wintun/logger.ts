@@ -1,6 +1,8 @@
-import { koffi } from '../libraries.js';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { koffi, systemLibrary } from '../libraries.js';
 import { WintunLoggerLevel } from './constants.js';
-import { declareCallbacks, type WintunLibrary } from './library.js';
+import { applicationFolder, declareCallbacks, type WintunLibrary } from './library.js';
 
 export interface WintunLogEntry {
   readonly level: 'info' | 'warn' | 'error';
@@ -22,40 +24,110 @@ function levelOf(level: number): WintunLogEntry['level'] {
   return level === WintunLoggerLevel.WINTUN_LOG_WARN ? 'warn' : 'info';
 }
 
+/** A struct wintun_log_entry of native/lib/windows/wintun_log.c. */
+const ENTRY = { size: 528, timestamp: 0, level: 8, lost: 12, text: 16 } as const;
+const FETCH_MS = 100;
+/** In one turn of the event loop. */
+const FETCHED_AT_ONCE = 64;
+
+type Log = (entry: WintunLogEntry) => void;
+
 interface Active {
   readonly library: WintunLibrary;
-  readonly callback: unknown;
+  readonly end: () => void;
 }
 
 let active: Active | undefined;
 
+export interface WintunLoggerOptions {
+  /** The native library, whose queue takes the messages; null: none. By default where it lies. */
+  readonly queue?: string | null;
+}
+
 /**
- * Lets wintun.dll tell `log` what it does; one logger for the whole process, as it has but one. From a
- * thread of its own the message comes by the event loop: such a thread waits for it a turn. So `log`
- * does little, and nothing that it throws goes back. Answers what ends it.
+ * Lets wintun.dll tell `log` what it does; one logger for the whole process, as it has but one. Where
+ * the native library is, its queue takes the messages, and they are fetched ten times a second: then
+ * no thread of the driver's ever waits. Without, a thread that is not ours waits a turn of the event
+ * loop. Nothing that `log` throws goes back. Answers what ends it.
  */
 export function setWintunLogger(
   library: WintunLibrary,
-  log: (entry: WintunLogEntry) => void,
+  log: Log,
+  { queue = nativeLibrary() }: WintunLoggerOptions = {},
 ): () => void {
   clearWintunLogger();
-  const callback = koffi().register((level: number, timestamp: bigint | number, text: string) => {
+  const safely: Log = (entry) => {
     try {
-      log({ level: levelOf(level), time: timeOfTimestamp(timestamp), text });
+      log(entry);
     } catch {
       // It would go into code of the driver's.
     }
-  }, declareCallbacks().logger as never);
-  const mine: Active = { library, callback };
+  };
+  const mine: Active = {
+    library,
+    end: queue === null ? logAtOnce(library, safely) : logByQueue(library, safely, queue),
+  };
   active = mine;
-  library.WintunSetLogger(callback);
   return () => {
     if (active === mine) clearWintunLogger();
   };
 }
 
+function nativeLibrary(): string | null {
+  const path = join(applicationFolder(), 'wgts.dll');
+  return existsSync(path) ? path : null;
+}
+
 /** Threads that are about to log still find the callback: it is not given back. */
+function logAtOnce(library: WintunLibrary, log: Log): () => void {
+  const callback = koffi().register((level: number, timestamp: bigint | number, text: string) => {
+    log({ level: levelOf(level), time: timeOfTimestamp(timestamp), text });
+  }, declareCallbacks().logger as never);
+  library.WintunSetLogger(callback);
+  return () => undefined;
+}
+
+function logByQueue(library: WintunLibrary, log: Log, path: string): () => void {
+  const native = koffi().load(path);
+  const take = native.func('uint32_t wg_ts_take_wintun_log(void *entry)');
+  const entry = Buffer.alloc(ENTRY.size);
+  const fetch = (): void => {
+    for (let i = 0; i < FETCHED_AT_ONCE && take(entry) === 1; i++) log(decodeEntry(entry));
+  };
+  const timer = setInterval(fetch, FETCH_MS).unref();
+  library.setLoggerAddress(addressOfFunction(path, 'wg_ts_wintun_log'));
+  return () => {
+    clearInterval(timer);
+    fetch();
+    // koffi unloads a library that nobody knows any more, and a thread may be about to log.
+    kept.add(native);
+  };
+}
+
+const kept = new Set<unknown>();
+
+/** Its text ends with a zero. */
+function decodeEntry(entry: Buffer): WintunLogEntry {
+  const text = entry.toString('utf16le', ENTRY.text).split('\0', 1)[0] ?? '';
+  const lost = entry.readUInt32LE(ENTRY.lost);
+  return {
+    level: levelOf(entry.readInt32LE(ENTRY.level)),
+    time: timeOfTimestamp(entry.readBigUInt64LE(ENTRY.timestamp)),
+    text: lost === 0 ? text : `${text} (${lost} messages before it were lost)`,
+  };
+}
+
+function addressOfFunction(path: string, name: string): number {
+  const kernel32 = systemLibrary('kernel32.dll');
+  const getModule = kernel32.func('uintptr_t __stdcall GetModuleHandleW(const char16_t *path)');
+  const getAddress = kernel32.func(
+    'uintptr_t __stdcall GetProcAddress(uintptr_t module, const char *name)',
+  );
+  return getAddress(getModule(path), name);
+}
+
 function clearWintunLogger(): void {
   active?.library.WintunSetLogger(null);
+  active?.end();
   active = undefined;
 }

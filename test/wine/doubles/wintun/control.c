@@ -123,11 +123,16 @@ void log_now(int level, const WCHAR *message) {
   if (callback) callback(level, now(), message);
 }
 
+static volatile LONG logged;
+
+EXPORT DWORD WINAPI DoubleLogged(void) { return (DWORD)logged; }
+
 static DWORD WINAPI log_from_thread(void *context) {
   WCHAR text[64];
   const int number = (int)(intptr_t)context;
   swprintf(text, 64, L"message %d", number);
   log_now(number % 3, text);
+  InterlockedIncrement(&logged);
   return 0;
 }
 
