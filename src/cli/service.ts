@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs';
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command } from 'commander';
 import { WgTsError } from '../errors.js';
 import type { TunnelServiceReport } from '../service/tunnelservice.js';
 import { loadConfig, zeroConfig } from './load.js';
 import { note, print } from './output.js';
+import { dataPlaneOption, workersOption } from './planeoptions.js';
 import { requireRoot, resolveTarget, type Target } from './target.js';
 
 interface RunnerOptions {
@@ -12,34 +13,18 @@ interface RunnerOptions {
   readonly workers?: number;
 }
 
-const MAX_WORKERS = 16;
-
 /** Of `install`, which hands them on to `run`. */
 function withRunnerOptions(command: Command): Command {
   return command
     .option('--allow-hooks', 'run PreUp, PostUp, PreDown and PostDown of the configuration')
-    .addOption(
-      new Option(
-        '--data-plane <PLANE>',
-        'what moves the packets (default: native where it loads)',
-      ).choices(['native', 'portable']),
-    )
-    .addOption(
-      new Option('--workers <COUNT>', 'threads of the native data plane').argParser(parseWorkers),
-    );
-}
-
-function parseWorkers(text: string): number {
-  const count = Number(text);
-  if (/^\d+$/.test(text) && count >= 1 && count <= MAX_WORKERS) return count;
-  throw new InvalidArgumentError(`It is 1 to ${MAX_WORKERS}.`);
+    .addOption(dataPlaneOption())
+    .addOption(workersOption());
 }
 
 const installCommand = withRunnerOptions(new Command('install'))
   .summary('keep a tunnel up from the start of the machine')
   .description(
-    `Stores the configuration, encrypted and for administrators alone, copies the program to where only
-they can change it, and registers a service that starts it at boot and again after a failure.`,
+    `Stores the configuration, encrypted and for administrators alone, copies the program to where only they can change it, and registers a service that starts it at boot and again after a failure.`,
   )
   .argument('<FILE|NAME>', 'a .conf file; NAME alone means one that is stored already')
   .option('--no-start', 'do not start it now')

@@ -1,8 +1,9 @@
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command, Option } from 'commander';
 import { WgTsError } from '../errors.js';
 import type { DataPlaneKind } from '../index.js';
 import { runInBackground } from './background.js';
 import { startInstalled } from './installed.js';
+import { dataPlaneOption, workersOption } from './planeoptions.js';
 import { requireRoot, resolveTarget } from './target.js';
 
 interface UpOptions {
@@ -22,19 +23,8 @@ export const upCommand: Command = new Command('up')
   .argument('<FILE|NAME>', 'a .conf file; NAME alone means /etc/wireguard/NAME.conf')
   .option('-f, --foreground', 'stay, log to the terminal, and take the tunnel down on Ctrl-C')
   .option('-v, --verbose', 'log more')
-  .addOption(
-    new Option('--data-plane <PLANE>', 'what moves the packets (default: native where it loads)')
-      .choices(['native', 'portable'])
-      .env('WG_TS_DATAPLANE'),
-  )
-  .addOption(
-    new Option(
-      '--workers <COUNT>',
-      'threads of the native data plane (default: one a core, up to 4)',
-    )
-      .argParser(parseWorkers)
-      .env('WG_TS_WORKERS'),
-  )
+  .addOption(dataPlaneOption().env('WG_TS_DATAPLANE'))
+  .addOption(workersOption().env('WG_TS_WORKERS'))
   .option('--allow-hooks', 'on Windows: run PreUp, PostUp, PreDown and PostDown of the file')
   .addOption(new Option('--daemon').hideHelp())
   .addHelpText(
@@ -81,14 +71,6 @@ Examples:
     // Nothing may keep the process now: not a channel, not a client of the socket.
     process.exit();
   });
-
-const MAX_WORKERS = 16;
-
-function parseWorkers(text: string): number {
-  const count = Number(text);
-  if (/^\d+$/.test(text) && count >= 1 && count <= MAX_WORKERS) return count;
-  throw new InvalidArgumentError(`It is 1 to ${MAX_WORKERS}.`);
-}
 
 /** As wg(8): a number of times, or `infinity`. */
 function resolveRetries(): number | undefined {
