@@ -1,0 +1,41 @@
+/** That what the documents tell to type is there to be typed. */
+import { readFileSync } from 'node:fs';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { buildOnce, wgTs } from './support.js';
+
+beforeAll(buildOnce, 90_000);
+
+const read = (name: string): string =>
+  readFileSync(new URL(`../../${name}`, import.meta.url), 'utf8');
+
+/** `up`, `service install`: as they stand in the code of a document. */
+function commandsIn(text: string): string[] {
+  const code = text.match(/```[\s\S]*?```|`[^`\n]+`/g) ?? [];
+  const found = code.flatMap((one) => [
+    ...one.matchAll(/wg-ts ([a-z]+)(?: (install|uninstall|status|start|stop|list)\b)?/g),
+  ]);
+  const all = found.map(([, verb, inner]) => (inner ? `${verb} ${inner}` : `${verb}`));
+  return [...new Set(all)].filter((command) => command !== 'help');
+}
+
+const FIVE_LINES = /```\nnpm install --global wg-ts\n[\s\S]*?```/;
+
+describe.each(['README.md', 'docs/windows.md'])('%s', (name) => {
+  const commands = commandsIn(read(name));
+
+  it('tells commands', () => {
+    expect(commands).toEqual(expect.arrayContaining(['up', 'wintun install', 'service install']));
+  });
+
+  it.each(commands)('tells wg-ts %s, which has a help', async (command) => {
+    const { code, stdout } = await wgTs([...command.split(' '), '--help']);
+    expect(code).toBe(0);
+    expect(stdout).toContain(`Usage: wg-ts ${command}`);
+  });
+});
+
+it('the way on Windows is the same in both', () => {
+  const [ours] = FIVE_LINES.exec(read('README.md')) ?? [];
+  expect(ours?.split('\n')).toHaveLength(7);
+  expect(FIVE_LINES.exec(read('docs/windows.md'))?.[0]).toBe(ours);
+});
