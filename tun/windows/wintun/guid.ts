@@ -12,11 +12,3 @@ export function adapterGuid(identity: string): Uint8Array {
   guid[8] = ((guid[8] as number) & 0x3f) | 0x80;
   return guid;
 }
-
-/** `{01234567-89ab-cdef-0123-456789abcdef}` */
-export function formatGuid(guid: Uint8Array): string {
-  const hex = (...order: readonly number[]): string =>
-    order.map((i) => (guid[i] as number).toString(16).padStart(2, '0')).join('');
-  const groups = [hex(3, 2, 1, 0), hex(5, 4), hex(7, 6), hex(8, 9), hex(10, 11, 12, 13, 14, 15)];
-  return `{${groups.join('-')}}`;
-}

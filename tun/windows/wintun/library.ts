@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import type { LibraryHandle } from 'koffi';
 import { TunError } from '../../errors.js';
 import { koffi, systemFolder, systemLibrary } from '../libraries.js';
-import { lastError, Win32Error, win32ErrorText } from '../win32.js';
+import { lastError, prepareLastError, Win32Error, win32ErrorText } from '../win32.js';
 
 /** The address of something of the DLL's; 0 is NULL. */
 export type Address = number;
@@ -141,7 +141,7 @@ function loadModule(path: string): Address {
   const loadLibrary = systemLibrary('kernel32.dll').func(
     'uintptr_t __stdcall LoadLibraryExW(const char16_t *path, uintptr_t file, uint32_t flags)',
   );
-  lastError();
+  prepareLastError();
   const flags = LOAD_LIBRARY_SEARCH_DLL_LOAD_DIR | LOAD_LIBRARY_SEARCH_SYSTEM32;
   const module = loadLibrary(win32.resolve(path), 0, flags) as Address;
   if (module !== 0) return module;
