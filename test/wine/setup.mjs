@@ -78,6 +78,8 @@ export function openWine(folder) {
     ...process.env,
     WINEPREFIX: join(folder, 'prefix'),
     WINEDEBUG: '-all',
+    // Else its server leaves a folder in /tmp.
+    TMPDIR: folder,
     // No menus, no browser: less to be set up.
     WINEDLLOVERRIDES: 'winemenubuilder.exe=;mscoree=;mshtml=',
     NODE_SKIP_PLATFORM_CHECK: '1',
