@@ -1,8 +1,7 @@
 /** The event log of Windows, as far as a program writes to it. */
 import { callFailed, WindowsCallError } from './callerror.js';
-import { systemLibrary } from './libraries.js';
 import { Structure, wideString } from './memory.js';
-import { prepareLastError, Win32Error } from './win32.js';
+import { bindAll, Win32Error } from './win32.js';
 
 /** A negative number of 32 bits in 64. */
 const HKEY_LOCAL_MACHINE = 0xffff_ffff_8000_0002n;
@@ -73,14 +72,7 @@ const SIGNATURES: Readonly<Record<keyof Functions, string>> = {
 let bound: Functions | undefined;
 
 function functions(): Functions {
-  if (bound) return bound;
-  const advapi32 = systemLibrary('advapi32.dll');
-  prepareLastError();
-  const all = Object.entries(SIGNATURES).map(([name, signature]) => [
-    name,
-    advapi32.func(signature),
-  ]);
-  bound = Object.fromEntries(all) as Functions;
+  bound ??= bindAll<Functions>('advapi32.dll', SIGNATURES);
   return bound;
 }
 

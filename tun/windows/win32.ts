@@ -1,5 +1,5 @@
 /** What every use of Windows' functions needs: their errors, as numbers, names and advice. */
-import { systemLibrary } from './libraries.js';
+import { type SystemLibrary, systemLibrary } from './libraries.js';
 
 /** The errors that are told apart here; any other is shown by its number. */
 export const Win32Error = {
@@ -57,4 +57,15 @@ export function lastError(): number {
 /** Binds `lastError` already, so that to ask for an error does not load anything in between. */
 export function prepareLastError(): void {
   lastError();
+}
+
+/** All functions of `signatures`, by their names; what they answer in an error is to be asked at once. */
+export function bindAll<T>(
+  library: SystemLibrary,
+  signatures: Readonly<Record<keyof T, string>>,
+): T {
+  const handle = systemLibrary(library);
+  prepareLastError();
+  const all = Object.entries<string>(signatures).map(([name, c]) => [name, handle.func(c)]);
+  return Object.fromEntries(all) as T;
 }

@@ -1,6 +1,5 @@
 /** The functions of Windows that services need. */
-import { systemLibrary } from '../libraries.js';
-import { prepareLastError } from '../win32.js';
+import { bindAll } from '../win32.js';
 
 /** Of the service control manager's; 0 is NULL. */
 export type ServiceHandle = number;
@@ -79,13 +78,6 @@ const SIGNATURES: Readonly<Record<keyof ServiceFunctions, string>> = {
 let bound: ServiceFunctions | undefined;
 
 export function serviceFunctions(): ServiceFunctions {
-  if (bound) return bound;
-  const advapi32 = systemLibrary('advapi32.dll');
-  prepareLastError();
-  const all = Object.entries(SIGNATURES).map(([name, signature]) => [
-    name,
-    advapi32.func(signature),
-  ]);
-  bound = Object.fromEntries(all) as ServiceFunctions;
+  bound ??= bindAll<ServiceFunctions>('advapi32.dll', SIGNATURES);
   return bound;
 }
