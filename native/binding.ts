@@ -37,6 +37,7 @@ export interface NativeLibrary {
   sendCookieReply(device: DevicePointer, to: Uint8Array, message: Uint8Array, length: number): void;
   sendKeepalive(device: DevicePointer, peer: number): void;
   replaceSession(device: DevicePointer, session: bigint): number;
+  replaceSockets(device: DevicePointer, udp4: Uint8Array, udp6: Uint8Array): number;
   blockSending(device: DevicePointer, family: 4 | 6, isBlocked: 0 | 1): void;
   setMtu(device: DevicePointer, mtu: number): void;
   transfer(device: DevicePointer, peer: number, bytes: Uint8Array): void;
@@ -68,6 +69,7 @@ const SIGNATURES: Readonly<Record<keyof NativeLibrary, string>> = {
     'void wg_ts_send_cookie_reply(void *device, void *to, void *message, uint32_t length)',
   sendKeepalive: 'void wg_ts_send_keepalive(void *device, uint32_t peer)',
   replaceSession: 'int32_t wg_ts_replace_session(void *device, uint64_t session)',
+  replaceSockets: 'int32_t wg_ts_replace_sockets(void *device, void *udp4, void *udp6)',
   blockSending: 'void wg_ts_block_sending(void *device, uint32_t family, uint32_t is_blocked)',
   setMtu: 'void wg_ts_set_mtu(void *device, uint32_t mtu)',
   transfer: 'void wg_ts_transfer(void *device, uint32_t peer, void *bytes)',

@@ -18,7 +18,13 @@ import {
 } from './codec.js';
 import { type Doorbell, openDoorbell } from './doorbell.js';
 import { Layout, type Statistics } from './layout.js';
-import { bitsOf, encodeOptions, isRing, type NativeOptions } from './options.js';
+import {
+  bitsOf,
+  encodeOptions,
+  isRing,
+  type NativeOptions,
+  type NativeSockets,
+} from './options.js';
 
 export type { NativeOffload, NativeOptions } from './options.js';
 
@@ -32,6 +38,9 @@ const ERROR_INVALID_DATA = 13;
 export class NativeDataPlane implements DataPlane {
   readonly name: string;
   readonly #options: NativeOptions;
+  #udp: NativeSockets;
+  /** The interfaces that datagrams leave by, where that was told. */
+  readonly #boundTo = new Map<4 | 6, number>();
   readonly #library: NativeLibrary;
   readonly #buffer = new Uint8Array(EVENTS * Layout.event.size);
   /** Our own end of an endpoint, which control gives back without knowing of it. */
@@ -47,6 +56,7 @@ export class NativeDataPlane implements DataPlane {
   /** No packet is read before `start`. Throws NativeUnavailableError where this machine cannot. */
   constructor(options: NativeOptions) {
     this.#options = options;
+    this.#udp = options.udp;
     this.#library = options.library;
     const crypto = this.#library.selectCrypto(bitsOf(options.without));
     if (crypto === null) throw noCrypto();
@@ -145,19 +155,40 @@ export class NativeDataPlane implements DataPlane {
    */
   bindInterface(family: 4 | 6, index: number | undefined): void {
     if (this.#device === undefined) return;
+    this.#boundTo.delete(family);
     const isBound = index !== undefined && this.#bindSockets(family, index);
+    if (isBound) this.#boundTo.set(family, index);
     this.#library.blockSending(this.#device, family, isBound ? 0 : 1);
   }
 
   #bindSockets(family: 4 | 6, index: number): boolean {
-    const { udp, logger } = this.#options;
+    const { logger } = this.#options;
     try {
-      udp.bindInterface?.(family, index);
+      this.#udp.bindInterface?.(family, index);
       return true;
     } catch (error) {
       logger.debug(error instanceof Error ? error.message : String(error));
       return false;
     }
+  }
+
+  /**
+   * Goes on with other sockets, as many as before; those from before are closed. Throws
+   * NativeUnavailableError when the system refuses them; then the caller closes them.
+   */
+  async replaceSockets(udp: NativeSockets): Promise<void> {
+    if (this.#device === undefined) throw new NativeUnavailableError('the data plane has ended');
+    const before = this.#udp;
+    if (udp.v4.length !== before.v4.length) throw new RangeError('a socket for each worker');
+    const [v4, v6] = [udp.v4, udp.v4.map((_, i) => udp.v6[i] ?? -1)].map(
+      (sockets) => new Uint8Array(Int32Array.from(sockets).buffer),
+    ) as [Uint8Array, Uint8Array];
+    for (const [family, index] of this.#boundTo) udp.bindInterface?.(family, index);
+    const error = this.#library.replaceSockets(this.#device, v4, v6);
+    if (error !== 0)
+      throw new NativeUnavailableError(`the data plane cannot use other sockets: errno ${error}`);
+    this.#udp = udp;
+    await before.close();
   }
 
   /** Counts since the start, or undefined after the end. */
@@ -182,7 +213,7 @@ export class NativeDataPlane implements DataPlane {
     if (device !== undefined) this.#library.close(device);
     this.#doorbell.close();
     this.#options.tun.close();
-    await this.#options.udp.close();
+    await this.#udp.close();
   }
 
   #setPeer(device: DevicePointer, action: Extract<Action, { type: 'setPeer' }>): void {

@@ -1,6 +1,6 @@
 /** The structs of wg_ts.h as the memory of this machine has them; `binding.ts` compares at load. */
 
-export const ABI_VERSION = 2;
+export const ABI_VERSION = 3;
 export const MAX_WORKERS = 16;
 /** Bytes of the path of the doorbell, with the zero that ends it. */
 export const MAX_PATH = 64;

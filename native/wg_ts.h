@@ -16,7 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define WG_TS_ABI_VERSION 2
+#define WG_TS_ABI_VERSION 3
 
 #define WG_TS_MAX_WORKERS 16
 /* An initiation, the longest message that goes up. */
@@ -56,7 +56,7 @@ enum {
 
 /*
  * File descriptors (on Windows, sockets) stay the caller's, and so do module and session: to be closed
- * after `wg_ts_close`. -1 for no IPv6.
+ * after `wg_ts_close`, sockets also after `wg_ts_replace_sockets`. -1 for no IPv6.
  */
 struct wg_ts_options {
   uint32_t workers;
@@ -224,6 +224,12 @@ WG_TS_EXPORT void wg_ts_send_keepalive(struct wg_ts_device *device, uint32_t pee
  * this one; 0: with none, what would be written is lost. 0, or errno.
  */
 WG_TS_EXPORT int32_t wg_ts_replace_session(struct wg_ts_device *device, uint64_t session);
+/*
+ * Arrays with one for each worker, as in the options: when it returns, no thread uses the sockets from
+ * before any more. 0; or errno, and nothing has changed, unless no threads could be started again.
+ */
+WG_TS_EXPORT int32_t wg_ts_replace_sockets(struct wg_ts_device *device, const int32_t *udp4,
+                                           const int32_t *udp6);
 /*
  * 1: nothing is sent over IPv4 (4) or IPv6 (6), but lost and counted, since the system has no way for
  * it but through the tunnel itself. 0: as usual.

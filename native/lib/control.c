@@ -147,6 +147,37 @@ int32_t wg_ts_replace_session(struct wg_ts_device *device, uint64_t session) {
   return tun_replace_session(device, session);
 }
 
+static void use_sockets(struct wg_ts_device *device, const int32_t *udp4, const int32_t *udp6) {
+  for (uint32_t i = 0; i < device->worker_count; i++) {
+    device->workers[i].udp.v4 = udp4[i];
+    device->workers[i].udp.v6 = udp6[i];
+  }
+}
+
+static int prepare_sockets(struct wg_ts_device *device) {
+  int error = 0;
+  for (uint32_t i = 0; i < device->worker_count && !error; i++)
+    error = udp_prepare(&device->workers[i].udp, device->without);
+  return error;
+}
+
+/* A rare event, and packets wait in their queues meanwhile: so the threads need not know of it. */
+int32_t wg_ts_replace_sockets(struct wg_ts_device *device, const int32_t *udp4,
+                              const int32_t *udp6) {
+  int32_t before4[WG_TS_MAX_WORKERS], before6[WG_TS_MAX_WORKERS];
+  const bool is_running = device->tasks[0]->thread.is_running;
+  if (is_running) tasks_stop(device);
+  for (uint32_t i = 0; i < device->worker_count; i++) {
+    before4[i] = device->workers[i].udp.v4;
+    before6[i] = device->workers[i].udp.v6;
+  }
+  use_sockets(device, udp4, udp6);
+  const int error = prepare_sockets(device);
+  if (error) use_sockets(device, before4, before6);
+  const int start_error = is_running ? tasks_start(device) : 0;
+  return error ? error : start_error;
+}
+
 void wg_ts_block_sending(struct wg_ts_device *device, uint32_t family, uint32_t is_blocked) {
   for (uint32_t i = 0; i < device->worker_count; i++)
     atomic_store_explicit(&device->workers[i].udp.is_blocked[family != 4], is_blocked != 0,

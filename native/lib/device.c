@@ -118,6 +118,7 @@ struct wg_ts_device *wg_ts_open(const struct wg_ts_options *options, int32_t *er
   device->aead = aead;
   device->worker_count = options->workers;
   device->spin_us = options->spin_us;
+  device->without = options->without;
   device->vnet_header = options->vnet_header != 0;
   const bool joins = tun_takes_joined(options);
   atomic_init(&device->mtu, options->mtu);

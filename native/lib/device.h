@@ -73,6 +73,8 @@ struct wg_ts_device {
   const struct aead_implementation *aead;
   _Atomic uint32_t mtu;
   bool vnet_header;
+  /* Of the options. */
+  uint32_t without;
   _Atomic bool joins_tcp;
   _Atomic bool joins_udp;
   uint32_t spin_us;
@@ -118,6 +120,8 @@ void task_sleep(struct task *task);
 
 int interrupt_open(struct interrupt *interrupt);
 void interrupt_raise(struct interrupt *interrupt);
+/* Whoever sleeps from now on sleeps. */
+void interrupt_clear(struct interrupt *interrupt);
 void interrupt_close(struct interrupt *interrupt);
 
 /* 0, or errno. */

@@ -55,6 +55,8 @@ static int start_task(struct task *task) {
 
 int tasks_start(struct wg_ts_device *device) {
   int error = 0;
+  atomic_store(&device->is_stopping, false);
+  interrupt_clear(&device->interrupt);
   for (uint32_t i = 0; i < device->task_count && !error; i++) error = start_task(device->tasks[i]);
   if (error) tasks_stop(device);
   return error;

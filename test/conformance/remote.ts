@@ -29,6 +29,8 @@ export interface KeypairOptions {
 /** The other end of a data plane under test: a socket, and a Transport that seals for and opens from the plane. */
 export class Remote {
   readonly seen: Buffer[] = [];
+  /** The ports that they came from. */
+  readonly sources: number[] = [];
   readonly sent: Buffer[] = [];
   readonly packets: Uint8Array[] = [];
   readonly #socket: Socket;
@@ -40,11 +42,11 @@ export class Remote {
     this.#subject = subject;
     this.#transport = new Transport(
       {
-        sendDatagram: (datagram) => {
+        sendDatagram: (datagram, to) => {
           // A socket's send may read the bytes later, when the transport has reused them.
           const copy = Buffer.from(datagram);
           this.sent.push(copy);
-          this.send(copy);
+          this.#socket.send(copy, to.port, to.address);
         },
         writePacket: (packet) => this.packets.push(Uint8Array.from(packet)),
       },
@@ -59,6 +61,7 @@ export class Remote {
     });
     socket.on('message', (datagram, { address, port }) => {
       this.seen.push(datagram);
+      this.sources.push(port);
       this.#transport.handleDatagram(0, datagram, { address, port });
     });
   }

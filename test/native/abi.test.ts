@@ -153,7 +153,7 @@ here(`the library${whyNoTestLibrary ? ` (skipped: ${whyNoTestLibrary})` : ''}`, 
   it('is refused when it is of another version, another shape, or no library', () => {
     const few = compiledFrom('few', 'int wg_ts_abi_version(void) { return 1; }');
     expect(() => load(few)).toThrow(NativeUnavailableError);
-    expect(() => load(pretender('other', 999))).toThrow(/another version \(ABI 999, not 2\)/);
+    expect(() => load(pretender('other', 999))).toThrow(`(ABI 999, not ${ABI_VERSION})`);
     expect(() => load(pretender('shape', ABI_VERSION))).toThrow(/another way than expected/);
     const text = join(folder, 'text.so');
     writeFileSync(text, 'nothing');

@@ -15,6 +15,7 @@ import { whyNoNativeLibrary } from './library.js';
 const here = whyNoNativeLibrary === undefined ? describe : describe.skip;
 const MTU = 1420;
 const PACKET = ipPacket('10.9.0.1', '10.9.0.2', 'out');
+const ANSWER = ipPacket('10.9.0.2', '10.9.0.1', 'in');
 
 async function openSession(bindInterface: () => void = () => undefined) {
   const tun = new MemoryTun();
@@ -48,7 +49,7 @@ async function openSession(bindInterface: () => void = () => undefined) {
     },
   });
   plane.start();
-  return { plane, tun, remote };
+  return { plane, tun, remote, udp };
 }
 
 here(`a native plane${whyNoNativeLibrary ? ` (skipped: ${whyNoNativeLibrary})` : ''}`, () => {
@@ -95,6 +96,39 @@ here(`a native plane${whyNoNativeLibrary ? ` (skipped: ${whyNoNativeLibrary})` :
     expect(remote.seen.map(({ length }) => length)).toEqual([32 + 1296, 32 + 1281]);
     await plane.close();
     plane.setMtu(1280);
+    remote.close();
+  });
+
+  it('goes on with other sockets, which are closed with it', async () => {
+    const { plane, tun, remote, udp } = await openSession();
+    plane.bindInterface(4, 3);
+    tun.inject(PACKET);
+    await remote.datagrams(1);
+    const bound: number[] = [];
+    const next = await openUdpQueues({ ipv4Address: '127.0.0.1', ipv6: false }, 1);
+    const closed = [vi.spyOn(udp, 'close'), vi.spyOn(next, 'close')];
+    await plane.replaceSockets({ ...next, bindInterface: (_, index) => bound.push(index) });
+    expect(bound).toEqual([3]);
+    tun.inject(PACKET);
+    await remote.datagrams(2);
+    expect(remote.sources).toEqual([udp.port, next.port]);
+    remote.sealAndSend(ANSWER);
+    await vi.waitFor(() => expect(tun.received).toEqual([ANSWER]));
+    await plane.close();
+    for (const close of closed) expect(close).toHaveBeenCalled();
+    await expect(plane.replaceSockets(next)).rejects.toThrow(/has ended/);
+    remote.close();
+  });
+
+  it('keeps its sockets when others do not fit', async () => {
+    const { plane, tun, remote } = await openSession();
+    const broken = { v4: [9999], v6: [], close: vi.fn() };
+    await expect(plane.replaceSockets(broken)).rejects.toThrow('errno 9');
+    await expect(plane.replaceSockets({ ...broken, v4: [] })).rejects.toThrow(RangeError);
+    expect(broken.close).not.toHaveBeenCalled();
+    tun.inject(PACKET);
+    await remote.datagrams(1);
+    await plane.close();
     remote.close();
   });
 

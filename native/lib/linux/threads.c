@@ -29,6 +29,12 @@ void interrupt_raise(struct interrupt *interrupt) {
   (void)written;
 }
 
+void interrupt_clear(struct interrupt *interrupt) {
+  uint64_t raised;
+  ssize_t length = read(interrupt->fd, &raised, sizeof raised);
+  (void)length;
+}
+
 void interrupt_close(struct interrupt *interrupt) {
   if (interrupt->is_open) close(interrupt->fd);
   interrupt->is_open = false;

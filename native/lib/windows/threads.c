@@ -53,6 +53,8 @@ int interrupt_open(struct interrupt *interrupt) {
 
 void interrupt_raise(struct interrupt *interrupt) { SetEvent(interrupt->event); }
 
+void interrupt_clear(struct interrupt *interrupt) { ResetEvent(interrupt->event); }
+
 void interrupt_close(struct interrupt *interrupt) {
   if (interrupt->is_open) CloseHandle(interrupt->event);
   interrupt->is_open = false;

@@ -47,7 +47,7 @@ int tun_replace_session(struct wg_ts_device *device, uint64_t session) {
   AcquireSRWLockExclusive(&tun->session_lock);
   use_session(tun, session);
   ReleaseSRWLockExclusive(&tun->session_lock);
-  ResetEvent(device->interrupt.event);
+  interrupt_clear(&device->interrupt);
   return 0;
 }
 
