@@ -1,7 +1,9 @@
 import { readdirSync } from 'node:fs';
 import { connect } from 'node:net';
 import path from 'node:path';
-import { parseGet, type UapiDevice, UapiError } from './codec.js';
+import type { UapiChange } from './change.js';
+import { checkErrno, parseGet, type UapiDevice, UapiError } from './codec.js';
+import { encodeSet } from './set.js';
 
 const FOLDER = '/var/run/wireguard';
 const EXTENSION = '.sock';
@@ -50,15 +52,19 @@ function listPipes(): string[] {
   }
 }
 
+interface AskOptions {
+  readonly timeoutMs?: number;
+}
+
 /**
  * Asks an interface for its state; the caller zeroes the secrets in it. Undefined when nobody
  * listens. Throws UapiError.
  */
 export async function queryUapi(
   socketPath: string,
-  { timeoutMs = TIMEOUT_MS }: { readonly timeoutMs?: number } = {},
+  { timeoutMs = TIMEOUT_MS }: AskOptions = {},
 ): Promise<UapiDevice | undefined> {
-  const answer = await ask(socketPath, timeoutMs);
+  const answer = await ask(socketPath, new TextEncoder().encode('get=1\n\n'), timeoutMs);
   if (!answer) return undefined;
   try {
     return parseGet(answer);
@@ -67,7 +73,31 @@ export async function queryUapi(
   }
 }
 
-function ask(socketPath: string, timeoutMs: number): Promise<Buffer | undefined> {
+/**
+ * Changes an interface; the secrets of `change` stay the caller's. Answers false when nobody listens.
+ * Throws UapiError, with `errno` when the interface refuses.
+ */
+export async function changeUapi(
+  socketPath: string,
+  change: UapiChange,
+  { timeoutMs = TIMEOUT_MS }: AskOptions = {},
+): Promise<boolean> {
+  const request = encodeSet(change);
+  try {
+    const answer = await ask(socketPath, request, timeoutMs);
+    if (answer) checkErrno(answer);
+    return answer !== undefined;
+  } finally {
+    request.fill(0);
+  }
+}
+
+/** `request` has to stay until the answer is there. */
+function ask(
+  socketPath: string,
+  request: Uint8Array,
+  timeoutMs: number,
+): Promise<Buffer | undefined> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let length = 0;
@@ -97,7 +127,7 @@ function ask(socketPath: string, timeoutMs: number): Promise<Buffer | undefined>
       settle();
       resolve(undefined);
     });
-    socket.once('connect', () => socket.write('get=1\n\n'));
+    socket.once('connect', () => socket.write(request));
     socket.once('end', finish);
     socket.on('data', (chunk: Buffer) => {
       chunks.push(chunk);

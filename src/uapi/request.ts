@@ -1,38 +1,63 @@
-export type UapiOperation = 'get' | 'set' | 'invalid';
+export type UapiRequest =
+  | { readonly type: 'get' | 'invalid' }
+  /** The whole request; whoever takes it zeroes it. */
+  | { readonly type: 'set'; readonly bytes: Uint8Array };
 
-/** wg(8)'s longest requests are lists of allowed IPs. */
-export const MAX_REQUEST_BYTES: number = 64 * 1024;
+/** Some ten thousand peers with their allowed IPs. */
+export const MAX_REQUEST_BYTES: number = 4 * 1024 * 1024;
 
+const FIRST_BYTES = 4096;
 const LINE_FEED = 0x0a;
-const OPERATIONS: Readonly<Record<string, UapiOperation>> = { 'get=1': 'get', 'set=1': 'set' };
 
 /** Cuts the bytes of a client into requests. What it holds is zeroed as soon as it is read. */
 export class RequestReader {
-  readonly #bytes = Buffer.alloc(MAX_REQUEST_BYTES);
+  #bytes = Buffer.alloc(FIRST_BYTES);
   #length = 0;
 
   /**
    * Copies `chunk` and zeroes it. Answers the requests that are complete now. Throws RangeError for
    * one that is too long; the reader must not be used afterwards.
    */
-  push(chunk: Uint8Array): UapiOperation[] {
-    const requests: UapiOperation[] = [];
-    for (const byte of chunk) {
-      if (this.#length === MAX_REQUEST_BYTES) {
-        chunk.fill(0);
-        this.zero();
-        throw new RangeError('the request is too long');
+  push(chunk: Uint8Array): UapiRequest[] {
+    const requests: UapiRequest[] = [];
+    try {
+      for (let from = 0; from < chunk.length; ) {
+        const feed = chunk.indexOf(LINE_FEED, from);
+        const end = feed === -1 ? chunk.length : feed + 1;
+        this.#append(chunk.subarray(from, end));
+        if (this.#isComplete()) requests.push(this.#take());
+        from = end;
       }
-      this.#bytes[this.#length++] = byte;
-      if (this.#isComplete()) requests.push(this.#take());
+      return requests;
+    } catch (error) {
+      for (const request of requests) if (request.type === 'set') request.bytes.fill(0);
+      throw error;
+    } finally {
+      chunk.fill(0);
     }
-    chunk.fill(0);
-    return requests;
   }
 
   zero(): void {
     this.#bytes.fill(0, 0, this.#length);
     this.#length = 0;
+  }
+
+  #append(part: Uint8Array): void {
+    const length = this.#length + part.length;
+    if (length > MAX_REQUEST_BYTES) {
+      this.zero();
+      throw new RangeError('the request is too long');
+    }
+    if (length > this.#bytes.length) {
+      const larger = Buffer.alloc(
+        Math.max(length, Math.min(2 * this.#bytes.length, MAX_REQUEST_BYTES)),
+      );
+      larger.set(this.#bytes.subarray(0, this.#length));
+      this.#bytes.fill(0);
+      this.#bytes = larger;
+    }
+    this.#bytes.set(part, this.#length);
+    this.#length = length;
   }
 
   #isComplete(): boolean {
@@ -41,13 +66,15 @@ export class RequestReader {
     return end === 1 || this.#bytes[end - 2] === LINE_FEED;
   }
 
-  #take(): UapiOperation {
-    const end = this.#bytes.indexOf(LINE_FEED);
-    // The first line only: the others may hold keys.
-    const operation = end <= 5 ? OPERATIONS[this.#bytes.toString('latin1', 0, end)] : undefined;
-    const isBare = end + 2 === this.#length;
+  #take(): UapiRequest {
+    const first = this.#bytes.toString('latin1', 0, Math.min(this.#length, 'get=1\n\n'.length));
+    if (first.startsWith('set=1\n')) {
+      const bytes = Uint8Array.from(this.#bytes.subarray(0, this.#length));
+      this.zero();
+      return { type: 'set', bytes };
+    }
+    const isGet = first === 'get=1\n\n' && this.#length === first.length;
     this.zero();
-    if (operation === 'get' && !isBare) return 'invalid';
-    return operation ?? 'invalid';
+    return { type: isGet ? 'get' : 'invalid' };
   }
 }

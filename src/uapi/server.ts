@@ -1,8 +1,10 @@
 import { mkdirSync, unlinkSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import path from 'node:path';
+import type { UapiChange } from './change.js';
 import { encodeErrno, encodeGet, type UapiDevice } from './codec.js';
-import { RequestReader, type UapiOperation } from './request.js';
+import { RequestReader, type UapiRequest } from './request.js';
+import { parseSet, zeroChange } from './set.js';
 
 export interface UapiServer {
   /** Ends all connections and removes the socket. Idempotent. */
@@ -10,6 +12,11 @@ export interface UapiServer {
 }
 
 export interface UapiServerOptions {
+  /**
+   * Carries set=1 out as a whole; what it throws is answered by the number of its `errno`, else by EIO.
+   * The secrets in it are zeroed when it is done. Without, set=1 is refused.
+   */
+  readonly change?: (change: UapiChange) => Promise<void>;
   /** For a client that is not done with a request, or with reading its answer. */
   readonly timeoutMs?: number;
 }
@@ -19,6 +26,7 @@ const TIMEOUT_MS = 5000;
 /** Of one client; wg(8) sends one request. */
 const MAX_WAITING = 16;
 const EINVAL = 22;
+const EIO = 5;
 const EOPNOTSUPP = 95;
 
 /**
@@ -28,7 +36,7 @@ const EOPNOTSUPP = 95;
 export async function serveUapi(
   socketPath: string,
   read: () => UapiDevice,
-  { timeoutMs = TIMEOUT_MS }: UapiServerOptions = {},
+  { timeoutMs = TIMEOUT_MS, change }: UapiServerOptions = {},
 ): Promise<UapiServer> {
   if (!isPipe(socketPath)) mkdirSync(path.dirname(socketPath), { recursive: true, mode: 0o700 });
   await removeStaleSocket(socketPath);
@@ -36,7 +44,7 @@ export async function serveUapi(
   const server = createServer((socket) => {
     clients.add(socket);
     socket.once('close', () => clients.delete(socket));
-    serveClient(socket, read, timeoutMs);
+    serveClient(socket, (request) => answerTo(request, read, change), timeoutMs);
   });
   server.maxConnections = MAX_CLIENTS;
   await listen(server, socketPath);
@@ -90,7 +98,11 @@ function listen(server: Server, socketPath: string): Promise<void> {
   });
 }
 
-function serveClient(socket: Socket, read: () => UapiDevice, timeoutMs: number): void {
+function serveClient(
+  socket: Socket,
+  answerTo: (request: UapiRequest) => Promise<Uint8Array>,
+  timeoutMs: number,
+): void {
   const reader = new RequestReader();
   let deadline = setTimeout(() => socket.destroy(), timeoutMs);
   const restart = (): void => {
@@ -101,20 +113,21 @@ function serveClient(socket: Socket, read: () => UapiDevice, timeoutMs: number):
   socket.on('close', () => {
     clearTimeout(deadline);
     reader.zero();
+    for (const request of waiting.splice(0)) if (request.type === 'set') request.bytes.fill(0);
   });
-  const waiting: UapiOperation[] = [];
+  const waiting: UapiRequest[] = [];
   let isAnswering = false;
   // One at a time, so that a client that asks and does not read fills no memory.
-  const answerNext = (): void => {
+  const answerNext = async (): Promise<void> => {
     const request = waiting.shift();
     isAnswering = request !== undefined;
     if (!request) return;
     restart();
-    const answer = answerTo(request, read);
+    const answer = await answerTo(request);
     socket.write(answer, (error) => {
       answer.fill(0);
-      if (error || request !== 'get') socket.end();
-      else answerNext();
+      if (error || request.type === 'invalid') socket.end();
+      else void answerNext();
     });
   };
   socket.on('data', (chunk: Buffer) => {
@@ -124,18 +137,45 @@ function serveClient(socket: Socket, read: () => UapiDevice, timeoutMs: number):
       socket.destroy();
       return;
     }
-    if (!isAnswering) answerNext();
+    if (!isAnswering) void answerNext();
     if (waiting.length > MAX_WAITING) socket.destroy();
   });
 }
 
-function answerTo(request: UapiOperation, read: () => UapiDevice): Uint8Array {
-  switch (request) {
+/** Never rejects. */
+async function answerTo(
+  request: UapiRequest,
+  read: () => UapiDevice,
+  change: UapiServerOptions['change'],
+): Promise<Uint8Array> {
+  switch (request.type) {
     case 'get':
       return encodeGet(read());
     case 'set':
-      return encodeErrno(-EOPNOTSUPP);
+      return encodeErrno(-(await carryOut(request.bytes, change)));
     case 'invalid':
       return encodeErrno(-EINVAL);
+  }
+}
+
+/** Answers a number of errno.h. */
+async function carryOut(bytes: Uint8Array, change: UapiServerOptions['change']): Promise<number> {
+  let parsed: UapiChange;
+  try {
+    parsed = parseSet(bytes);
+  } catch {
+    return EINVAL;
+  } finally {
+    bytes.fill(0);
+  }
+  try {
+    if (!change) return EOPNOTSUPP;
+    await change(parsed);
+    return 0;
+  } catch (error) {
+    const errno = (error as { readonly errno?: unknown }).errno;
+    return typeof errno === 'number' && errno > 0 ? errno : EIO;
+  } finally {
+    zeroChange(parsed);
   }
 }

@@ -1,18 +1,23 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { MAX_REQUEST_BYTES, RequestReader, type UapiOperation } from '../../src/uapi/request.js';
+import { MAX_REQUEST_BYTES, RequestReader, type UapiRequest } from '../../src/uapi/request.js';
 
-function read(...chunks: readonly string[]): UapiOperation[] {
+/** What a request is, and of set=1 the text. */
+function read(...chunks: readonly string[]): string[] {
   const reader = new RequestReader();
-  return chunks.flatMap((chunk) => reader.push(Buffer.from(chunk)));
+  const told = (request: UapiRequest): string =>
+    request.type === 'set' ? `set ${Buffer.from(request.bytes)}` : request.type;
+  return chunks.flatMap((chunk) => reader.push(Buffer.from(chunk)).map(told));
 }
 
 describe('requests', () => {
   it.each([
     ['get=1\n\n', ['get']],
     ['get=1\n\nget=1\n\n', ['get', 'get']],
-    ['set=1\nfwmark=1\n\nget=1\n\n', ['set', 'get']],
-    ['set=1\n\n', ['set']],
+    ['set=1\nfwmark=1\n\nget=1\n\n', ['set set=1\nfwmark=1\n\n', 'get']],
+    ['set=1\n\n', ['set set=1\n\n']],
+    [`set=1\n${'x'.repeat(9000)}\n\n`, [`set set=1\n${'x'.repeat(9000)}\n\n`]],
+    ['set=12\n\n', ['invalid']],
     ['get=1\nfwmark=1\n\n', ['invalid']],
     ['get=2\n\n', ['invalid']],
     ['hello\n\n', ['invalid']],
@@ -38,7 +43,7 @@ describe('requests', () => {
     );
   });
 
-  it('end at 64 KiB', () => {
+  it('end at 4 MiB', () => {
     const reader = new RequestReader();
     expect(reader.push(Buffer.alloc(MAX_REQUEST_BYTES, 'x'))).toEqual([]);
     expect(() => reader.push(Buffer.from('x'))).toThrow(RangeError);

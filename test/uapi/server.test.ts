@@ -6,14 +6,16 @@ import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { createColors } from 'picocolors';
 import { afterEach, describe, expect, it } from 'vitest';
 import { Secret } from '../../crypto/secret.js';
-import { formatInterface, withoutSecrets } from '../../src/cli/format-show.js';
 import { generatePresharedKey, generatePrivateKey, publicKeyOf } from '../../src/keys.js';
-import { listUapi, queryUapi, uapiSocket } from '../../src/uapi/client.js';
+import type { UapiChange } from '../../src/uapi/change.js';
+import { changeUapi, listUapi, queryUapi, uapiSocket } from '../../src/uapi/client.js';
 import type { UapiDevice, UapiPeer } from '../../src/uapi/codec.js';
+import { MAX_REQUEST_BYTES } from '../../src/uapi/request.js';
 import { serveUapi, type UapiServerOptions } from '../../src/uapi/server.js';
+import { formatInterface } from '../../src/wg/show-text.js';
+import { withoutSecrets } from '../../src/wg/shown.js';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'wg-ts-uapi-'));
 const cleanups: (() => unknown)[] = [() => rmSync(folder, { recursive: true, force: true })];
@@ -79,6 +81,13 @@ async function converse(socketPath: string, request: string | Buffer): Promise<s
   return answer;
 }
 
+/** The first answer. */
+async function ask(socketPath: string, request: string): Promise<string> {
+  const socket = await open(socketPath);
+  socket.write(request);
+  return String((await once(socket, 'data'))[0]);
+}
+
 describe('the socket of an interface', () => {
   it('tells its state, with the secrets', async () => {
     const answer = await queryUapi(await serve());
@@ -103,16 +112,51 @@ describe('the socket of an interface', () => {
   });
 
   it.each([
-    ['set=1\nfwmark=1\n\n', 'errno=-95\n\n'],
     ['get=1\nfwmark=1\n\n', 'errno=-22\n\n'],
     ['nonsense\n\n', 'errno=-22\n\n'],
   ])('answers %j with %j and hangs up', async (request, answer) => {
     expect(await converse(await serve(), request)).toBe(answer);
   });
 
+  const SET = `set=1\nprivate_key=${'07'.repeat(32)}\nlisten_port=7\n\n`;
+
+  it('changes as a whole, without the secrets afterwards', async () => {
+    const changes: UapiChange[] = [];
+    const keys: string[] = [];
+    const socket = await serve(DEVICE, {
+      async change(change) {
+        changes.push(change);
+        keys.push(Buffer.from(change.privateKey?.expose() ?? []).toString('hex'));
+      },
+    });
+    expect(await ask(socket, SET)).toBe('errno=0\n\n');
+    expect(changes).toMatchObject([{ listenPort: 7, peers: [] }]);
+    expect(keys).toEqual(['07'.repeat(32)]);
+    expect(changes[0]?.privateKey?.isZeroed).toBe(true);
+    // One bad line, and nothing of it is done.
+    expect(await ask(socket, 'set=1\nlisten_port=8\nfwmark=nine\n\n')).toBe('errno=-22\n\n');
+    expect(changes).toHaveLength(1);
+  });
+
+  it('tells why it was not changed', async () => {
+    expect(await ask(await serve(), SET)).toBe('errno=-95\n\n');
+    const refusing = (errno: unknown): Promise<string> =>
+      serve(DEVICE, {
+        change: () => Promise.reject(Object.assign(new Error('no'), { errno })),
+      });
+    expect(await ask(await refusing(98), SET)).toBe('errno=-98\n\n');
+    expect(await ask(await refusing(undefined), SET)).toBe('errno=-5\n\n');
+    const socket = await refusing(98);
+    await expect(changeUapi(socket, { peers: [] })).rejects.toMatchObject({ errno: 98 });
+    expect(
+      await changeUapi(await serve(DEVICE, { change: async () => undefined }), { peers: [] }),
+    ).toBe(true);
+    expect(await changeUapi(newPath(), { peers: [] })).toBe(false);
+  });
+
   it('hangs up on an endless request, a flood of requests and a slow client', async () => {
     const socket = await serve();
-    expect(await converse(socket, Buffer.alloc(70_000, 'x'))).toBe('');
+    expect(await converse(socket, Buffer.alloc(MAX_REQUEST_BYTES + 1, 'x'))).toBe('');
     await converse(socket, 'get=1\n\n'.repeat(5000));
     expect(await converse(await serve(DEVICE, { timeoutMs: 50 }), 'get=1\n')).toBe('');
     expect(await queryUapi(socket)).toBeDefined();
@@ -219,9 +263,7 @@ describe.skipIf(!canRunWg)('beside wg (needs root and wg)', () => {
         const answer = await queryUapi(uapiSocket(name));
         if (!answer) throw new Error('no answer');
         const shown = withoutSecrets(name, answer);
-        const ours = [before, before + 1].map((at) =>
-          formatInterface(shown, createColors(false), at),
-        );
+        const ours = [before, before + 1].map((at) => formatInterface(shown, false, at));
         return ours.includes(theirs) ? 'same' : theirs;
       })
       .toBe('same');

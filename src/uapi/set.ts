@@ -1,0 +1,151 @@
+import { Secret } from '../../crypto/secret.js';
+import { parsePrefix } from '../../protocol/ip.js';
+import { parseEndpoint } from '../config/values.js';
+import type { UapiChange, UapiPeerChange } from './change.js';
+import { integerOf, keyOf, Lines, linesOf, textOf, UapiError } from './lines.js';
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+type MutablePeer = Mutable<UapiPeerChange & { allowedIps: string[]; removeAllowedIps: string[] }>;
+
+/** The request set=1. It holds the keys of `change`: zero it when it is sent. */
+export function encodeSet(change: UapiChange): Uint8Array {
+  const out = new Lines();
+  out.text('set', 1);
+  if (change.privateKey) out.key('private_key', change.privateKey.expose());
+  if (change.listenPort !== undefined) out.text('listen_port', change.listenPort);
+  if (change.fwMark !== undefined) out.text('fwmark', change.fwMark);
+  if (change.replacePeers) out.text('replace_peers', 'true');
+  for (const peer of change.peers) encodePeer(out, peer);
+  return out.end();
+}
+
+function encodePeer(out: Lines, peer: UapiPeerChange): void {
+  out.key('public_key', peer.publicKey);
+  if (peer.remove) out.text('remove', 'true');
+  if (peer.updateOnly) out.text('update_only', 'true');
+  if (peer.presharedKey) out.key('preshared_key', peer.presharedKey.expose());
+  if (peer.endpoint !== undefined) out.text('endpoint', peer.endpoint);
+  if (peer.persistentKeepalive !== undefined)
+    out.text('persistent_keepalive_interval', peer.persistentKeepalive);
+  if (peer.replaceAllowedIps) out.text('replace_allowed_ips', 'true');
+  for (const prefix of peer.removeAllowedIps ?? []) out.text('allowed_ip', `-${prefix}`);
+  for (const prefix of peer.allowedIps ?? []) out.text('allowed_ip', prefix);
+}
+
+/**
+ * Reads a request set=1 up to its empty line, and checks every value in it, so that a change is
+ * carried out as a whole or not at all. The caller zeroes `bytes`, and the secrets of the result.
+ * Throws UapiError for what wg(8) never sends.
+ */
+export function parseSet(bytes: Uint8Array): UapiChange {
+  const peers: MutablePeer[] = [];
+  const change: Mutable<UapiChange> = { peers };
+  try {
+    let isFirst = true;
+    for (const { key, value } of linesOf(bytes)) {
+      const peer = peers.at(-1);
+      if (isFirst) isFirst = false;
+      else if (key === 'public_key')
+        peers.push({ publicKey: keyOf(value), allowedIps: [], removeAllowedIps: [] });
+      else if (peer) setPeerField(peer, key, value);
+      else setDeviceField(change, key, value);
+    }
+    return change;
+  } catch (error) {
+    zeroChange(change);
+    throw error;
+  }
+}
+
+export function zeroChange(change: UapiChange): void {
+  change.privateKey?.zero();
+  for (const { presharedKey } of change.peers) presharedKey?.zero();
+}
+
+function setDeviceField(change: Mutable<UapiChange>, key: string, value: Uint8Array): void {
+  switch (key) {
+    case 'private_key':
+      change.privateKey?.zero();
+      change.privateKey = Secret.take(keyOf(value));
+      return;
+    case 'listen_port':
+      change.listenPort = Number(integerOf(value, 0xffffn));
+      return;
+    case 'fwmark':
+      change.fwMark = Number(integerOf(value, 0xffff_ffffn));
+      return;
+    case 'replace_peers':
+      change.replacePeers = isTrue(value);
+      return;
+    default:
+      throw unknownKey();
+  }
+}
+
+function setPeerField(peer: MutablePeer, key: string, value: Uint8Array): void {
+  switch (key) {
+    case 'remove':
+      peer.remove = isTrue(value);
+      return;
+    case 'update_only':
+      peer.updateOnly = isTrue(value);
+      return;
+    case 'preshared_key':
+      peer.presharedKey?.zero();
+      peer.presharedKey = Secret.take(keyOf(value));
+      return;
+    case 'endpoint':
+      peer.endpoint = endpointOf(textOf(value));
+      return;
+    case 'persistent_keepalive_interval':
+      peer.persistentKeepalive = Number(integerOf(value, 0xffffn));
+      return;
+    case 'replace_allowed_ips':
+      peer.replaceAllowedIps = isTrue(value);
+      return;
+    case 'allowed_ip':
+      addAllowedIp(peer, textOf(value));
+      return;
+    case 'protocol_version':
+      if (textOf(value) !== '1') throw new UapiError('its protocol version is not 1');
+      return;
+    default:
+      throw unknownKey();
+  }
+}
+
+/** The last word on a network counts, whichever list it is in. */
+function addAllowedIp(peer: MutablePeer, text: string): void {
+  const isRemoval = text.startsWith('-');
+  const prefix = text.replace(/^[+-]/, '');
+  if (prefix.length > LONGEST_PREFIX || !parsePrefix(prefix))
+    throw new UapiError('it has an allowed IP that is no network');
+  (isRemoval ? peer.removeAllowedIps : peer.allowedIps).push(prefix);
+}
+
+/** An IPv6 address that maps IPv4, with its length. */
+const LONGEST_PREFIX = 49;
+
+function endpointOf(text: string): string {
+  let isBad = text.length > LONGEST_ENDPOINT;
+  const endpoint = isBad
+    ? undefined
+    : parseEndpoint(text, () => {
+        isBad = true;
+      });
+  if (isBad || !endpoint || !/^[\d.]+$|:/.test(endpoint.host))
+    throw new UapiError('it has an endpoint that is no IP address with a port');
+  return text;
+}
+
+/** With brackets, the zone of a link-local address, and a port. */
+const LONGEST_ENDPOINT = 80;
+
+function isTrue(value: Uint8Array): boolean {
+  if (textOf(value) === 'true') return true;
+  throw new UapiError('it has a flag that is not true');
+}
+
+function unknownKey(): UapiError {
+  return new UapiError('it has a key that is not known');
+}
