@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { formatIp, type IpPrefix } from '../../protocol/index.js';
 import { type Config, memoryTunPair, type Tun, Tunnel, UdpError } from '../index.js';
+import { formatInterface } from '../wg/show-text.js';
 import { echoReply, echoRequest, isReplyTo } from './echo.js';
-import { formatInterface } from './format-show.js';
 import { print, stdoutColors } from './output.js';
 
 /** Traffic to and from other machines is impossible this way. */
@@ -131,7 +131,7 @@ async function timeout(signal: AbortSignal): Promise<never> {
 async function showOutcome(client: Tunnel, server: Tunnel): Promise<void> {
   const [atClient, atServer] = [client.status(), server.status()];
   const now = Math.floor(Date.now() / 1000);
-  print(`\n${formatInterface(atClient, stdoutColors(), now)}`);
+  print(`\n${formatInterface(atClient, stdoutColors().isColorSupported, now)}`);
   const isComplete = [atClient, atServer].every(({ peers }) =>
     peers.every((peer) => peer.latestHandshake > 0n && peer.rxBytes > 0n && peer.txBytes > 0n),
   );

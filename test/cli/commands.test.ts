@@ -62,7 +62,7 @@ describe('the command line', () => {
     [['up', '--data-plane', 'fast', 'x.conf']],
     [['up', '--workers', '0', 'x.conf']],
     [['up', '--workers', '17', 'x.conf']],
-    [['show', 'a', 'b']],
+    [['down', 'a', 'b']],
     [['genkey', 'x']],
   ])('%j is a usage error of one line', async (args) => {
     const { code, stdout, stderr } = await wgTs(args);

@@ -1,0 +1,26 @@
+import { formatIp, parseIp, parsePrefix } from '../../protocol/ip.js';
+import { formatEndpoint } from '../config/format.js';
+
+const ENDPOINT = /^(?:\[([^\]%]+)(%[^\]]+)?\]|([^:]+)):(\d+)$/;
+
+/** As wg(8) prints an allowed IP, whichever way the interface spells it. */
+export function wgPrefix(text: string): string {
+  const prefix = parsePrefix(text);
+  return prefix ? `${wgAddress(prefix.address)}/${prefix.length}` : text;
+}
+
+/** As wg(8) prints an endpoint, whichever way the interface spells it. */
+export function wgEndpoint(text: string): string {
+  const [, ipv6, zone = '', other = '', port] = ENDPOINT.exec(text) ?? [];
+  const address = parseIp(ipv6 ?? other);
+  return address ? formatEndpoint({ host: wgAddress(address) + zone, port: Number(port) }) : text;
+}
+
+/** inet_ntop(3) also has the dotted form for `::192.0.2.1`, which RFC 5952 does not. */
+function wgAddress(address: Uint8Array): string {
+  const isCompatible =
+    address.length === 16 &&
+    address.subarray(0, 12).every((byte) => byte === 0) &&
+    (address[12] !== 0 || address[13] !== 0);
+  return isCompatible ? `::${formatIp(address.subarray(12))}` : formatIp(address);
+}
