@@ -1,5 +1,5 @@
 import { type CryptoProviders, providers } from '../crypto/providers.js';
-import { Secret } from '../crypto/secret.js';
+import { isAllZero, Secret } from '../crypto/secret.js';
 import { AllowedIps } from './allowedips.js';
 import {
   KEEPALIVE_TIMEOUT,
@@ -12,7 +12,6 @@ import type { Action, DataPlaneEvent, Endpoint, Millis, PeerId } from './datapla
 import { Deadlines } from './deadlines.js';
 import { Handshakes } from './handshakes.js';
 import type { IpPrefix } from './ip.js';
-import type { Identity } from './noise.js';
 import { Peer } from './peer.js';
 
 /** All that the core takes from outside besides time. */
@@ -42,11 +41,14 @@ export interface PeerChange {
   readonly removeAllowedIps?: readonly IpPrefix[];
 }
 
-export interface DevicePeerStatus {
+export interface DevicePeerPlace {
   readonly id: PeerId;
   readonly publicKey: Uint8Array;
-  readonly hasPresharedKey: boolean;
   readonly endpoint: Endpoint | undefined;
+}
+
+export interface DevicePeerStatus extends DevicePeerPlace {
+  readonly hasPresharedKey: boolean;
   readonly allowedIps: readonly IpPrefix[];
   /** Seconds, 0 is off. */
   readonly persistentKeepalive: number;
@@ -65,8 +67,7 @@ const LAST_MINUTE = REJECT_AFTER_TIME - KEEPALIVE_TIMEOUT - REKEY_TIMEOUT;
  * again when its time-out has come. `now` must never go backwards.
  */
 export class Device {
-  readonly publicKey: Uint8Array;
-  readonly #identity: Identity;
+  readonly #identity: { privateKey: Secret; publicKey: Uint8Array };
   readonly #env: DeviceEnv;
   readonly #crypto: CryptoProviders;
   readonly #handshakes: Handshakes;
@@ -81,9 +82,7 @@ export class Device {
   constructor(identity: { readonly privateKey: Secret }, env: DeviceEnv) {
     this.#env = env;
     this.#crypto = env.crypto ?? providers;
-    const privateKey = Secret.copyOf(identity.privateKey.expose());
-    this.publicKey = this.#crypto.x25519.publicKey(privateKey.expose());
-    this.#identity = { privateKey, publicKey: this.publicKey };
+    this.#identity = this.#identityOf(identity.privateKey);
     this.#handshakes = new Handshakes(this.#identity, {
       random: (length) => env.random(length),
       wallNanos: () => env.wallNanos(),
@@ -91,6 +90,40 @@ export class Device {
       findPeer: (publicKey) => this.#byPublicKey.get(keyOf(publicKey)),
       emit: (action) => this.#actions.push(action),
     });
+  }
+
+  /** 32 bytes; zeros without a private key. */
+  get publicKey(): Uint8Array {
+    return this.#identity.publicKey;
+  }
+
+  /** The device's own: not to be zeroed, and of no use after `close`. */
+  get privateKey(): Secret {
+    return this.#identity.privateKey;
+  }
+
+  /** The device's own, all zero for none; undefined when there is no such peer. */
+  presharedKey(id: PeerId): Secret | undefined {
+    return this.#peers.get(id)?.presharedKey;
+  }
+
+  /**
+   * Copies the key (32 bytes); zeros are none, and then there are no handshakes. All sessions end, as
+   * in the kernel, and a peer with our own public key is removed.
+   */
+  setPrivateKey(privateKey: Secret): void {
+    if (privateKey.equals(this.#identity.privateKey)) return;
+    const previous = this.#identity.privateKey;
+    Object.assign(this.#identity, this.#identityOf(privateKey));
+    previous.zero();
+    this.#handshakes.changeIdentity();
+    const ourselves = this.#byPublicKey.get(keyOf(this.publicKey));
+    if (ourselves) this.#remove(ourselves);
+    for (const peer of this.#peers.values()) {
+      this.#handshakes.cancel(peer);
+      this.#handshakes.dropKeypairs(peer);
+      peer.setStaticStatic(this.#staticStatic(peer.publicKey));
+    }
   }
 
   /** Adds, changes or removes a peer. Our own public key is passed over, as the kernel does. */
@@ -115,6 +148,26 @@ export class Device {
     if (peer.persistentKeepalive > 0 && peer.endpoint && !(wasKeptAlive && hadEndpoint))
       this.#actions.push({ type: 'sendKeepalive', peer: peer.id });
     this.#schedule(peer);
+  }
+
+  /**
+   * The network, or where the peer is to be found, is another one: a handshake begins at once, or
+   * when REKEY_TIMEOUT allows the next, with each peer that is in touch with us or wants to be. All
+   * peers when `publicKey` (32 bytes) is left out.
+   */
+  reconnect(now: Millis, publicKey?: Uint8Array): void {
+    const chosen = publicKey && this.#byPublicKey.get(keyOf(publicKey));
+    for (const peer of publicKey ? [chosen ?? []].flat() : this.#peers.values()) {
+      const { endpoint, sessions, initiation, persistentKeepalive } = peer;
+      if (!endpoint || !(sessions.current || initiation || persistentKeepalive > 0)) continue;
+      // Told where to send, the data plane forgets from which of our addresses it did.
+      this.#actions.push({ type: 'setPeer', peer: peer.id, endpoint });
+      // Within a session any message shows the peer where we are now, at once (section 6.5).
+      if (sessions.current && now - sessions.current.createdAt < REJECT_AFTER_TIME)
+        this.#actions.push({ type: 'sendKeepalive', peer: peer.id });
+      this.#wantHandshake(now, peer);
+      this.#schedule(peer);
+    }
   }
 
   handleEvent(now: Millis, event: DataPlaneEvent): void {
@@ -165,6 +218,11 @@ export class Device {
     }));
   }
 
+  /** Where one of perhaps many is: by its handle, or by its public key (32 bytes). */
+  peer(which: PeerId | Uint8Array): DevicePeerPlace | undefined {
+    return typeof which === 'number' ? this.#peers.get(which) : this.#byPublicKey.get(keyOf(which));
+  }
+
   /** Removes all peers and zeroes our private key. Actions still have to be carried out. */
   close(): void {
     for (const peer of [...this.#peers.values()]) this.#remove(peer);
@@ -172,9 +230,23 @@ export class Device {
     this.#identity.privateKey.zero();
   }
 
+  #identityOf(privateKey: Secret): { privateKey: Secret; publicKey: Uint8Array } {
+    const bytes = privateKey.expose();
+    const publicKey = isAllZero(bytes)
+      ? new Uint8Array(KEY_BYTES)
+      : this.#crypto.x25519.publicKey(bytes);
+    return { privateKey: Secret.copyOf(bytes), publicKey };
+  }
+
+  /** Undefined without a private key, or for a public key of low order. */
+  #staticStatic(publicKey: Uint8Array): Secret | undefined {
+    const ours = this.#identity.privateKey.expose();
+    const shared = isAllZero(ours) ? undefined : this.#crypto.x25519.sharedSecret(ours, publicKey);
+    return shared && Secret.take(shared);
+  }
+
   #add(publicKey: Uint8Array): Peer {
-    const shared = this.#crypto.x25519.sharedSecret(this.#identity.privateKey.expose(), publicKey);
-    const staticStatic = shared && Secret.take(shared);
+    const staticStatic = this.#staticStatic(publicKey);
     const random = (length: number): Uint8Array => this.#env.random(length);
     const peer = new Peer(this.#nextId++, publicKey, staticStatic, random);
     this.#peers.set(peer.id, peer);

@@ -41,7 +41,7 @@ const TIMESTAMP_STEP_NANOS = 1n << 24n;
 export class Handshakes {
   readonly #identity: Identity;
   readonly #env: HandshakesEnv;
-  readonly #queue: HandshakeQueue;
+  #queue: HandshakeQueue;
   readonly #indices: IndexTable<Peer>;
 
   constructor(identity: Identity, env: HandshakesEnv) {
@@ -124,6 +124,12 @@ export class Handshakes {
   dropKeypairs(peer: Peer): void {
     for (const keypair of peer.sessions.clear()) this.#free(keypair.localIndex);
     this.#env.emit({ type: 'dropKeypairs', peer: peer.id });
+  }
+
+  /** The private key is another one: what waits was meant for the one before. */
+  changeIdentity(): void {
+    this.#queue.close();
+    this.#queue = new HandshakeQueue(this.#identity.publicKey);
   }
 
   close(): void {

@@ -10,7 +10,7 @@ import { PeerTimers } from './timers.js';
 export class Peer implements RemoteStatic {
   readonly id: PeerId;
   readonly publicKey: Uint8Array;
-  readonly staticStatic: Secret | undefined;
+  staticStatic: Secret | undefined;
   readonly cookies: CookieGenerator;
   readonly timers: PeerTimers;
   /** What the data plane holds, by the same rules. */
@@ -53,6 +53,12 @@ export class Peer implements RemoteStatic {
     const previous = this.presharedKey;
     this.presharedKey = Secret.copyOf(key.expose());
     previous.zero();
+  }
+
+  /** After our private key has changed. */
+  setStaticStatic(staticStatic: Secret | undefined): void {
+    this.staticStatic?.zero();
+    this.staticStatic = staticStatic;
   }
 
   /** A handshake message was sent less than REKEY_TIMEOUT ago (section 6.1). */

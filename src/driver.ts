@@ -1,4 +1,5 @@
-import type { DataPlane, Millis } from '../protocol/dataplane.js';
+import type { Secret } from '../crypto/secret.js';
+import type { Action, DataPlane, Millis } from '../protocol/dataplane.js';
 import type { Device, PeerChange } from '../protocol/device.js';
 import type { Clock } from './clock.js';
 
@@ -17,6 +18,7 @@ export class Driver {
   #expectedAt: Millis = Number.POSITIVE_INFINITY;
   #timer: { cancel(): void } | undefined;
   #closed = false;
+  readonly #observers = new Set<(action: Action) => void>();
 
   /** `onRoamed`: some peer has another endpoint than before. */
   constructor(device: Device, plane: DataPlane, clock: Clock, onRoamed?: () => void) {
@@ -36,6 +38,30 @@ export class Driver {
     const now = this.#clock.now();
     this.#device.configure(now, change);
     this.#carryOut(now);
+  }
+
+  /** As `Device.reconnect`. */
+  reconnect(publicKey?: Uint8Array): void {
+    if (this.#closed) return;
+    const now = this.#clock.now();
+    this.#device.reconnect(now, publicKey);
+    this.#carryOut(now);
+  }
+
+  /**
+   * Told each action before it is carried out; it must not call back into the driver. Answers what
+   * ends it.
+   */
+  observe(observer: (action: Action) => void): () => void {
+    this.#observers.add(observer);
+    return () => this.#observers.delete(observer);
+  }
+
+  /** As `Device.setPrivateKey`. */
+  setPrivateKey(privateKey: Secret): void {
+    if (this.#closed) return;
+    this.#device.setPrivateKey(privateKey);
+    this.#carryOut(this.#clock.now());
   }
 
   /** Zeroes the device's keys and closes the data plane. Idempotent. */
@@ -70,6 +96,9 @@ export class Driver {
   }
 
   #drain(): void {
-    for (let a = this.#device.pollAction(); a; a = this.#device.pollAction()) this.#plane.apply(a);
+    for (let a = this.#device.pollAction(); a; a = this.#device.pollAction()) {
+      for (const observer of this.#observers) observer(a);
+      this.#plane.apply(a);
+    }
   }
 }

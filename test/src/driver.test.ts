@@ -48,6 +48,10 @@ class FakeDevice {
     this.calls.push(['configure', now, change]);
   }
 
+  reconnect(now: Millis, publicKey?: Uint8Array): void {
+    this.calls.push(['reconnect', now, publicKey]);
+  }
+
   handleEvent(now: Millis, event: DataPlaneEvent): void {
     this.calls.push(['event', now, event]);
   }
@@ -111,6 +115,34 @@ describe('Driver', () => {
       ['event', start, wanted(2)],
     ]);
     expect(plane.applied).toEqual([keepalive(1)]);
+  });
+
+  it('shows each action to an observer before it is carried out', () => {
+    const seen: unknown[] = [];
+    const end = driver.observe((action) => seen.push([action, plane.applied.length]));
+    device.actions.push(keepalive(1), keepalive(2));
+    driver.configure(CHANGE);
+    end();
+    device.actions.push(keepalive(3));
+    driver.configure(CHANGE);
+    expect(seen).toEqual([
+      [keepalive(1), 0],
+      [keepalive(2), 1],
+    ]);
+  });
+
+  it('reconnects, with one peer or all, and no more after its end', async () => {
+    device.actions.push(keepalive(1));
+    driver.reconnect(CHANGE.publicKey);
+    driver.reconnect();
+    expect(plane.applied).toEqual([keepalive(1)]);
+    await driver.close();
+    driver.reconnect();
+    expect(device.calls).toEqual([
+      ['reconnect', start, CHANGE.publicKey],
+      ['reconnect', start, undefined],
+      ['close'],
+    ]);
   });
 
   it('wakes the device at its time and carries out what that brings', () => {
