@@ -25,21 +25,31 @@ const FINAL: ReadonlySet<string> = new Set(['ENOTFOUND', 'ENODATA', 'EAI_FAIL'])
 export const systemResolver: Resolver = async (host) =>
   (await lookup(host, { all: true, verbatim: true })).map(({ address }) => address);
 
-/**
- * The address of a peer's Endpoint. A name that does not exist fails at once, a name server that
- * does not answer is asked again with growing pauses, as wg(8) does. Throws WgTsError ERR_RESOLVE,
- * and the signal's reason.
- */
+/** The preferred one of `resolveAddresses`; throws the same. */
 export async function resolveEndpoint(
-  { host, port }: EndpointConfig,
+  endpoint: EndpointConfig,
   options: ResolveOptions = {},
 ): Promise<Endpoint> {
+  const [first] = await resolveAddresses(endpoint, options);
+  if (!first) throw unresolved(endpoint.host, 'ENOTFOUND');
+  return first;
+}
+
+/**
+ * All addresses of a peer's Endpoint, at least one, the preferred one first. A name that does not
+ * exist fails at once, a name server that does not answer is asked again with growing pauses, as
+ * wg(8) does. Throws WgTsError ERR_RESOLVE, and the signal's reason.
+ */
+export async function resolveAddresses(
+  { host, port }: EndpointConfig,
+  options: ResolveOptions = {},
+): Promise<readonly Endpoint[]> {
   const literal = canonicalAddress(host);
-  if (literal !== undefined) return { address: literal, port };
+  if (literal !== undefined) return [{ address: literal, port }];
   const { resolver = systemResolver, retries = DEFAULT_RETRIES, signal } = options;
   for (let tries = 0, delay = FIRST_DELAY; ; tries++, delay = Math.min(delay * 1.2, MAX_DELAY)) {
     const answer = await orAborted(ask(resolver, host), signal);
-    if (typeof answer === 'object') return { ...answer, port };
+    if (typeof answer === 'object') return answer.map((address) => ({ address, port }));
     if (FINAL.has(answer) || tries >= retries) throw unresolved(host, answer);
     options.onRetry?.(`cannot resolve ${host} yet: trying again in ${(delay / 1000).toFixed(1)} s`);
     await orAborted(sleep(delay, undefined, { ...(signal && { signal }) }), signal);
@@ -62,16 +72,19 @@ async function orAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): 
   }
 }
 
-async function ask(resolver: Resolver, host: string): Promise<{ address: string } | string> {
+/** Addresses, at least one; else the code of the failure. */
+async function ask(resolver: Resolver, host: string): Promise<readonly string[] | string> {
   try {
-    for (const address of await resolver(host)) {
-      const canonical = canonicalAddress(address);
-      if (canonical !== undefined) return { address: canonical };
-    }
-    return 'ENOTFOUND';
+    const addresses = (await resolver(host)).map(canonicalAddress);
+    const known = new Set(addresses.filter((address) => address !== undefined));
+    return known.size > 0 ? [...known] : 'ENOTFOUND';
   } catch (error) {
     return (error as NodeJS.ErrnoException).code ?? String(error);
   }
+}
+
+export function isLiteral({ host }: EndpointConfig): boolean {
+  return canonicalAddress(host) !== undefined;
 }
 
 /** With the zone of a link-local address, which UDP needs; undefined for a name. */

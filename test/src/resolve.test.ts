@@ -1,6 +1,11 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { WgTsError } from '../../src/errors.js';
-import { type ResolveOptions, type Resolver, resolveEndpoint } from '../../src/resolve.js';
+import {
+  type ResolveOptions,
+  type Resolver,
+  resolveAddresses,
+  resolveEndpoint,
+} from '../../src/resolve.js';
 
 const sleep = vi.hoisted(() => vi.fn());
 vi.mock('node:timers/promises', () => ({ setTimeout: sleep }));
@@ -45,6 +50,14 @@ describe('resolveEndpoint', () => {
       address: '2001:db8::a',
       port: PORT,
     });
+  });
+
+  it('takes all addresses of a name, each once, in their order', async () => {
+    const resolver: Resolver = async () => ['2001:DB8::A', '192.0.2.1', 'x', '2001:db8:0::a'];
+    expect(await resolveAddresses({ host: 'vpn.example', port: PORT }, { resolver })).toEqual([
+      { address: '2001:db8::a', port: PORT },
+      { address: '192.0.2.1', port: PORT },
+    ]);
   });
 
   it('asks the system when there is no other resolver', async () => {

@@ -1,0 +1,138 @@
+/** What rtnetlink(7) tells of links, addresses and routes, as bytes. Nothing in it is believed blindly. */
+import { endianness } from 'node:os';
+
+// linux/rtnetlink.h
+const RTM_NEWLINK = 16;
+const RTM_DELLINK = 17;
+const RTM_NEWADDR = 20;
+const RTM_DELADDR = 21;
+const RTM_NEWROUTE = 24;
+const RTM_DELROUTE = 25;
+
+const NLMSG_HEADER = 16;
+const ATTRIBUTE_HEADER = 4;
+const IFINFOMSG = 16;
+const IFADDRMSG = 8;
+const RTMSG = 12;
+
+const IFF_UP = 0x1;
+const IFF_RUNNING = 0x40;
+const IFA_ADDRESS = 1;
+const IFA_LOCAL = 2;
+const IFA_FLAGS = 8;
+const IFA_F_TENTATIVE = 0x40;
+const RTA_DST = 1;
+const RTA_OIF = 4;
+const RTN_UNICAST = 1;
+const RT_TABLE_LOCAL = 255;
+/** A route that the system made from another for one destination. */
+const RTM_F_CLONED = 0x200;
+
+const LITTLE = endianness() === 'LE';
+
+export type NetlinkChange =
+  | { readonly type: 'link'; readonly index: number; readonly isRunning: boolean }
+  | {
+      readonly type: 'address';
+      readonly index: number;
+      /** As bytes. */
+      readonly address: Uint8Array;
+      readonly isGone: boolean;
+      /** Not yet to be used: it is still being checked that nobody else has it. */
+      readonly isTentative: boolean;
+      /** RT_SCOPE_*: 0 is the whole world. */
+      readonly scope: number;
+    }
+  | {
+      readonly type: 'route';
+      /** Of the interface; absent for several or none. */
+      readonly index: number | undefined;
+      /** Empty for a default route. */
+      readonly destination: Uint8Array;
+    };
+
+/** The changes in one datagram. Ends at what is cut off or makes no sense. */
+export function parseNetlink(bytes: Uint8Array): readonly NetlinkChange[] {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const changes: NetlinkChange[] = [];
+  for (let at = 0; at + NLMSG_HEADER <= bytes.length; ) {
+    const length = view.getUint32(at, LITTLE);
+    if (length < NLMSG_HEADER || at + length > bytes.length) break;
+    const type = view.getUint16(at + 4, LITTLE);
+    const change = parseMessage(type, bytes.subarray(at + NLMSG_HEADER, at + length));
+    if (change) changes.push(change);
+    at += aligned(length);
+  }
+  return changes;
+}
+
+function parseMessage(type: number, body: Uint8Array): NetlinkChange | undefined {
+  const view = new DataView(body.buffer, body.byteOffset, body.length);
+  switch (type) {
+    case RTM_NEWLINK:
+    case RTM_DELLINK:
+      return parseLink(view, type === RTM_DELLINK);
+    case RTM_NEWADDR:
+    case RTM_DELADDR:
+      return parseAddress(body, view, type === RTM_DELADDR);
+    case RTM_NEWROUTE:
+    case RTM_DELROUTE:
+      return parseRoute(body, view);
+    default:
+      return undefined;
+  }
+}
+
+function parseLink(view: DataView, isGone: boolean): NetlinkChange | undefined {
+  if (view.byteLength < IFINFOMSG) return undefined;
+  const flags = view.getUint32(8, LITTLE);
+  const isRunning = !isGone && (flags & IFF_UP) !== 0 && (flags & IFF_RUNNING) !== 0;
+  return { type: 'link', index: view.getInt32(4, LITTLE), isRunning };
+}
+
+function parseAddress(
+  body: Uint8Array,
+  view: DataView,
+  isGone: boolean,
+): NetlinkChange | undefined {
+  if (view.byteLength < IFADDRMSG) return undefined;
+  const attributes = parseAttributes(body.subarray(IFADDRMSG));
+  const address = attributes.get(IFA_LOCAL) ?? attributes.get(IFA_ADDRESS);
+  if (!address) return undefined;
+  const flags = readUint32(attributes.get(IFA_FLAGS)) ?? view.getUint8(2);
+  const isTentative = (flags & IFA_F_TENTATIVE) !== 0;
+  const scope = view.getUint8(3);
+  return { type: 'address', index: view.getUint32(4, LITTLE), address, isGone, isTentative, scope };
+}
+
+function parseRoute(body: Uint8Array, view: DataView): NetlinkChange | undefined {
+  if (view.byteLength < RTMSG) return undefined;
+  const isOrdinary = view.getUint8(7) === RTN_UNICAST && view.getUint8(4) !== RT_TABLE_LOCAL;
+  if (!isOrdinary || (view.getUint32(8, LITTLE) & RTM_F_CLONED) !== 0) return undefined;
+  const attributes = parseAttributes(body.subarray(RTMSG));
+  const destination = attributes.get(RTA_DST) ?? new Uint8Array(0);
+  return { type: 'route', index: readUint32(attributes.get(RTA_OIF)), destination };
+}
+
+/** The last of each type counts. */
+function parseAttributes(bytes: Uint8Array): ReadonlyMap<number, Uint8Array> {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const attributes = new Map<number, Uint8Array>();
+  for (let at = 0; at + ATTRIBUTE_HEADER <= bytes.length; ) {
+    const length = view.getUint16(at, LITTLE);
+    if (length < ATTRIBUTE_HEADER || at + length > bytes.length) break;
+    const value = Uint8Array.from(bytes.subarray(at + ATTRIBUTE_HEADER, at + length));
+    attributes.set(view.getUint16(at + 2, LITTLE), value);
+    at += aligned(length);
+  }
+  return attributes;
+}
+
+function readUint32(bytes: Uint8Array | undefined): number | undefined {
+  if (bytes?.length !== 4) return undefined;
+  return new DataView(bytes.buffer, bytes.byteOffset, 4).getUint32(0, LITTLE);
+}
+
+function aligned(length: number): number {
+  return (length + 3) & ~3;
+}
