@@ -16,7 +16,7 @@ export class TunError extends Error {
   }
 }
 
-export type NetConfigErrorCode = 'ERR_NETCONFIG' | 'ERR_ADDRESS_IN_USE';
+export type NetConfigErrorCode = 'ERR_NETCONFIG' | 'ERR_ADDRESS_IN_USE' | 'ERR_ROUTE_IN_USE';
 
 /** A change of the system's network configuration failed. The message is one line. */
 export class NetConfigError extends Error {

@@ -10,6 +10,13 @@ export interface InterfaceSettings {
   readonly mtu: number;
   /** Networks to route into the interface; masked, without duplicates. */
   readonly routes: readonly string[];
+  /**
+   * What is left out of the default routes in `routes`: goes where it would go without the tunnel.
+   * Disjoint networks. Empty where `NetConfig.leavesOut` is not true.
+   */
+  readonly excluded?: readonly string[];
+  /** Nothing may leave this machine past the tunnel. */
+  readonly killSwitch?: boolean;
   /** `auto`: main table, and wg-quick's policy routing for a default route; `off`: no routes. */
   readonly table: 'auto' | 'off' | number;
   /** Mark of the tunnel's own UDP packets; 0 is none. With a default route it is never 0. */
@@ -24,6 +31,17 @@ export interface InterfaceSettings {
   readonly peerCount?: number;
   /** The tunnel's sockets are bound to the interface that `watch` tells, so endpoints need no route. */
   readonly bindsSockets?: boolean;
+}
+
+export interface KillSwitchSettings {
+  /** Of the tunnel's interface, which need not be there yet. */
+  readonly name: string;
+  /** Of the tunnel's own UDP packets; not 0. */
+  readonly fwMark: number;
+  /** Networks that may be reached past the tunnel; disjoint. */
+  readonly excluded: readonly string[];
+  /** Names may be asked of the servers that this machine has now, as those of endpoints have to be. */
+  readonly allowsDns: boolean;
 }
 
 /** A program and its arguments, run without a shell. */
@@ -79,9 +97,18 @@ export interface NetConfig {
    * 0 where the system needs none.
    */
   freeTable(): Promise<number>;
+  /** `plan` takes `excluded`; elsewhere `routes` must be what is left. */
+  readonly leavesOut?: true;
+  /**
+   * Lets nothing past the tunnel from before it is there until the step's undo is run, also after this
+   * process was killed; in place of the one that was set for `name` before, without a gap. Undefined
+   * where a program for it is missing. Where the method is missing, `plan` sets the kill switch.
+   */
+  killSwitch?(settings: KillSwitchSettings): Promise<NetStep | undefined>;
   /**
    * The steps in order; nothing is changed before they are applied. Throws NetConfigError
-   * ERR_ADDRESS_IN_USE when another interface has one of the addresses.
+   * ERR_ADDRESS_IN_USE when another interface has one of the addresses, and ERR_ROUTE_IN_USE when one
+   * has a route of the same network and table.
    */
   plan(settings: InterfaceSettings): Promise<NetPlan>;
   /**

@@ -24,6 +24,7 @@ const facts: SystemFacts = {
   srcValidMark: true,
   firewall: 'nft',
   dns: undefined,
+  localDns: [],
 };
 
 function plan(

@@ -54,6 +54,13 @@ describe('the plan of an interface on Windows', () => {
     expect(plan({})).toMatchObject({ texts: BASE, warnings: [] });
   });
 
+  it('has the kill switch when it is asked for, whatever the routes', () => {
+    const kinds = (change: Partial<InterfaceSettings>): string[] =>
+      plan({ routes: ['10.1.0.0/16'], peerCount: 2, ...change }).changes.map(({ kind }) => kind);
+    expect(kinds({ killSwitch: true })).toContain('killSwitch');
+    expect(kinds({})).not.toContain('killSwitch');
+  });
+
   it('adds the narrowest routes first, and none with Table = off', () => {
     const routes = ['10.0.0.0/8', 'fd01::/48', '10.1.0.0/16', '0.0.0.0/0'];
     expect(plan({ routes, peerCount: 2, bindsSockets: true }).texts.slice(6)).toEqual([

@@ -15,6 +15,8 @@ export interface DefaultRoute {
   readonly addresses: readonly string[];
   /** The mark of the tunnel's own UDP, and the number of the table. */
   readonly fwMark: number;
+  /** Networks of the family that are left out of it. */
+  readonly excluded: readonly string[];
   readonly firewall: Firewall | undefined;
   /** Priorities of the family's present policy rules. */
   readonly rulePriorities: readonly number[];
@@ -28,6 +30,9 @@ export interface DefaultRoute {
  * Both rules say `not fwmark` and have priorities of their own, unlike wg-quick's, whose second rule
  * is the same for all tunnels: so each tunnel removes exactly its own, in whatever order they end.
  * For marked packets, which skip the rule, the main table comes later anyway.
+ *
+ * For networks that are left out, the tunnel's table says `throw`: the look-up goes on in the tables
+ * after it, as if the tunnel were not there, whatever routes those have then.
  */
 export function planDefaultRoute(route: DefaultRoute): PlannedStep[] {
   const { interfaceName, destination, fwMark } = route;
@@ -49,8 +54,25 @@ export function planDefaultRoute(route: DefaultRoute): PlannedStep[] {
       command: { argv: [...ip, 'route', 'add', destination, 'dev', interfaceName, 'table', table] },
       undo: [],
     },
+    ...leaveOut(ip, route.excluded, table),
     rule(ip, mainPriority, [...mark, 'table', 'main', 'suppress_prefixlength', '0']),
     rule(ip, mainPriority + 1, [...mark, 'table', table]),
+  ];
+}
+
+/** Such routes belong to no interface, so they do not vanish with it. */
+function leaveOut(
+  ip: readonly string[],
+  networks: readonly string[],
+  table: string,
+): PlannedStep[] {
+  if (networks.length === 0) return [];
+  const stdin = networks.map((network) => `route add throw ${network} table ${table}\n`).join('');
+  return [
+    {
+      command: { argv: [...ip, '-batch', '-'], stdin },
+      undo: [{ argv: [...ip, 'route', 'flush', 'type', 'throw', 'table', table] }],
+    },
   ];
 }
 

@@ -47,7 +47,7 @@ function nftStep({ interfaceName, family, addresses, fwMark }: SpoofGuard): Plan
 }
 
 /** `/`, which no interface name has, escapes what nft does not take in an identifier. */
-function nftIdentifier(name: string): string {
+export function nftIdentifier(name: string): string {
   return name.replace(/[^A-Za-z0-9_.-]/g, (c) => `/${c.charCodeAt(0).toString(16)}`);
 }
 

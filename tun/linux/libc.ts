@@ -17,6 +17,7 @@ export interface Libc {
   /** `pair` gets two descriptors of four bytes each. */
   socketpair(domain: number, type: number, protocol: number, pair: Uint8Array): number;
   bind(fd: number, address: Uint8Array, length: number): number;
+  connect(fd: number, address: Uint8Array, length: number): number;
   getsockname(fd: number, address: Uint8Array, length: Uint8Array): number;
   setsockopt(fd: number, level: number, name: number, value: Uint8Array, length: number): number;
   /** `messages` is the memory of `count` structs mmsghdr. */
@@ -28,7 +29,11 @@ export interface Libc {
   if_indextoname(index: number, name: Uint8Array): unknown;
   /** `timespec` has 16 bytes. */
   clock_gettime(clock: number, timespec: Uint8Array): number;
+  timerfd_create(clock: number, flags: number): number;
+  /** `when` is a struct itimerspec of 32 bytes. */
+  timerfd_settime(fd: number, flags: number, when: Uint8Array, old: null): number;
   flock(fd: number, operation: number): number;
+  dup2(from: number, to: number): number;
   errno(): number;
   poll(fd: number, events: { readable?: boolean }, callback: () => void): PollHandle;
   /** Stable for as long as the buffer lives and is not detached. */
@@ -78,6 +83,7 @@ function load(): Libc {
     socket: lib.func('int socket(int domain, int type, int protocol)'),
     socketpair: lib.func('int socketpair(int domain, int type, int protocol, void *pair)'),
     bind: lib.func('int bind(int fd, void *address, uint32_t length)'),
+    connect: lib.func('int connect(int fd, void *address, uint32_t length)'),
     getsockname: lib.func('int getsockname(int fd, void *address, void *length)'),
     setsockopt: lib.func('int setsockopt(int fd, int level, int name, void *value, uint32_t len)'),
     sendmmsg: lib.func('int sendmmsg(int fd, void *messages, unsigned int count, int flags)'),
@@ -87,7 +93,10 @@ function load(): Libc {
     if_nametoindex: lib.func('unsigned int if_nametoindex(const char *name)'),
     if_indextoname: lib.func('void *if_indextoname(unsigned int index, void *name)'),
     clock_gettime: lib.func('int clock_gettime(int clock, void *timespec)'),
+    timerfd_create: lib.func('int timerfd_create(int clock, int flags)'),
+    timerfd_settime: lib.func('int timerfd_settime(int fd, int flags, void *when, void *old)'),
     flock: lib.func('int flock(int fd, int operation)'),
+    dup2: lib.func('int dup2(int from, int to)'),
     errno: () => koffi.errno(),
     poll: (fd, events, callback) => koffi.node.poll(fd, events, callback),
     addressOf: (buffer) => koffi.address(new Uint8Array(buffer)),

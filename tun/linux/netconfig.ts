@@ -1,10 +1,19 @@
 import { FAMILIES, type Family, familyFlag } from '../family.js';
-import type { Command, InterfaceSettings, NetConfig, NetPlan, NetStep } from '../netconfig.js';
+import type {
+  Command,
+  InterfaceSettings,
+  KillSwitchSettings,
+  NetConfig,
+  NetPlan,
+  NetStep,
+} from '../netconfig.js';
 import { findDnsManager } from './dns.js';
 import type { Firewall } from './firewall.js';
+import { findDnsWay, planKillSwitch } from './killswitch.js';
 import { planSteps, type SystemFacts } from './plan.js';
 import type { PlannedStep } from './step.js';
 import { commandText, failure, queryJson, realSystem, runOrThrow, type System } from './system.js';
+import { refuseTakenRoutes } from './takenroutes.js';
 
 /** wg-quick(8)'s first table and mark. */
 const FIRST_TABLE = 51_820;
@@ -14,6 +23,8 @@ const ALREADY_GONE =
   /No such file or directory|No such process|No such device|Cannot find device|does not exist|Bad rule|No chain\/target\/match/;
 
 interface RouteRow {
+  readonly gateway?: string;
+  readonly via?: unknown;
   readonly dev?: string;
   readonly metrics?: readonly { readonly mtu?: number }[];
 }
@@ -37,6 +48,7 @@ export function linuxNetConfig(system: Partial<System> = {}): NetConfig {
 }
 
 class LinuxNetConfig implements NetConfig {
+  readonly leavesOut = true;
   readonly #system: System;
 
   constructor(system: System) {
@@ -67,7 +79,15 @@ class LinuxNetConfig implements NetConfig {
     return table;
   }
 
+  async killSwitch(settings: KillSwitchSettings): Promise<NetStep | undefined> {
+    if (!(await this.#system.find('nft'))) return undefined;
+    const userId = process.geteuid?.() ?? 0;
+    const dns = settings.allowsDns ? await findDnsWay(this.#system, userId) : undefined;
+    return this.#executable(planKillSwitch(settings, dns));
+  }
+
   async plan(settings: InterfaceSettings): Promise<NetPlan> {
+    await refuseTakenRoutes(this.#system.run, settings);
     const { steps, warnings } = planSteps(settings, await this.#facts(settings));
     return { steps: steps.map((planned) => this.#executable(planned)), warnings };
   }
@@ -92,17 +112,32 @@ class LinuxNetConfig implements NetConfig {
 
   async #facts(settings: InterfaceSettings): Promise<SystemFacts> {
     const wantsDefaultRoute = settings.routes.some((route) => route.endsWith('/0'));
-    const [addresses, ipv6, rules4, rules6, srcValidMark, firewall, dns] = await Promise.all([
-      this.#addresses(),
-      this.#hasIpv6(settings.name),
-      wantsDefaultRoute ? this.#priorities(4) : [],
-      wantsDefaultRoute ? this.#priorities(6) : [],
-      this.#system.read('/proc/sys/net/ipv4/conf/all/src_valid_mark'),
-      wantsDefaultRoute ? this.#firewall() : undefined,
-      settings.dnsServers.length > 0 ? findDnsManager(this.#system) : undefined,
-    ]);
+    const [addresses, ipv6, rules4, rules6, srcValidMark, firewall, dns, localDns] =
+      await Promise.all([
+        this.#addresses(),
+        this.#hasIpv6(settings.name),
+        wantsDefaultRoute ? this.#priorities(4) : [],
+        wantsDefaultRoute ? this.#priorities(6) : [],
+        this.#system.read('/proc/sys/net/ipv4/conf/all/src_valid_mark'),
+        wantsDefaultRoute ? this.#firewall() : undefined,
+        settings.dnsServers.length > 0 ? findDnsManager(this.#system) : undefined,
+        wantsDefaultRoute ? this.#onLink(settings.dnsServers) : [],
+      ]);
     const rules = { 4: rules4, 6: rules6 };
-    return { addresses, ipv6, rules, srcValidMark: srcValidMark?.trim() === '1', firewall, dns };
+    const isMarkValid = srcValidMark?.trim() === '1';
+    return { addresses, ipv6, rules, srcValidMark: isMarkValid, firewall, dns, localDns };
+  }
+
+  /** Those of the addresses that are reached without a router, before the tunnel is there. */
+  async #onLink(addresses: readonly string[]): Promise<string[]> {
+    const found: string[] = [];
+    for (const address of addresses) {
+      const [ip = '', zone] = address.split('%');
+      const [route] = await this.#query<RouteRow>('route', 'get', ip);
+      const isDirect = route?.dev !== undefined && !route.gateway && !route.via;
+      if (zone !== undefined || (isDirect && route.dev !== 'lo')) found.push(ip);
+    }
+    return found;
   }
 
   async #addresses(): Promise<Map<string, string>> {

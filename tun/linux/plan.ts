@@ -5,6 +5,7 @@ import type { InterfaceSettings } from '../netconfig.js';
 import { planDefaultRoute } from './defaultroute.js';
 import { type DnsManager, planDns } from './dns.js';
 import type { Firewall } from './firewall.js';
+import { planDnsGuard } from './killswitch.js';
 import type { PlannedStep } from './step.js';
 
 /** What the plan must know about the machine. */
@@ -18,6 +19,8 @@ export interface SystemFacts {
   readonly srcValidMark: boolean;
   readonly firewall: Firewall | undefined;
   readonly dns: DnsManager | undefined;
+  /** Those of the DNS servers that are on a network of the machine's. */
+  readonly localDns: readonly string[];
 }
 
 /** Eight times a TUN device’s default: of 500, bursts of small packets lose some. */
@@ -49,8 +52,12 @@ export function planSteps(
       `an MTU of ${mtu} is below IPv6's minimum of ${IPV6_MIN_MTU}: the system removes the interface's IPv6 addresses`,
     );
 
+  const excluded = (settings.excluded ?? []).filter(usable);
+  const routed = { ...settings, addresses, routes, excluded };
+  // Before the resolver is told of the tunnel's servers, so that nobody else can be asked for them.
+  const guard = planGuard(routed, facts);
   const dns = planDns(settings, facts.dns);
-  const routing = planRoutes({ ...settings, addresses, routes }, facts);
+  const routing = planRoutes(routed, facts);
   return {
     steps: [
       ...addresses.map((address) => planAddress(name, address, facts)),
@@ -58,10 +65,11 @@ export function planSteps(
         ...['ip', 'link', 'set', 'mtu', String(mtu), 'txqueuelen', String(TX_QUEUE_LENGTH)],
         ...['up', 'dev', name],
       ),
+      ...guard.steps,
       ...dns.steps,
       ...routing.steps,
     ],
-    warnings: [...warnings, ...dns.warnings, ...routing.warnings],
+    warnings: [...warnings, ...guard.warnings, ...dns.warnings, ...routing.warnings],
   };
 }
 
@@ -84,11 +92,42 @@ function isLinkLocal(address: string): boolean {
   return covers('fe80::/10', address);
 }
 
+/** As WireGuard for Windows does it: with a default route and servers that are the tunnel's. */
+function planGuard(
+  settings: InterfaceSettings & { readonly excluded: readonly string[] },
+  { firewall, localDns }: SystemFacts,
+): { steps: PlannedStep[]; warnings: string[] } {
+  const { name, table, routes, addresses, fwMark, dnsServers, excluded } = settings;
+  const isFull = table === 'auto' && routes.some(isDefault);
+  if (!isFull || dnsServers.length === 0 || firewall === undefined)
+    return { steps: [], warnings: [] };
+  if (firewall === 'iptables')
+    return {
+      steps: [],
+      warnings: ['DNS past the tunnel is not blocked: that needs nft (install nftables)'],
+    };
+  const inside = (ip: string): boolean => [...addresses, ...excluded].some((n) => covers(n, ip));
+  const localServers = localDns.filter((server) => !inside(server));
+  const warnings = localServers.map((server) =>
+    settings.killSwitch
+      ? `DNS ${server} is on the local network, which the kill switch closes: put it into ExcludedIPs`
+      : `DNS ${server} is on the local network: it is asked past the tunnel`,
+  );
+  return {
+    steps: [planDnsGuard({ interfaceName: name, fwMark, excluded, localServers })],
+    warnings,
+  };
+}
+
+function isDefault(route: string): boolean {
+  return splitPrefix(route).length === 0;
+}
+
 function planRoutes(
-  settings: InterfaceSettings,
+  settings: InterfaceSettings & { readonly excluded: readonly string[] },
   facts: SystemFacts,
 ): { steps: PlannedStep[]; warnings: string[] } {
-  const { name, table, addresses, fwMark } = settings;
+  const { name, table, addresses, fwMark, excluded } = settings;
   // The narrowest first, as in wg-quick(8), which leaves the default route for last.
   const routes = settings.routes.toSorted((a, b) => splitPrefix(b).length - splitPrefix(a).length);
   if (table !== 'auto') {
@@ -96,7 +135,6 @@ function planRoutes(
     return { steps, warnings: [] };
   }
 
-  const isDefault = (route: string): boolean => splitPrefix(route).length === 0;
   const connected = addresses.filter(makesRoute);
   const steps = routes
     .filter((route) => !isDefault(route))
@@ -127,6 +165,7 @@ function planRoutes(
         destination,
         addresses,
         fwMark,
+        excluded: excluded.filter((network) => familyOf(network) === familyOf(destination)),
         firewall: facts.firewall,
         rulePriorities: facts.rules[familyOf(destination)],
       }),

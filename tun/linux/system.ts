@@ -24,6 +24,9 @@ export interface System {
   find(program: string): Promise<string | undefined>;
 }
 
+/** In the environment of each program: the process that started it, which may be killed before it. */
+export const STARTED_BY: string = 'WG_TS_STARTED_BY';
+
 const TIMEOUT_MS = 20_000;
 const NO_SUCH_PROGRAM = 127;
 /** Where administration programs are, for a PATH that leaves them out. */
@@ -58,7 +61,12 @@ export const realSystem: System = {
 function runCommand({ argv, stdin }: Command): Promise<RunResult> {
   const [program = '', ...args] = argv;
   // Messages are compared below, so they must not be translated.
-  const env = { ...process.env, PATH: SEARCH_PATH, LC_ALL: 'C' };
+  const env = {
+    ...process.env,
+    PATH: SEARCH_PATH,
+    LC_ALL: 'C',
+    [STARTED_BY]: String(process.pid),
+  };
   return new Promise((resolve) => {
     const child = spawn(program, args, { env, detached: true, timeout: TIMEOUT_MS });
     const stdout: Buffer[] = [];

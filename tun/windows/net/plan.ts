@@ -77,15 +77,15 @@ function routesOf(settings: InterfaceSettings, addresses: readonly AddressRow[])
 }
 
 /**
- * WireGuard for Windows has one exactly when its single peer may be everything, by a /0; two halves
- * (0.0.0.0/1 and 128.0.0.0/1) are the way to have all traffic tunneled without it, and with
- * Table = off there are no routes.
+ * When it is asked for; and, as in WireGuard for Windows, when the single peer may be everything, by a
+ * /0. Two halves (0.0.0.0/1 and 128.0.0.0/1) are the way to have all traffic tunneled without it, and
+ * with Table = off there are no routes.
  */
 export function wantsKillSwitch(
-  { peerCount = 1 }: InterfaceSettings,
+  { peerCount = 1, killSwitch = false }: InterfaceSettings,
   routes: readonly RouteKey[],
 ): boolean {
-  return peerCount === 1 && routes.some(({ length }) => length === 0);
+  return killSwitch || (peerCount === 1 && routes.some(({ length }) => length === 0));
 }
 
 /** All that goes into the tunnel. */
