@@ -7,10 +7,18 @@ import { WgTsError } from './errors.js';
 
 /** As in wg-quick(8), a line fails when one of its commands does. */
 const SHELL: readonly string[] = existsSync('/bin/bash')
-  ? ['/bin/bash', '-e', '-o', 'pipefail', '-c']
+  ? ['/bin/bash', '-O', 'extglob', '-e', '-o', 'pipefail', '-c']
   : ['/bin/sh', '-e', '-c'];
 /** Without AutoRun of the registry; the line as it is, but for the quotes around all of it. */
 const CMD_OPTIONS: readonly string[] = ['/d', '/s', '/c'];
+
+/** In the environment of each line: the process that started it, which may be killed before it. */
+export const HOOK_OF: string = 'WG_TS_HOOK_OF';
+
+/** And not a program that a line has left running. */
+export function isHookShell(argv: readonly string[]): boolean {
+  return SHELL.every((part, index) => argv[index] === part);
+}
 
 export interface HookOptions {
   /** Told each line before it runs. */
@@ -110,6 +118,8 @@ function run(
   const isWindows = process.platform === 'win32';
   return new Promise((resolve, reject) => {
     const child = spawn(shell, args, {
+      // As from wg-quick(8): what programs print must not depend on who typed the command.
+      ...(!isWindows && { env: { ...process.env, LC_ALL: 'C', [HOOK_OF]: String(process.pid) } }),
       stdio: ['ignore', 'inherit', 'inherit'],
       // A hook that can be given up gets the terminal's Ctrl-C too; one of the undo must not. On
       // Windows a process apart would have no console, and open a window for each program it runs.

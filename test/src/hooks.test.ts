@@ -51,6 +51,11 @@ describe('runHooks', () => {
     },
   );
 
+  it('speaks the language that programs can read', async () => {
+    await runHooks('PostUp', [`echo $LC_ALL >> ${trace.file}`], 'office');
+    expect(trace.lines).toEqual(['C']);
+  });
+
   it('tells each line before it runs', async () => {
     const onStep = (line: string): void => trace.note(`told ${line.slice(0, 4)}`);
     await runHooks('PostUp', [trace.hook('%i'), trace.hook('b')], 'a', { onStep });

@@ -1,0 +1,111 @@
+import { formatPrefix } from '../../protocol/ip.js';
+import { decodeKey, encodeKey } from './key.js';
+import { type ConfigLine, readLines } from './lines.js';
+import { parseConfig } from './parse.js';
+import { findKey, INTERFACE_KEYS, PEER_KEYS, withoutSpaces } from './section.js';
+
+/** What wg(8) takes; every other key is for who sets up the rest of the machine. */
+const OF_WG: ReadonlySet<string> = new Set([
+  'PrivateKey',
+  'ListenPort',
+  'FwMark',
+  'PublicKey',
+  'PresharedKey',
+  'AllowedIPs',
+  'Endpoint',
+  'PersistentKeepalive',
+]);
+
+interface Line {
+  /** Without blanks around it. */
+  readonly text: string;
+  /** Absent for what is no key of its section. */
+  readonly key?: string;
+  readonly value?: string;
+}
+
+/**
+ * The text of a configuration file less what wg(8) does not take, byte for byte as `wg-quick strip`
+ * prints it: comments and what is misspelt stay, blanks around a line go, and an empty line is added.
+ * Of several Endpoints the first one stays; ExcludedIPs is taken out of AllowedIPs. The text holds the
+ * secrets of the file. Throws ConfigError where ExcludedIPs has to be worked out in a wrong file.
+ */
+export function stripConfig(text: string, file?: string): string {
+  const sections = sectionsOf(text);
+  const needsConfig = sections.some((lines) => lines.some(({ key }) => key === 'ExcludedIPs'));
+  const allowedIps = needsConfig ? allowedIpsOf(text, file) : new Map<string, string>();
+  const kept = sections.flatMap((lines) => stripSection(lines, allowedIps));
+  return [...kept, '', ''].join('\n');
+}
+
+/** The first one is what stands before any section. */
+function sectionsOf(text: string): Line[][] {
+  const lines = (text.startsWith('\ufeff') ? text.slice(1) : text).split('\n');
+  // What follows the last line feed is no line when it is empty.
+  if (lines.at(-1) === '') lines.pop();
+  const sections: Line[][] = [[]];
+  let keys: readonly string[] = [];
+  for (const line of lines) {
+    const [read] = readLines(line);
+    if (read?.type === 'section') {
+      keys = keysOf(read.name);
+      sections.push([]);
+    }
+    sections.at(-1)?.push({ text: trimBlanks(line), ...keyAndValue(read, keys) });
+  }
+  return sections;
+}
+
+function keyAndValue(
+  read: ConfigLine | undefined,
+  keys: readonly string[],
+): Pick<Line, 'key' | 'value'> {
+  const key = read?.type === 'entry' ? findKey(keys, read.key) : undefined;
+  return read?.type === 'entry' && key !== undefined ? { key, value: read.value } : {};
+}
+
+function keysOf(section: string): readonly string[] {
+  switch (section.toLowerCase()) {
+    case 'interface':
+      return INTERFACE_KEYS;
+    case 'peer':
+      return PEER_KEYS;
+    default:
+      return [];
+  }
+}
+
+/** By public key in base64. */
+function allowedIpsOf(text: string, file: string | undefined): Map<string, string> {
+  const { config } = parseConfig(text, file === undefined ? {} : { file });
+  config.interface.privateKey.zero();
+  for (const { presharedKey } of config.peers) presharedKey?.zero();
+  return new Map(
+    config.peers.map((peer) => [
+      encodeKey(peer.publicKey),
+      peer.allowedIps.map(formatPrefix).join(', '),
+    ]),
+  );
+}
+
+function stripSection(lines: readonly Line[], allowedIps: ReadonlyMap<string, string>): string[] {
+  const isLess = lines.some(({ key }) => key === 'ExcludedIPs');
+  return lines.flatMap(({ text, key, value = '' }) => {
+    if (key !== undefined && !OF_WG.has(key)) return [];
+    if (key === 'Endpoint') return [withFirstEndpoint(text)];
+    if (!isLess) return [text];
+    if (key === 'AllowedIPs') return [];
+    if (key !== 'PublicKey') return [text];
+    const publicKey = decodeKey(withoutSpaces(value));
+    const left = publicKey && allowedIps.get(encodeKey(publicKey));
+    return [text, `AllowedIPs = ${left ?? ''}`];
+  });
+}
+
+function withFirstEndpoint(line: string): string {
+  return line.replace(/^([^#,]*?)\s*,[^#]*?(\s*(?:#|$))/, '$1$2');
+}
+
+function trimBlanks(line: string): string {
+  return line.replace(/^[ \t]+/, '').replace(/[ \t]+$/, '');
+}
