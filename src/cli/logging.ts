@@ -1,62 +1,34 @@
-import { configure, type LogLevel, type LogRecord } from '@logtape/logtape';
+import { configure, type LogRecord } from '@logtape/logtape';
+import type { LogEntry } from '../runtime/logentry.js';
 
-/** Takes one line without its end; `text` is the line without time and name. */
-export type LineSink = (line: string, level: LogLevel, text: string) => void;
+/** Takes each record that is logged. */
+export type EntrySink = (entry: LogEntry) => void;
 
-/** Sends what tunnels log to `sink`, as `2026-11-23 16:00:00 office: message` in local time. */
-export async function startLogging(sink: LineSink, options: { verbose: boolean }): Promise<void> {
+/** Sends what tunnels log to `sink`. */
+export async function startLogging(sink: EntrySink, options: { verbose: boolean }): Promise<void> {
   await configure({
     reset: true,
-    sinks: {
-      lines(record) {
-        const text = textOf(record);
-        sink(
-          `${formatTime(new Date(record.timestamp))} ${nameOf(record)}: ${text}`,
-          record.level,
-          text,
-        );
-      },
-    },
+    sinks: { entries: (record) => sink(entryOf(record)) },
     loggers: [
       {
         category: 'wg-ts',
-        sinks: ['lines'],
+        sinks: ['entries'],
         lowestLevel: options.verbose ? 'debug' : 'info',
       },
-      { category: ['logtape', 'meta'], sinks: ['lines'], lowestLevel: 'error' },
+      { category: ['logtape', 'meta'], sinks: ['entries'], lowestLevel: 'error' },
     ],
   });
 }
 
-function nameOf({ category }: LogRecord): string {
-  return category.at(-1) ?? 'wg-ts';
-}
-
-function textOf({ message }: LogRecord): string {
-  return message
-    .map(String)
-    .join('')
-    .replace(/\s*\n\s*/g, ' ');
-}
-
-function formatTime(date: Date): string {
-  const two = (n: number): string => String(n).padStart(2, '0');
-  const day = [date.getFullYear(), two(date.getMonth() + 1), two(date.getDate())].join('-');
-  return `${day} ${[date.getHours(), date.getMinutes(), date.getSeconds()].map(two).join(':')}`;
-}
-
-const MAX_LOG_BYTES = 1024 * 1024;
-
-/** Passes lines on up to 1 MiB in all, so that a log in memory stays small. */
-export function bounded(
-  write: (text: string) => void,
-  limit: number = MAX_LOG_BYTES,
-): (line: string) => void {
-  let left = limit;
-  return (line) => {
-    if (left <= 0) return;
-    const text = `${line}\n`;
-    left -= Buffer.byteLength(text);
-    write(left > 0 ? text : 'the log is full: nothing more is written to it\n');
+export function entryOf({ timestamp, level, category, message, properties }: LogRecord): LogEntry {
+  return {
+    time: timestamp,
+    level,
+    category,
+    message: message
+      .map(String)
+      .join('')
+      .replace(/\s*\n\s*/g, ' '),
+    properties,
   };
 }
