@@ -1,22 +1,34 @@
-import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { WgTsError } from '../errors.js';
-import type { TunnelServiceReport } from '../service/tunnelservice.js';
 import { loadConfig, zeroConfig } from './load.js';
 import { note, print } from './output.js';
 import { dataPlaneOption, workersOption } from './planeoptions.js';
+import type {
+  InstallOptions,
+  RunnerOptions,
+  ServiceManager,
+  ServiceReport,
+} from './servicemanager.js';
 import { requireRoot, resolveTarget, type Target } from './target.js';
 
-interface RunnerOptions {
-  readonly allowHooks?: boolean;
-  readonly dataPlane?: 'native' | 'portable';
-  readonly workers?: number;
+async function serviceManager(): Promise<ServiceManager> {
+  switch (process.platform) {
+    case 'win32':
+      return (await import('./service-windows.js')).windowsServices;
+    case 'linux':
+      return (await import('./service-systemd.js')).systemdServices;
+    default:
+      throw new WgTsError('ERR_UNSUPPORTED', 'services of wg-ts are for Windows and systemd');
+  }
 }
+
+/** As `systemctl status` has it. */
+const EXIT_NOT_RUNNING = 3;
 
 /** Of `install`, which hands them on to `run`. */
 function withRunnerOptions(command: Command): Command {
   return command
-    .option('--allow-hooks', 'run PreUp, PostUp, PreDown and PostDown of the configuration')
+    .option('--allow-hooks', 'on Windows: run PreUp, PostUp, PreDown and PostDown of the file')
     .addOption(dataPlaneOption())
     .addOption(workersOption());
 }
@@ -24,44 +36,19 @@ function withRunnerOptions(command: Command): Command {
 const installCommand = withRunnerOptions(new Command('install'))
   .summary('keep a tunnel up from the start of the machine')
   .description(
-    `Stores the configuration, encrypted and for administrators alone, copies the program to where only they can change it, and registers a service that starts it at boot and again after a failure.`,
+    'Registers a service that brings the tunnel up at boot, and again after a failure. With systemd it is an instance of the unit wg-ts@.service, with no more rights than a tunnel needs, and a file is copied to /etc/wireguard. On Windows the configuration is stored, encrypted and for administrators alone, and the program is copied to where only they can change it.',
   )
   .argument('<FILE|NAME>', 'a .conf file; NAME alone means one that is stored already')
   .option('--no-start', 'do not start it now')
-  .addHelpText('after', '\nExample:\n  wg-ts service install office.conf')
-  .action(async (fileOrName: string, options: RunnerOptions & { readonly start: boolean }) => {
+  .addHelpText('after', '\nExample:\n  sudo wg-ts service install office.conf')
+  .action(async (fileOrName: string, options: InstallOptions) => {
     const target = resolveTarget(fileOrName);
-    requireService('install', fileOrName);
+    requireRoot('service install', `service install ${fileOrName}`);
+    const manager = await serviceManager();
     for (const warning of await checkedWarnings(target)) note(`warning: ${warning}`);
-    await warnOfMissingWintun();
-    const { installTunnelService, startTunnelService } = await import(
-      '../service/tunnelservice.js'
-    );
-    const { allowHooks, dataPlane, workers } = options;
-    const isStored = !target.file.endsWith('.conf');
-    installTunnelService({
-      name: target.name,
-      ...(!isStored && { config: readFileSync(target.file) }),
-      ...(allowHooks !== undefined && { allowHooks }),
-      ...(dataPlane !== undefined && { dataPlane }),
-      ...(workers !== undefined && { workers }),
-    });
-    note(`installed the service of ${target.name}`);
-    if (!isStored)
-      note(`hint: ${target.file} still holds the private key; it is not needed any more`);
-    if (!options.start) return;
-    await startTunnelService(target.name);
-    note(`${target.name} is up`);
+    await manager.install(target, options);
+    if (options.start) note(`${target.name} is up`);
   });
-
-/** The service gets a copy of the program with what lies beside it now. */
-async function warnOfMissingWintun(): Promise<void> {
-  const { wintunArchitecture } = await import('../wintun/pins.js');
-  const { wintunStatus } = await import('../wintun/status.js');
-  const architecture = wintunArchitecture(process.arch);
-  if (architecture && (await wintunStatus({ architecture })).path === undefined)
-    note('warning: wintun.dll is missing: wg-ts wintun install, and then install this again');
-}
 
 /** Reads it as it will be read at boot, when nobody sees what is wrong with it. */
 async function checkedWarnings({ file }: Target): Promise<readonly string[]> {
@@ -72,13 +59,14 @@ async function checkedWarnings({ file }: Target): Promise<readonly string[]> {
 
 const uninstallCommand = new Command('uninstall')
   .summary('take a tunnel down for good')
-  .description('Stops the service, and removes it with its stored configuration and its log.')
+  .description(
+    'Stops the service and removes it; on Windows with its stored configuration and its log.',
+  )
   .argument('<NAME>', 'of the tunnel')
   .action(async (fileOrName: string) => {
     const { name } = resolveTarget(fileOrName);
-    requireService('uninstall', name);
-    const { uninstallTunnelService } = await import('../service/tunnelservice.js');
-    await uninstallTunnelService(name);
+    requireRoot('service uninstall', `service uninstall ${name}`);
+    await (await serviceManager()).uninstall(name);
     note(`removed the service of ${name}`);
   });
 
@@ -87,9 +75,8 @@ const startCommand = new Command('start')
   .argument('<NAME>', 'of the tunnel')
   .action(async (fileOrName: string) => {
     const { name } = resolveTarget(fileOrName);
-    requireService('start', name);
-    const { startTunnelService } = await import('../service/tunnelservice.js');
-    await startTunnelService(name);
+    requireRoot('service start', `service start ${name}`);
+    await (await serviceManager()).start(name);
     note(`${name} is up`);
   });
 
@@ -98,9 +85,8 @@ const stopCommand = new Command('stop')
   .argument('<NAME>', 'of the tunnel')
   .action(async (fileOrName: string) => {
     const { name } = resolveTarget(fileOrName);
-    requireService('stop', name);
-    const { stopTunnelService } = await import('../service/tunnelservice.js');
-    await stopTunnelService(name);
+    requireRoot('service stop', `service stop ${name}`);
+    await (await serviceManager()).stop(name);
     note(`${name} is down`);
   });
 
@@ -108,13 +94,35 @@ const listCommand = new Command('list')
   .summary('list the services and their states')
   .option('--json', 'for programs')
   .action(async ({ json = false }: { json?: boolean }) => {
-    requireWindows();
-    const { listTunnelServices } = await import('../service/tunnelservice.js');
-    const services = listTunnelServices();
+    const services = await (await serviceManager()).list();
     print(json ? `${JSON.stringify({ services }, undefined, 2)}\n` : formatServices(services));
   });
 
-export function formatServices(services: readonly TunnelServiceReport[]): string {
+const statusCommand = new Command('status')
+  .summary('show the state of one service')
+  .description('Shows the state of a service, with systemd also the end of its log.')
+  .argument('<NAME>', 'of the tunnel')
+  .addHelpText('after', '\nThe exit code is 0 when it runs and 3 when it does not.')
+  .action(async (fileOrName: string) => {
+    const { name } = resolveTarget(fileOrName);
+    const manager = await serviceManager();
+    process.exitCode = manager.status
+      ? await manager.status(name)
+      : showListed(name, await manager.list());
+  });
+
+/** Answers the exit code. */
+function showListed(name: string, services: readonly ServiceReport[]): number {
+  const report = services.find((one) => one.name === name);
+  if (!report)
+    throw new WgTsError('ERR_NOT_UP', `there is no service of ${name}`, {
+      hint: 'wg-ts service list shows what is there',
+    });
+  print(formatServices([report]));
+  return report.state === 'running' ? 0 : EXIT_NOT_RUNNING;
+}
+
+export function formatServices(services: readonly ServiceReport[]): string {
   const width = Math.max(0, ...services.map(({ name }) => name.length));
   return services
     .map(({ name, state, pid }) => {
@@ -139,35 +147,31 @@ const runCommand = withRunnerOptions(new Command('run'))
   });
 
 export const serviceCommand: Command = new Command('service')
-  .summary('keep tunnels up as services of Windows')
+  .summary('keep tunnels up from the start of the machine')
   .description(
-    'Installs, starts, stops, lists and removes tunnels that run as services of Windows.',
+    'Installs, starts, stops, lists and removes tunnels that run as services of systemd or of Windows.',
   )
   .addHelpText(
     'after',
     `
-A stored configuration is used by up, down, show, logs and check with its NAME.
+On Windows a stored configuration is used by up, down, show, logs and check with its NAME. With systemd
+journalctl -u wg-ts@NAME shows the log, and systemctl reload wg-ts@NAME takes up a changed file.
 
 Examples:
-  wg-ts service install office.conf
+  sudo wg-ts service install office.conf
+  wg-ts service status office
   wg-ts service list
-  wg-ts service uninstall office`,
+  sudo wg-ts service uninstall office`,
   )
   .addCommand(installCommand)
   .addCommand(uninstallCommand)
   .addCommand(startCommand)
   .addCommand(stopCommand)
   .addCommand(listCommand)
+  .addCommand(statusCommand)
   .addCommand(runCommand, { hidden: true });
-
-function requireService(verb: string, what: string): void {
-  requireWindows();
-  requireRoot(`service ${verb}`, `service ${verb} ${what}`);
-}
 
 function requireWindows(): void {
   if (process.platform === 'win32') return;
-  throw new WgTsError('ERR_UNSUPPORTED', 'services of wg-ts are for Windows', {
-    hint: 'with systemd, a unit that runs wg-ts up --foreground NAME does the same',
-  });
+  throw new WgTsError('ERR_UNSUPPORTED', 'this is what Windows starts');
 }
