@@ -1,0 +1,97 @@
+import type { Millis } from '../../protocol/dataplane.js';
+import type { PeerStatus, TunnelStatus } from '../status.js';
+
+/** What is wrong with a peer. Holds no secret. */
+export interface PeerProblem {
+  /** Base64. */
+  readonly publicKey: string;
+  readonly problem: string;
+}
+
+/** Of both clocks, as a tunnel that slept has handshakes that are old by one of them only. */
+export interface Moment {
+  /** Monotonic milliseconds. */
+  readonly now: Millis;
+  /** Unix nanoseconds. */
+  readonly wallNanos: bigint;
+}
+
+/** A key is used no longer than this (REJECT_AFTER_TIME of the paper, section 6.1). */
+const FRESH_SECONDS = 180;
+/** With a keepalive a new handshake begins at the first one after this (REKEY_AFTER_TIME). */
+const REKEY_SECONDS = 120;
+/** Some tries of a handshake, 5 seconds each (REKEY_TIMEOUT). */
+const PATIENCE_MS = 10_000;
+/** What was sent longer ago is not waited for any more. */
+const TRAFFIC_MS = FRESH_SECONDS * 1000;
+
+interface Watched {
+  readonly txBytes: bigint;
+  readonly sentAt: Millis | undefined;
+  /** Since then it is sent to without a key. */
+  readonly unansweredSince: Millis | undefined;
+}
+
+/**
+ * Judges the peers by their handshakes. A peer shall have a fresh one when it has a keepalive and an
+ * endpoint, or when something was sent to it in the last three minutes; else it is idle, and well.
+ * It sees only what it is shown: between two looks at most some seconds should pass.
+ */
+export class Health {
+  #peers = new Map<string, Watched>();
+
+  /** Takes notice of what was sent since the look before. */
+  look({ peers }: TunnelStatus, moment: Moment): void {
+    this.#peers = new Map(
+      peers.map((peer) => [peer.publicKey, watch(peer, this.#peers.get(peer.publicKey), moment)]),
+    );
+  }
+
+  /** Of the peers as they were looked at last. */
+  problems({ peers }: TunnelStatus, moment: Moment): readonly PeerProblem[] {
+    return peers.flatMap((peer) => {
+      const problem = problemOf(peer, this.#peers.get(peer.publicKey), moment);
+      return problem === undefined ? [] : [{ publicKey: peer.publicKey, problem }];
+    });
+  }
+}
+
+function watch(peer: PeerStatus, past: Watched | undefined, moment: Moment): Watched {
+  const { txBytes } = peer;
+  const hasSent = past !== undefined && txBytes > past.txBytes;
+  const sentAt = hasSent ? moment.now : past?.sentAt;
+  const since = past?.unansweredSince;
+  if (isFresh(peer, moment)) return { txBytes, sentAt, unansweredSince: undefined };
+  return { txBytes, sentAt, unansweredSince: since ?? (hasSent ? moment.now : undefined) };
+}
+
+function problemOf(
+  peer: PeerStatus,
+  past: Watched | undefined,
+  moment: Moment,
+): string | undefined {
+  if (isFresh(peer, moment)) return undefined;
+  const age = ageSeconds(peer, moment);
+  const what =
+    age === undefined ? 'no handshake yet' : `no handshake for ${Math.floor(age)} seconds`;
+  if (peer.persistentKeepalive > 0 && peer.endpoint !== undefined) return what;
+  if (past?.sentAt === undefined || past.unansweredSince === undefined) return undefined;
+  const isRecent = moment.now - past.sentAt <= TRAFFIC_MS;
+  const isLong = moment.now - past.unansweredSince >= PATIENCE_MS;
+  return isRecent && isLong ? `${what}, although something was sent` : undefined;
+}
+
+function isFresh(peer: PeerStatus, moment: Moment): boolean {
+  const age = ageSeconds(peer, moment);
+  if (age === undefined) return false;
+  const { persistentKeepalive: keepalive } = peer;
+  // One that is rarer than keys are renewed renews them late.
+  const rare = keepalive === 0 ? 0 : REKEY_SECONDS + keepalive + PATIENCE_MS / 1000;
+  return age <= Math.max(FRESH_SECONDS, rare);
+}
+
+/** Undefined when there was none. */
+function ageSeconds({ latestHandshake }: PeerStatus, { wallNanos }: Moment): number | undefined {
+  if (latestHandshake === 0n) return undefined;
+  return Number((wallNanos - latestHandshake) / 1_000_000n) / 1000;
+}

@@ -1,0 +1,21 @@
+import { systemClock } from '../clock.js';
+import { defaultLogger } from '../logger.js';
+import type { MetricsAddress, MetricsOptions, MetricsServer, MetricsSource } from './model.js';
+
+/**
+ * Serves a tunnel's state by HTTP until it is closed: `/metrics` for Prometheus, and `/healthz`, which
+ * answers 200, or 503 when a peer that has a keepalive or is sent to has no fresh handshake. There is no
+ * secret in it; an address that is not of loopback is warned of. Throws WgTsError: ERR_PORT_IN_USE,
+ * ERR_USAGE or ERR_UNSUPPORTED. Close it before the tunnel goes down; the option `metrics` of a tunnel
+ * does so by itself.
+ */
+export async function serveMetrics(
+  source: MetricsSource,
+  address: MetricsAddress,
+  options: MetricsOptions = {},
+): Promise<MetricsServer> {
+  const { clock = systemClock(), logger = defaultLogger(source.status().name) } = options;
+  // Only who asks for metrics loads what makes them.
+  const { startMetricsServer } = await import('./server.js');
+  return await startMetricsServer(source, address, { clock, logger });
+}
