@@ -3,7 +3,7 @@ import { cryptoNames } from '../../crypto/providers.js';
 import { passesAead, passesX25519 } from '../../crypto/selftest.js';
 import { fastestProviders } from '../../native/providers.js';
 import { WgTsError } from '../errors.js';
-import { choosePlane } from '../planes.js';
+import { choosePlane } from '../planechoice.js';
 import { versions } from '../version.js';
 import { type Check, failed, ok, skipped } from './check.js';
 

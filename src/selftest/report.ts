@@ -29,7 +29,7 @@ export function toJson(results: readonly Result[]): object {
   return { ...machineOf(), ...countStates(results), checks: results };
 }
 
-function machineOf(): Record<'wgTs' | 'node' | 'system' | 'machine', string> {
+export function machineOf(): Record<'wgTs' | 'node' | 'system' | 'machine', string> {
   return {
     wgTs: packageVersion(),
     node: process.versions.node,

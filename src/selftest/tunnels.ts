@@ -6,7 +6,7 @@ import type { Tun } from '../../tun/tun.js';
 import type { Config, InterfaceConfig } from '../config/model.js';
 import { generatePrivateKey, publicKeyOf } from '../keys.js';
 import type { Logger } from '../logger.js';
-import type { DataPlaneKind } from '../planes.js';
+import type { DataPlaneKind } from '../planechoice.js';
 import { Tunnel } from '../tunnel.js';
 import { type Check, type CheckContext, failed, type Outcome, ok } from './check.js';
 import type { Machine } from './machine.js';
