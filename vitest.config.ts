@@ -3,6 +3,26 @@ import type { TestProjectInlineConfiguration, ViteUserConfig } from 'vitest/conf
 /** Of test/system: what knows no data plane, and what is only for the native one. */
 const WITHOUT_PLANE: readonly string[] = ['lab', 'offload', 'relay', 'tun'];
 const NATIVE_ONLY: readonly string[] = ['ecn', 'offloads', 'pathmtu', 'source', 'stalled'];
+/** What brings tunnels up but is the same for either plane, so that once is enough. */
+const EITHER_PLANE: readonly string[] = [
+  'crash',
+  'dnsleak',
+  'dnsrestore',
+  'doctor',
+  'excluded',
+  'fallback',
+  'killswitch',
+  'logs',
+  'metrics',
+  'mtuprobe',
+  'netchange',
+  'reresolve',
+  'saveconfig',
+  'service',
+  'watch',
+  'wgquick',
+  'wgverbs',
+];
 
 const systemFile = (name: string): string => `test/system/${name}.test.ts`;
 
@@ -45,7 +65,7 @@ const config: ViteUserConfig = {
           ...ALONE,
         },
       },
-      systemWith('portable', [...WITHOUT_PLANE, ...NATIVE_ONLY]),
+      systemWith('portable', [...WITHOUT_PLANE, ...NATIVE_ONLY, ...EITHER_PLANE]),
       systemWith('native', WITHOUT_PLANE),
       {
         test: {

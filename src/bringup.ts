@@ -1,74 +1,30 @@
-import { randomBytes } from 'node:crypto';
-import { fastestProviders } from '../native/providers.js';
-import type { Endpoint } from '../protocol/dataplane.js';
-import { Device } from '../protocol/device.js';
-import type { InterfaceSettings, NetConfig, NetWatch } from '../tun/netconfig.js';
-import type { Tun } from '../tun/tun.js';
-import { type Clock, systemClock } from './clock.js';
+import type { NetConfig } from '../tun/netconfig.js';
+import { systemClock } from './clock.js';
 import { checkInterfaceName } from './config/file.js';
 import type { Config, PeerConfig } from './config/model.js';
-import { Driver } from './driver.js';
+import { findPeers } from './endpoints/candidates.js';
+import type { ReachablePeer } from './endpoints/peerlink.js';
 import { permittedHooks } from './hooks.js';
-import { Journal, type UndoJournal } from './journal.js';
+import { Journal } from './journal.js';
+import { KillSwitch } from './killswitch.js';
+import type { LiveConfiguration, LiveParts } from './livechanges.js';
 import { defaultLogger, type Logger } from './logger.js';
-import { choosePlane, openPlane, openPlaneTun, type PlaneOptions } from './planes.js';
-import { type Resolver, resolveEndpoint } from './resolve.js';
-import { type StatusParts, statusOf, type TunnelStatus } from './status.js';
+import { serveMetrics } from './metrics/serve.js';
+import { followProbedMtu } from './mtuprobe.js';
+import { choosePlane } from './planechoice.js';
+import { statusOf } from './status.js';
+import { endpointsOf, openTunnelDevice, type TunnelDevice } from './tunneldevice.js';
 import { TunnelHooks } from './tunnelhooks.js';
-import {
-  applyNetwork,
-  interfaceSettings,
-  networkIdentity,
-  systemNetConfig,
-  watchNetwork,
-} from './tunnelnetwork.js';
-import type { UdpOptions } from './udp.js';
+import { applyNetwork, chooseFwMark, systemNetConfig, watchNetwork } from './tunnelnetwork.js';
+import type { StatusSource, TunnelOptions } from './tunneloptions.js';
 import { UndoStack } from './undo.js';
 
-export interface TunnelOptions extends PlaneOptions {
-  /** Of the interface: 1 to 15 of the characters a-z A-Z 0-9 _ = + . - */
-  readonly name: string;
-  readonly logger?: Logger;
-  readonly clock?: Clock;
-  readonly resolver?: Resolver;
-  /** How often a name server that does not answer is asked again. */
-  readonly resolveRetries?: number;
-  /** Gives up the bring-up, which then rejects with the signal's reason after undoing its steps. */
-  readonly signal?: AbortSignal;
-  /**
-   * Packets come from and go to this device instead of an interface of the system's: then nothing of
-   * the system's network is configured, no hook runs, and no privilege is needed. It is closed with
-   * the tunnel, and when the bring-up fails.
-   */
-  readonly tun?: Tun;
-  readonly netConfig?: NetConfig;
-  /** On Windows, of the service that runs this process: its kill switch knows the process by it. */
-  readonly serviceSid?: string;
-  /** Makes the interface; by default a TUN device of the system's. Throws TunError. */
-  readonly openTun?: (name: string) => Tun;
-  /** Addresses to listen on. */
-  readonly udp?: Pick<UdpOptions, 'ipv4Address' | 'ipv6Address' | 'ipv6'>;
-  readonly journal?: UndoJournal;
-  /**
-   * On Windows: PreUp, PostUp, PreDown and PostDown run. Without, each is skipped with a warning, as
-   * whoever wrote the file may have fewer rights than this process.
-   */
-  readonly allowHooks?: boolean;
-  /** Told each change of the system before it is made, as wg-quick prints them. */
-  readonly onStep?: (description: string) => void;
-  /**
-   * Opens a way to watch the tunnel, such as a socket for wg(8), as soon as the device runs: before
-   * the network is configured and PostUp runs. What it answers closes that way, after PreDown.
-   */
-  readonly expose?: (source: StatusSource) => Promise<() => Promise<void> | void>;
-}
-
-export interface StatusSource {
-  status(): TunnelStatus;
-}
+export type { StatusSource, TunnelOptions } from './tunneloptions.js';
 
 /** The parts of a tunnel that is up. */
-export interface BringUp extends StatusParts {
+export interface BringUp extends LiveParts {
+  readonly live: LiveConfiguration;
+  readonly killSwitch: KillSwitch | undefined;
   readonly logger: Logger;
   readonly logUndoError: (step: string, error: unknown) => void;
 }
@@ -116,90 +72,91 @@ interface Context {
 async function runSteps(
   config: Config,
   options: TunnelOptions,
-  { undo, logger, logUndoError, onTunError }: Context,
+  context: Context,
 ): Promise<BringUp> {
-  const { name, clock = systemClock() } = options;
+  const { undo, logger, logUndoError } = context;
+  const { name, clock = systemClock(), onStep, signal } = options;
   if (options.tun) undo.push(`the interface ${name}`, () => options.tun?.close());
   checkInterfaceName(name);
-  warnOfIgnored(config, logger);
-  const endpoints = await resolveEndpoints(config.peers, options, logger);
+  warnOfIgnored(config, options, logger);
   const system = options.tun
     ? undefined
     : (options.netConfig ?? (await networkOf(options, logger)));
   const journal = new Journal(options.journal);
   const hooks = system && new TunnelHooks(config, name, undo, journal, options);
+  const fwMark = await chooseFwMark(config, system);
+  const isInherited = options.inheritsKillSwitch === true;
+  const ofSystem = { undo, journal, logger, logUndoError, ...(onStep && { onStep }) };
+  const killSwitch = await KillSwitch.close(
+    system,
+    config,
+    { name, fwMark },
+    { ...ofSystem, isInherited },
+  );
+  const found = await findPeersOf(config, options, logger);
+  await killSwitch?.forbidDns();
 
-  options.signal?.throwIfAborted();
+  signal?.throwIfAborted();
   const hasOwnTun = options.tun !== undefined || options.openTun !== undefined;
   const choice = choosePlane(options, hasOwnTun);
   if (choice.fallback !== undefined) logger.info(`portable data plane: ${choice.fallback}`);
   await hooks?.preUp();
-  const own = options.tun ?? options.openTun?.(name);
-  const crypto = fastestProviders();
-  const identity = networkIdentity(name, config, crypto);
-  const tun = await openPlaneTun(choice, { name, identity, own, onTunError, logger });
-  undo.push(`the interface ${name}`, () => tun.close());
-  const settings = await interfaceSettings(config, name, [...endpoints.values()], system);
-  const { mtu, fwMark } = settings;
-  const { listenPort: wantedPort, privateKey } = config.interface;
-  const opened = await openPlane({
-    choice,
-    tun,
-    udp: {
-      ...options.udp,
-      ...(wantedPort !== undefined && { port: wantedPort }),
-      ...(fwMark !== 0 && { mark: fwMark }),
-      onDebug: (note) => logger.debug(note),
-    },
-    mtu,
-    crypto,
+  const opened = await openTunnelDevice(config, options, {
+    ...context,
     clock,
-    logger,
-    onTunError,
+    choice,
+    system,
+    fwMark,
+    found,
   });
-  const { plane, port: listenPort } = opened;
-  undo.push('the UDP sockets', () => opened.closeSockets());
-  const env = { random: randomBytes, wallNanos: clock.wallNanos, crypto };
-  const device = new Device({ privateKey }, env);
-  let watch: NetWatch | undefined;
-  const driver = new Driver(device, plane, clock, () => watch?.setEndpoints(endpointsOf(device)));
-  undo.push('the device', () => driver.close());
-  opened.start();
-  for (const peer of config.peers) driver.configure(peerChange(peer, endpoints.get(peer)));
-
-  const parts: BringUp = { device, plane, listenPort, mtu, fwMark, logger, logUndoError };
-  const hide = await options.expose?.({ status: () => statusOf(name, parts) });
+  const { live } = opened;
+  const parts: BringUp = Object.assign(opened.parts, { live, killSwitch, logger, logUndoError });
+  const source: StatusSource = {
+    status: () => statusOf(name, parts),
+    read: () => live.read(),
+    change: (change) => live.change(change),
+  };
+  const hide = await options.expose?.(source);
   if (hide) undo.push('the way to watch it', hide);
 
   if (system) {
-    const whole: InterfaceSettings = {
-      ...settings,
-      ...(tun.luid !== undefined && { luid: tun.luid }),
-      listenPort,
-      bindsSockets: opened.bindInterface !== undefined,
-    };
-    const { signal, onStep } = options;
-    await applyNetwork(system, whole, {
-      undo,
-      journal,
-      logger,
-      logUndoError,
-      ...(signal && { signal }),
-      ...(onStep && { onStep }),
-    });
-    const followMtu = config.interface.mtu === undefined;
-    watch = watchNetwork(
-      system,
-      { ...whole, endpoints: endpointsOf(device) },
-      followMtu,
-      opened,
-      parts,
-    );
-    if (watch) undo.push('the watch on the network', () => watch?.close());
+    await applyNetwork(system, opened.settings, { ...ofSystem, ...(signal && { signal }) });
+    watchSystem(system, config, name, { opened, parts, undo, logger });
   }
+  const metricsAddress = options.metrics ?? config.interface.metrics;
+  // Now, as the address may be one of the tunnel's own.
+  if (metricsAddress) {
+    const metrics = await serveMetrics(source, metricsAddress, { clock, logger });
+    undo.push('the metrics', () => metrics.close());
+  }
+  let cameUp = false;
+  const { save } = options;
+  if (save) undo.push('SaveConfig', () => (cameUp ? save(source) : undefined));
   await hooks?.postUp();
-  options.signal?.throwIfAborted();
+  signal?.throwIfAborted();
+  cameUp = true;
+  killSwitch?.tunnelIsUp();
   return parts;
+}
+
+function watchSystem(
+  system: NetConfig,
+  config: Config,
+  name: string,
+  {
+    opened,
+    parts,
+    undo,
+    logger,
+  }: Pick<Context, 'undo' | 'logger'> & { readonly opened: TunnelDevice; readonly parts: BringUp },
+): void {
+  const { mtu, probesMtu = false } = config.interface;
+  const { opened: plane } = opened.parts;
+  const settings = { ...opened.settings, endpoints: endpointsOf(parts.device) };
+  const watch = watchNetwork(system, settings, mtu === undefined && !probesMtu, plane, parts);
+  if (watch) undo.push('the watch on the network', () => watch.close());
+  opened.watch(watch);
+  if (probesMtu) followProbedMtu(config, name, { parts, opened: plane, undo, logger });
 }
 
 function networkOf({ serviceSid }: TunnelOptions, logger: Logger): Promise<NetConfig> {
@@ -207,45 +164,20 @@ function networkOf({ serviceSid }: TunnelOptions, logger: Logger): Promise<NetCo
   return systemNetConfig({ onWarning, ...(serviceSid !== undefined && { serviceSid }) });
 }
 
-function endpointsOf(device: Device): Endpoint[] {
-  return device.peers().flatMap(({ endpoint }) => (endpoint ? [endpoint] : []));
-}
-
-function warnOfIgnored(config: Config, logger: Logger): void {
-  if (config.interface.saveConfig)
+function warnOfIgnored(config: Config, { save }: TunnelOptions, logger: Logger): void {
+  if (config.interface.saveConfig && !save)
     logger.warn('SaveConfig is ignored: the configuration file stays as it is');
 }
 
-async function resolveEndpoints(
-  peers: readonly PeerConfig[],
-  options: TunnelOptions,
+function findPeersOf(
+  { peers }: Config,
+  { resolver, resolveRetries, signal }: TunnelOptions,
   logger: Logger,
-): Promise<Map<PeerConfig, Endpoint>> {
-  const resolved = await Promise.all(
-    peers.map(async (peer) => {
-      if (!peer.endpoint) return undefined;
-      const endpoint = await resolveEndpoint(peer.endpoint, {
-        ...(options.resolver && { resolver: options.resolver }),
-        ...(options.resolveRetries !== undefined && { retries: options.resolveRetries }),
-        ...(options.signal && { signal: options.signal }),
-        onRetry: (message) => logger.warn(message),
-      });
-      return [peer, endpoint] as const;
-    }),
-  );
-  return new Map(resolved.filter((pair) => pair !== undefined));
-}
-
-function peerChange(
-  peer: PeerConfig,
-  endpoint: Endpoint | undefined,
-): Parameters<Driver['configure']>[0] {
-  return {
-    publicKey: peer.publicKey,
-    replaceAllowedIps: true,
-    allowedIps: peer.allowedIps,
-    persistentKeepalive: peer.persistentKeepalive ?? 0,
-    ...(peer.presharedKey && { presharedKey: peer.presharedKey }),
-    ...(endpoint && { endpoint }),
-  };
+): Promise<Map<PeerConfig, ReachablePeer>> {
+  return findPeers(peers, {
+    ...(resolver && { resolver }),
+    ...(resolveRetries !== undefined && { retries: resolveRetries }),
+    ...(signal && { signal }),
+    onRetry: (message) => logger.warn(message),
+  });
 }

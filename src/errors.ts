@@ -7,6 +7,7 @@ export type ErrorCode =
   | 'ERR_NO_TUN'
   | 'ERR_UNSUPPORTED'
   | 'ERR_ADDRESS_IN_USE'
+  | 'ERR_ROUTE_IN_USE'
   | 'ERR_PORT_IN_USE'
   | 'ERR_RESOLVE'
   | 'ERR_ALREADY_UP'
@@ -16,7 +17,8 @@ export type ErrorCode =
   | 'ERR_FILE'
   | 'ERR_DOWNLOAD'
   | 'ERR_HASH'
-  | 'ERR_WINDOWS';
+  | 'ERR_WINDOWS'
+  | 'ERR_SYSTEMD';
 
 /** 2: what the user wrote has to change; 3: this system or this user cannot do it; else 1. */
 const EXIT_CODES: Partial<Record<ErrorCode, number>> = {

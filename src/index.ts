@@ -21,7 +21,14 @@ export { type ConfigWarning, type ParsedConfig, parseConfig } from './config/par
 export { ConfigError, type ConfigProblem, type ErrorCode, WgTsError } from './errors.js';
 export { generatePresharedKey, generatePrivateKey, publicKeyOf } from './keys.js';
 export { defaultLogger, type Logger } from './logger.js';
-export type { DataPlaneKind } from './planes.js';
+export type {
+  MetricsAddress,
+  MetricsOptions,
+  MetricsServer,
+  MetricsSource,
+} from './metrics/model.js';
+export { serveMetrics } from './metrics/serve.js';
+export type { DataPlaneKind } from './planechoice.js';
 export type { Resolver } from './resolve.js';
 export { packageVersion } from './runtime/packageversion.js';
 export {

@@ -1,132 +1,17 @@
-/** Which data plane runs, and how it gets its interface and its sockets. */
-import { availableParallelism } from 'node:os';
+/** How the chosen data plane gets its interface and its sockets, and how those change while it runs. */
 import type { CryptoProviders } from '../crypto/providers.js';
-import {
-  loadNativeLibrary,
-  type NativeLibrary,
-  NativeUnavailableError,
-} from '../native/binding.js';
 import { bridgeTun } from '../native/bridge.js';
-import { checkNativeCrypto, NativeDataPlane, type NativeOffload } from '../native/dataplane.js';
-import { MAX_WORKERS } from '../native/layout.js';
+import { NativeDataPlane, type NativeOffload } from '../native/dataplane.js';
 import type { DataPlane } from '../protocol/dataplane.js';
 import { openTun, openTunQueues, tunReadFailure } from '../tun/linux/device.js';
 import type { Tun, TunQueues, TunRing } from '../tun/tun.js';
 import type { WintunOptions } from '../tun/windows/device.js';
 import { WintunError } from '../tun/windows/wintun/errors.js';
 import type { Clock } from './clock.js';
-import { WgTsError } from './errors.js';
 import type { Logger } from './logger.js';
+import type { PlaneChoice } from './planechoice.js';
 import { PortableDataPlane } from './portable.js';
 import { openUdp, openUdpQueues, type UdpOptions, type UdpQueues } from './udp.js';
-
-/** `native` is C with threads of its own, `portable` is TypeScript. */
-export type DataPlaneKind = 'native' | 'portable';
-
-export interface PlaneOptions {
-  /** By default what WG_TS_DATAPLANE says, else `native` where it loads. */
-  readonly dataPlane?: DataPlaneKind;
-  /** Threads of the native plane, 1 to 16; by default what WG_TS_WORKERS says, else one a core up to 4. */
-  readonly workers?: number;
-}
-
-const OFFLOADS: readonly string[] = [
-  'vnet-hdr',
-  'tso',
-  'uso',
-  'udp-segment',
-  'udp-gro',
-  'tcp-coalescing',
-  'udp-coalescing',
-  'direct-crypto',
-];
-const DEFAULT_WORKERS = 4;
-
-/** What was chosen, before anything is opened. */
-export interface PlaneChoice {
-  /** Undefined: the portable plane. */
-  readonly native:
-    | {
-        readonly library: NativeLibrary;
-        readonly workers: number;
-        readonly without: ReadonlySet<string>;
-      }
-    | undefined;
-  /** Why it is not the native one although nobody asked for the portable one. */
-  readonly fallback: string | undefined;
-}
-
-/**
- * `hasOwnTun`: packets come from the caller and not from the system; then the native plane is taken
- * only when it is asked for, as they cross JavaScript anyway. Throws WgTsError ERR_UNSUPPORTED when
- * the plane that was asked for cannot run, and ERR_USAGE for a setting that makes no sense.
- */
-export function choosePlane(options: PlaneOptions, hasOwnTun: boolean): PlaneChoice {
-  const wanted = options.dataPlane ?? wantedByEnvironment();
-  const portable: PlaneChoice = { native: undefined, fallback: undefined };
-  if (wanted === 'portable' || (wanted === undefined && hasOwnTun)) return portable;
-  if (hasOwnTun && process.platform === 'win32')
-    throw new WgTsError(
-      'ERR_UNSUPPORTED',
-      'packets of a program’s own go by the portable data plane',
-      {
-        hint: 'leave dataPlane and WG_TS_DATAPLANE away',
-      },
-    );
-  const workers = hasOwnTun ? 1 : workerCount(options.workers);
-  const without = offloadsLeftOff();
-  try {
-    const library = loadNativeLibrary();
-    checkNativeCrypto(library);
-    return { native: { library, workers, without }, fallback: undefined };
-  } catch (error) {
-    if (!(error instanceof NativeUnavailableError)) throw error;
-    if (wanted === 'native')
-      throw new WgTsError('ERR_UNSUPPORTED', `no native data plane: ${error.message}`, {
-        hint: 'leave WG_TS_DATAPLANE away, and the portable data plane is used',
-        cause: error,
-      });
-    return { native: undefined, fallback: error.message };
-  }
-}
-
-/** The name of the plane that a tunnel of the system's would get, for `wg-ts version`. */
-export function defaultPlaneName(): string {
-  try {
-    return choosePlane({}, false).native ? 'native' : 'portable';
-  } catch {
-    return 'portable';
-  }
-}
-
-function wantedByEnvironment(): DataPlaneKind | undefined {
-  const value = process.env['WG_TS_DATAPLANE'];
-  if (value === undefined || value === '') return undefined;
-  if (value === 'native' || value === 'portable') return value;
-  throw new WgTsError('ERR_USAGE', `WG_TS_DATAPLANE is ${JSON.stringify(value)}`, {
-    hint: 'it is `native` or `portable`',
-  });
-}
-
-function workerCount(option: number | undefined): number {
-  const text = process.env['WG_TS_WORKERS'];
-  const wanted = option ?? (text ? Number(text) : undefined);
-  if (wanted === undefined) return Math.min(availableParallelism(), DEFAULT_WORKERS);
-  if (Number.isInteger(wanted) && wanted >= 1 && wanted <= MAX_WORKERS) return wanted;
-  throw new WgTsError('ERR_USAGE', `${text ?? wanted} is no number of workers`, {
-    hint: `it is 1 to ${MAX_WORKERS}`,
-  });
-}
-
-/** WG_TS_NATIVE_WITHOUT, for measurements and tests: a list of what shall not be used. */
-function offloadsLeftOff(): ReadonlySet<string> {
-  const names = (process.env['WG_TS_NATIVE_WITHOUT'] ?? '').split(',').filter(Boolean);
-  const unknown = names.find((name) => !OFFLOADS.includes(name));
-  if (unknown === undefined) return new Set(names);
-  throw new WgTsError('ERR_USAGE', `WG_TS_NATIVE_WITHOUT has ${JSON.stringify(unknown)}`, {
-    hint: `it is a list of ${OFFLOADS.join(', ')}`,
-  });
-}
 
 /** The interface of a tunnel, in the form that the chosen plane takes. */
 export type PlaneTun = { readonly luid?: bigint; close(): void } & (
@@ -194,6 +79,13 @@ export interface OpenedPlane {
   start(): void;
   setMtu(mtu: number): void;
   /**
+   * Goes on with other sockets, on this port (0: the system chooses). Answers the port; throws UdpError
+   * ERR_PORT_IN_USE or ERR_SOCKET, and then nothing has changed.
+   */
+  listen(port: number): Promise<number>;
+  /** Firewall mark of all later datagrams; 0 is none. Throws UdpError ERR_MARK. */
+  setMark(mark: number): void;
+  /**
    * The tunnel's own packets leave by this interface from now on; undefined: none leaves. Absent where
    * the sockets cannot be bound so.
    */
@@ -207,9 +99,11 @@ export async function openPlane(parts: PlaneParts): Promise<OpenedPlane> {
   const { choice, tun } = parts;
   if (tun.kind === 'ring' && choice.native) return await openOnRing(parts, choice.native, tun.tun);
   if (tun.kind === 'queues' && choice.native) {
-    const udp = await openUdpQueues(parts.udp, choice.native.workers);
+    const { workers } = choice.native;
+    const open = (options: UdpOptions): Promise<UdpQueues> => openUdpQueues(options, workers);
+    const udp = await open(parts.udp);
     try {
-      return opened(nativePlane(parts, choice.native, tun.tun, udp), udp);
+      return openedNative(nativePlane(parts, choice.native, tun.tun, udp), udp, parts.udp, open);
     } catch (error) {
       await udp.close();
       throw error;
@@ -220,7 +114,12 @@ export async function openPlane(parts: PlaneParts): Promise<OpenedPlane> {
   const { mtu, clock, logger, onTunError } = parts;
   const { aead } = parts.crypto;
   const plane = new PortableDataPlane({ tun: tun.tun, udp, mtu, aead, clock, logger, onTunError });
-  return opened(plane, udp);
+  return opened(plane, {
+    udp,
+    options: parts.udp,
+    open: openUdp,
+    replace: (next) => plane.replaceUdp(next),
+  });
 }
 
 async function openOnRing(
@@ -233,7 +132,7 @@ async function openOnRing(
   try {
     const plane = nativePlane(parts, native, tun, udp);
     const bindInterface = plane.bindInterface.bind(plane);
-    return { ...opened(plane, udp), bindInterface };
+    return { ...openedNative(plane, udp, parts.udp, openWinsockQueues), bindInterface };
   } catch (error) {
     await udp.close();
     throw error;
@@ -265,15 +164,52 @@ function tunFailure(name: string, code: number): Error {
     : tunReadFailure(name, code);
 }
 
-function opened(
-  plane: DataPlane & { start(): void; setMtu(mtu: number): void },
-  udp: { readonly port: number; close(): Promise<void> },
+function openedNative<Queues extends UdpQueues>(
+  plane: NativeDataPlane,
+  udp: Queues,
+  options: UdpOptions,
+  open: (options: UdpOptions) => Promise<Queues>,
 ): OpenedPlane {
+  return opened(plane, { udp, options, open, replace: (next) => plane.replaceSockets(next) });
+}
+
+interface Sockets {
+  readonly port: number;
+  setMark(mark: number): void;
+  close(): Promise<void>;
+}
+
+function opened<S extends Sockets>(
+  plane: DataPlane & { start(): void; setMtu(mtu: number): void },
+  sockets: {
+    readonly udp: S;
+    readonly options: UdpOptions;
+    readonly open: (options: UdpOptions) => Promise<S>;
+    /** Closes those from before, unless it throws. */
+    readonly replace: (next: S) => Promise<void>;
+  },
+): OpenedPlane {
+  let { udp, options } = sockets;
   return {
     plane,
     port: udp.port,
     start: () => plane.start(),
     setMtu: (mtu) => plane.setMtu(mtu),
+    async listen(port) {
+      const next = await sockets.open({ ...options, port });
+      try {
+        await sockets.replace(next);
+      } catch (error) {
+        await next.close();
+        throw error;
+      }
+      udp = next;
+      return next.port;
+    },
+    setMark(mark) {
+      udp.setMark(mark);
+      options = { ...options, mark };
+    },
     closeSockets: () => udp.close(),
   };
 }

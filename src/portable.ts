@@ -30,13 +30,17 @@ export class PortableDataPlane implements DataPlane {
   #reporting = false;
   #closed = false;
 
+  #udp: UdpTransport;
+  #isStarted = false;
+
   /** Takes over `tun` and `udp`; nothing is read from them before `start`. */
   constructor(options: PortableOptions) {
-    const { tun, udp } = options;
+    const { tun } = options;
     this.#options = options;
+    this.#udp = options.udp;
     this.#transport = new Transport(
       {
-        sendDatagram: (datagram, to, trafficClass) => udp.send(datagram, to, trafficClass),
+        sendDatagram: (datagram, to, trafficClass) => this.#udp.send(datagram, to, trafficClass),
         writePacket: (packet) => tun.write(packet),
       },
       options.aead,
@@ -45,13 +49,27 @@ export class PortableDataPlane implements DataPlane {
   }
 
   start(): void {
-    const { tun, udp, clock } = this.#options;
+    const { tun, clock } = this.#options;
+    this.#isStarted = true;
     tun.start((packets) => {
       const now = clock.now();
       for (const packet of packets) this.#transport.handlePacket(now, packet);
       this.#report();
     }, this.#options.onTunError);
-    udp.start({
+    this.#receive();
+  }
+
+  /** Goes on with other sockets; those from before are closed. */
+  async replaceUdp(udp: UdpTransport): Promise<void> {
+    const before = this.#udp;
+    this.#udp = udp;
+    if (this.#isStarted) this.#receive();
+    await before.close();
+  }
+
+  #receive(): void {
+    const { clock } = this.#options;
+    this.#udp.start({
       onDatagram: (datagram, from) => this.#transport.handleDatagram(clock.now(), datagram, from),
       onBatchEnd: () => this.#report(),
       onSendError: (error) => this.#logSendError(error.message),
@@ -86,7 +104,7 @@ export class PortableDataPlane implements DataPlane {
     this.#closed = true;
     this.#transport.close();
     this.#options.tun.close();
-    await this.#options.udp.close();
+    await this.#udp.close();
   }
 
   #report(): void {

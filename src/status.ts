@@ -36,10 +36,10 @@ export interface PeerStatus {
 export interface StatusParts {
   readonly device: Device;
   readonly plane: DataPlane;
-  readonly listenPort: number;
+  listenPort: number;
   /** Changes where it follows the network. */
   mtu: number;
-  readonly fwMark: number;
+  fwMark: number;
 }
 
 export function statusOf(name: string, parts: StatusParts): TunnelStatus {

@@ -1,6 +1,8 @@
 import { type BringUp, bringUp, type TunnelOptions } from './bringup.js';
 import type { Config } from './config/model.js';
 import { statusOf, type TunnelStatus } from './status.js';
+import type { UapiChange } from './uapi/change.js';
+import type { UapiDevice } from './uapi/codec.js';
 import type { UndoStack } from './undo.js';
 
 export type { StatusSource, TunnelOptions } from './bringup.js';
@@ -53,6 +55,22 @@ export class Tunnel {
     return statusOf(this.name, this.#parts);
   }
 
+  /**
+   * The configuration as it is now. The secrets in it are the tunnel's own: use them at once, and do
+   * not zero them.
+   */
+  readConfiguration(): UapiDevice {
+    return this.#parts.live.read();
+  }
+
+  /**
+   * As `wg set`: what is left out stays as it is, and sessions of peers that stay go on. A change that
+   * is refused changes nothing. Its secrets stay the caller's. Throws ChangeError ERR_CHANGE.
+   */
+  configure(change: UapiChange): Promise<void> {
+    return this.#parts.live.change(change);
+  }
+
   /** Undoes everything that `up` did, last first. Idempotent; never rejects: failures are logged. */
   down(): Promise<void> {
     this.#downing ??= this.#takeDown(undefined);
@@ -61,6 +79,7 @@ export class Tunnel {
 
   #end(reason: Error): void {
     this.#parts.logger.error(reason.message);
+    if (!this.#downing) this.#parts.killSwitch?.tunnelFailed();
     this.#downing ??= this.#takeDown(reason);
   }
 

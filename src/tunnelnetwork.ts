@@ -1,10 +1,11 @@
 /** What a tunnel has to do with the network of the machine. */
 import type { CryptoProviders } from '../crypto/providers.js';
 import type { Endpoint } from '../protocol/dataplane.js';
-import { formatPrefix, maskPrefix } from '../protocol/ip.js';
+import { formatPrefix, type IpPrefix, maskPrefix } from '../protocol/ip.js';
 import type { InterfaceSettings, NetConfig, NetWatch } from '../tun/netconfig.js';
+import { excludedNetworks } from './config/exclude.js';
 import { encodeKey } from './config/key.js';
-import type { Config } from './config/model.js';
+import type { Config, PeerConfig } from './config/model.js';
 import type { Journal } from './journal.js';
 import type { Logger } from './logger.js';
 import { chooseMtu } from './mtu.js';
@@ -28,26 +29,47 @@ export function networkIdentity(name: string, config: Config, { x25519 }: Crypto
   return [name, ...keys].join('\n');
 }
 
+/** Of the tunnel's own packets; 0 is none. */
+export async function chooseFwMark(config: Config, system: NetConfig | undefined): Promise<number> {
+  const { fwMark = 0, table, killSwitch } = config.interface;
+  if (!system || fwMark !== 0) return fwMark;
+  const isFullTunnel = table === 'auto' && config.peers.some((peer) => defaultsOf(peer).length > 0);
+  return isFullTunnel || killSwitch ? await system.freeTable() : 0;
+}
+
+function defaultsOf({ allowedIps, writtenAllowedIps = allowedIps }: PeerConfig): IpPrefix[] {
+  return writtenAllowedIps.filter(({ length }) => length === 0);
+}
+
+/** What is left of a default route is routed as the whole one, so that the endpoint stays reachable. */
+function wholeRoutes(peer: PeerConfig): readonly IpPrefix[] {
+  const { allowedIps, excludedIps = [] } = peer;
+  if (excludedIps.length === 0) return allowedIps;
+  const sameFamily = (a: IpPrefix, b: IpPrefix): boolean => a.address.length === b.address.length;
+  const defaults = defaultsOf(peer).filter((all) => allowedIps.some((one) => sameFamily(all, one)));
+  const others = allowedIps.filter((one) => !defaults.some((all) => sameFamily(all, one)));
+  return [...defaults, ...others];
+}
+
 /** All but what is known when the sockets are open. */
 export async function interfaceSettings(
   config: Config,
-  name: string,
+  { name, fwMark }: { readonly name: string; readonly fwMark: number },
   endpoints: readonly Endpoint[],
   system: NetConfig | undefined,
 ): Promise<Omit<InterfaceSettings, 'listenPort'>> {
-  const { addresses, dnsServers, dnsSearch, table } = config.interface;
-  const routes = new Set(
-    config.peers.flatMap((peer) => peer.allowedIps.map((p) => formatPrefix(maskPrefix(p)))),
-  );
-  const isFullTunnel = table === 'auto' && (routes.has('0.0.0.0/0') || routes.has('::/0'));
-  let fwMark = config.interface.fwMark ?? 0;
-  if (system && fwMark === 0 && isFullTunnel) fwMark = await system.freeTable();
+  const { addresses, dnsServers, dnsSearch, table, killSwitch = false } = config.interface;
+  const leavesOut = system?.leavesOut === true && table === 'auto';
+  const routed = config.peers.flatMap((peer) => (leavesOut ? wholeRoutes(peer) : peer.allowedIps));
+  const routes = new Set(routed.map((network) => formatPrefix(maskPrefix(network))));
   const mtu = await chooseMtu(config.interface, endpoints, system);
   return {
     name,
     addresses: addresses.map(formatPrefix),
     mtu,
     routes: [...routes],
+    ...(leavesOut && { excluded: excludedNetworks(config) }),
+    ...(killSwitch && { killSwitch }),
     table,
     fwMark,
     dnsServers,

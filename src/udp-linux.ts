@@ -70,6 +70,8 @@ export interface UdpQueues {
   readonly v4: readonly number[];
   /** Empty without IPv6. */
   readonly v6: readonly number[];
+  /** Firewall mark of all later datagrams; 0 is none. Throws UdpError ERR_MARK. */
+  setMark(mark: number): void;
   /** Idempotent; after the data plane has ended. */
   close(): Promise<void>;
 }
@@ -105,7 +107,10 @@ export async function openUdpQueues(options: UdpOptions, count: number): Promise
     await close();
     throw error;
   }
-  return { port: first4.port, v4: [...v4], v6: [...v6], close };
+  const setMark = (mark: number): void => {
+    for (const fd of [...v4, ...v6]) mustMark(fd, mark);
+  };
+  return { port: first4.port, v4: [...v4], v6: [...v6], setMark, close };
 }
 
 interface Bound {

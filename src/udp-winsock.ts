@@ -102,7 +102,7 @@ export interface WinsockQueues extends UdpQueues {
  * ERR_PORT_IN_USE, ERR_MARK or ERR_SOCKET.
  */
 export async function openWinsockQueues(options: UdpOptions): Promise<WinsockQueues> {
-  if (options.mark) throw new UdpError('ERR_MARK', 'firewall marks need Linux');
+  if (options.mark) throw noMarks();
   const [v4, v6] = await openSamePort(
     options.port ?? 0,
     async (port) => listen(AF_INET, options.ipv4Address ?? '0.0.0.0', port),
@@ -119,10 +119,17 @@ export async function openWinsockQueues(options: UdpOptions): Promise<WinsockQue
       if (family === 4) bindToInterface(v4.socket, 4, index);
       else if (v6) bindToInterface(v6.socket, 6, index);
     },
+    setMark(mark) {
+      if (mark !== 0) throw noMarks();
+    },
     async close() {
       for (const socket of sockets.splice(0)) winsock().closesocket(socket);
     },
   };
+}
+
+function noMarks(): UdpError {
+  return new UdpError('ERR_MARK', 'firewall marks need Linux');
 }
 
 /** What IP_UNICAST_IF and IPV6_UNICAST_IF take: the former wants network order. */

@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import { type CryptoNames, cryptoNames } from '../crypto/providers.js';
 import { fastestProviders } from '../native/providers.js';
-import { defaultPlaneName } from './planes.js';
+import { defaultPlaneName } from './planechoice.js';
 import { packageVersion } from './runtime/packageversion.js';
 
 export interface Versions {

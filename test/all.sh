@@ -10,14 +10,16 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 export PATH="$PATH:/usr/sbin:/sbin"
 
-programs=(wireguard-go wg wg-quick iperf3 ping nft iptables tcpdump ip nstat sysctl setpriv gcc clang)
+programs=(wireguard-go wg wg-quick iperf3 ping nft iptables tcpdump ip nstat sysctl setpriv tmux gcc clang)
+# Shells that are completed, and what reads manual pages and units.
+programs+=(zsh fish groff mandoc systemd-analyze)
 # What runs Windows code, on x86-64 alone.
 windows_programs=(wine x86_64-w64-mingw32-gcc)
 windows_packages=(wine wine64 gcc-mingw-w64-x86-64)
 if [ "$(uname -m)" = x86_64 ]; then programs+=("${windows_programs[@]}"); fi
 packages=(
-  wireguard-go wireguard-tools iperf3 iputils-ping nftables iptables tcpdump iproute2 procps util-linux
-  gcc clang libc6-dev
+  wireguard-go wireguard-tools iperf3 iputils-ping nftables iptables tcpdump iproute2 procps util-linux tmux
+  gcc clang libc6-dev zsh fish groff mandoc systemd
 )
 if [ "$(uname -m)" = x86_64 ]; then packages+=("${windows_packages[@]}"); fi
 

@@ -52,9 +52,9 @@ const rules: IForbiddenRuleType[] = [
   only(
     'src/cli',
     [
-      '^src/(index|errors)\\.ts$',
+      '^src/(index|errors|saveconfig)\\.ts$',
       '^protocol/index\\.ts$',
-      '^src/(config|uapi|runtime|service|wintun|selftest)/',
+      '^src/(config|uapi|wg|runtime|service|share|watch|wintun|selftest|doctor)/',
       '^node_modules/',
     ],
     'and builtins',

@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { describeConfig } from '../config/describe.js';
+import { hasPrivateKey } from '../config/model.js';
 import { publicKeyOf } from '../index.js';
 import { loadConfig, zeroConfig } from './load.js';
 import { note, print } from './output.js';
@@ -14,8 +15,9 @@ export const checkCommand: Command = new Command('check')
     const { file, name } = resolveTarget(fileOrName);
     const { config, warnings } = await loadConfig(file);
     try {
-      const publicKey = publicKeyOf(config.interface.privateKey);
-      print(describeConfig(config, { name, publicKey }));
+      const { interface: own } = config;
+      const publicKey = hasPrivateKey(own) && publicKeyOf(own.privateKey);
+      print(describeConfig(config, { name, ...(publicKey && { publicKey }) }));
     } finally {
       zeroConfig(config);
     }

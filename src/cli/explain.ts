@@ -16,6 +16,8 @@ export const EXIT_INTERRUPTED = 130;
 /** For errors whose message does not tell what to do. */
 const HINTS: Readonly<Record<string, string>> = {
   ERR_ADDRESS_IN_USE: 'take the other interface down, or give this one another Address in its file',
+  ERR_ROUTE_IN_USE:
+    'take the other interface down, take the network out of AllowedIPs, or give this one a Table of its own (Table = off, Table = 1000)',
   ERR_UAPI: 'is this a program that speaks the protocol of wg(8)? Try wg show',
 };
 /** On Windows the messages name the function that failed, and what to do. */

@@ -10,7 +10,7 @@ export interface LoadedConfig {
 
 /** Throws ConfigError and WgTsError. */
 export async function loadConfig(file: string): Promise<LoadedConfig> {
-  const { text, warnings: ofFile } = await read(file);
+  const { text, warnings: ofFile } = await readConfigText(file);
   const { config, warnings } = parseConfig(text, { file });
   return {
     config,
@@ -18,8 +18,8 @@ export async function loadConfig(file: string): Promise<LoadedConfig> {
   };
 }
 
-/** A stored configuration is encrypted. */
-async function read(file: string): Promise<ConfigFile> {
+/** A stored configuration is encrypted. Throws WgTsError. */
+export async function readConfigText(file: string): Promise<ConfigFile> {
   if (!file.endsWith('.dpapi')) return await readConfigFile(file);
   const { readStoredConfig } = await import('../service/store.js');
   return { text: readStoredConfig(file), warnings: [] };

@@ -9,8 +9,19 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   up: async () => (await import('./up.js')).upCommand,
   down: async () => (await import('./down.js')).downCommand,
   show: async () => (await import('./show.js')).showCommand,
+  watch: async () => (await import('./watch.js')).watchCommand,
+  showconf: async () => (await import('./showconf.js')).showconfCommand,
+  set: async () => (await import('./set.js')).setCommand,
+  setconf: async () => (await import('./setconf.js')).setconfCommand,
+  addconf: async () => (await import('./addconf.js')).addconfCommand,
+  syncconf: async () => (await import('./syncconf.js')).syncconfCommand,
+  save: async () => (await import('./save.js')).saveCommand,
+  strip: async () => (await import('./strip.js')).stripCommand,
   logs: async () => (await import('./logs.js')).logsCommand,
+  import: async () => (await import('./import.js')).importCommand,
+  qr: async () => (await import('./qr.js')).qrCommand,
   check: async () => (await import('./check.js')).checkCommand,
+  doctor: async () => (await import('./doctor.js')).doctorCommand,
   genkey: async () => (await import('./genkey.js')).genkeyCommand,
   genpsk: async () => (await import('./genpsk.js')).genpskCommand,
   pubkey: async () => (await import('./pubkey.js')).pubkeyCommand,
@@ -18,11 +29,17 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   wintun: async () => (await import('./wintun.js')).wintunCommand,
   selftest: async () => (await import('./selftest.js')).selftestCommand,
   demo: async () => (await import('./demo.js')).demoCommand,
+  completion: async () => (await import('./completion.js')).completionCommand,
+  man: async () => (await import('./man.js')).manCommand,
   version: async () => (await import('./version.js')).versionCommand,
 };
 
+/** They tell of all the others. */
+const ABOUT_ALL: ReadonlySet<string> = new Set(['completion', 'man']);
+
 function loadCommands(verb: string | undefined): Promise<Command[]> {
-  const load = verb !== undefined && Object.hasOwn(COMMANDS, verb) ? COMMANDS[verb] : undefined;
+  const isAlone = verb !== undefined && Object.hasOwn(COMMANDS, verb) && !ABOUT_ALL.has(verb);
+  const load = isAlone ? COMMANDS[verb] : undefined;
   return Promise.all((load ? [load] : Object.values(COMMANDS)).map((one) => one()));
 }
 

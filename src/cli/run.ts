@@ -2,12 +2,15 @@ import { rmSync } from 'node:fs';
 import { WgTsError } from '../errors.js';
 import { defaultLogger } from '../index.js';
 import type { LogSource } from '../runtime/control.js';
+import { encodeEntry, formatEntry, type LogEntry } from '../runtime/logentry.js';
+import { RotatingLog } from '../runtime/logfile.js';
 import type { RingLog } from '../runtime/ringlog.js';
 import { StateFolder } from '../runtime/state.js';
 import type { TunnelServiceContext } from '../service/run.js';
+import { serviceNotifier } from '../service/sdnotify.js';
 import type { ProgressMessage } from './background.js';
 import { EXIT_INTERRUPTED, explain } from './explain.js';
-import { bounded, type LineSink, startLogging } from './logging.js';
+import { type EntrySink, startLogging } from './logging.js';
 import { note } from './output.js';
 import { runSession, type SessionSettings } from './session.js';
 import type { Target } from './target.js';
@@ -25,12 +28,20 @@ export interface RunOptions extends SessionSettings {
 
 /** Logs to the terminal. Answers the exit code. */
 export async function runForeground(target: Target, options: RunOptions): Promise<number> {
-  await startLogging((line) => note(line), options);
-  return await runUntilStopped(target, options, {
-    stop: new AbortController(),
-    tell: note,
-    onReady: () => undefined,
-  });
+  await startLogging((entry) => note(formatEntry(entry)), options);
+  const stop = new AbortController();
+  const manager = serviceNotifier();
+  manager?.status('coming up');
+  stop.signal.addEventListener('abort', () => manager?.stopping(), { once: true });
+  try {
+    return await runUntilStopped(target, options, {
+      stop,
+      tell: note,
+      onReady: () => manager?.ready(`${target.name} is up`),
+    });
+  } finally {
+    manager?.close();
+  }
 }
 
 /**
@@ -41,17 +52,17 @@ export async function runDaemon(target: Target, options: RunOptions): Promise<nu
   if (!process.send) throw new WgTsError('ERR_USAGE', '--daemon is for wg-ts itself');
   const earlyLog = process.env['WG_TS_EARLY_LOG'];
   delete process.env['WG_TS_EARLY_LOG'];
-  const early: string[] = [];
+  const early: LogEntry[] = [];
   const ring = await openRing(target.name);
-  const toFile = ring
-    ? (line: string) => ring.append(line)
-    : bounded((text) => process.stderr.write(text));
-  let log: LineSink = (line, level, text) => {
-    early.push(line);
-    if (level === 'warning' || level === 'error') tell(`warning: ${text}`);
-    else if (options.verbose) tell(text);
+  const file = ring ?? new RotatingLog(new StateFolder().logFile(target.name));
+  const toFile: EntrySink = (entry) => file.append(encodeEntry(entry));
+  let log: EntrySink = (entry) => {
+    early.push(entry);
+    const { level, message } = entry;
+    if (level === 'warning' || level === 'error') tell(`warning: ${message}`);
+    else if (options.verbose) tell(message);
   };
-  await startLogging((...record) => log(...record), options);
+  await startLogging((entry) => log(entry), options);
   if (process.platform !== 'win32') process.on('SIGHUP', () => undefined);
   const stop = new AbortController();
   const giveUp = (): void => stop.abort();
@@ -66,7 +77,7 @@ export async function runDaemon(target: Target, options: RunOptions): Promise<nu
     onReady() {
       process.off('disconnect', giveUp);
       log = toFile;
-      for (const line of early.splice(0)) toFile(line);
+      for (const entry of early.splice(0)) toFile(entry);
       void send({ type: 'ready' }).then(() => {
         // Whoever waited may have been faster, and then to hang up is an error.
         if (process.connected) process.disconnect?.();
@@ -78,7 +89,7 @@ export async function runDaemon(target: Target, options: RunOptions): Promise<nu
   // Nobody else can, when whoever made it was killed.
   if (earlyLog !== undefined) rmSync(earlyLog, { force: true });
   // What was not told to a log yet is why it did not come up.
-  if (ring) for (const line of early) ring.append(line);
+  if (ring) early.forEach(toFile);
   ring?.close();
   await told;
   return code;
@@ -100,10 +111,11 @@ export async function runInService(
   { sid, stop, log, events, running }: TunnelServiceContext,
 ): Promise<number> {
   const { name } = target;
-  await startLogging((line, level, text) => {
-    log.append(line);
-    if (level === 'error' || level === 'fatal') events.report('error', `${name}: ${text}`);
-    else if (level === 'warning') events.report('warning', `${name}: ${text}`);
+  await startLogging((entry) => {
+    log.append(encodeEntry(entry));
+    const { level, message } = entry;
+    if (level === 'error' || level === 'fatal') events.report('error', `${name}: ${message}`);
+    else if (level === 'warning') events.report('warning', `${name}: ${message}`);
   }, options);
   const logger = defaultLogger(name);
   const end = new AbortController();

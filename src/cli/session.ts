@@ -1,6 +1,7 @@
+import path from 'node:path';
+import { excludeLan } from '../config/exclude.js';
 import {
   type Config,
-  decodeKey,
   type Logger,
   type StatusSource,
   Tunnel,
@@ -8,8 +9,8 @@ import {
 } from '../index.js';
 import { type Claim, claimName } from '../runtime/claim.js';
 import { controlPipe, type LogSource, serveControl } from '../runtime/control.js';
+import { saveConfig } from '../saveconfig.js';
 import { uapiSocket } from '../uapi/client.js';
-import type { UapiDevice } from '../uapi/codec.js';
 import { serveUapi } from '../uapi/server.js';
 import { type LoadedConfig, loadConfig, zeroConfig } from './load.js';
 import type { Target } from './target.js';
@@ -18,8 +19,13 @@ import type { Target } from './target.js';
 export interface SessionSettings
   extends Pick<
     TunnelOptions,
-    'resolveRetries' | 'dataPlane' | 'workers' | 'serviceSid' | 'allowHooks'
-  > {}
+    'resolveRetries' | 'dataPlane' | 'workers' | 'serviceSid' | 'allowHooks' | 'metrics'
+  > {
+  /** As `KillSwitch = true`. */
+  readonly killSwitch?: boolean;
+  /** As `ExcludedIPs = lan` for what has a default route. */
+  readonly excludeLan?: boolean;
+}
 
 export interface SessionOptions extends SessionSettings {
   readonly logger: Logger;
@@ -46,36 +52,55 @@ export type SessionEnd = Error | undefined;
 export async function runSession(target: Target, options: SessionOptions): Promise<SessionEnd> {
   const { config, warnings } = await loadConfig(target.file);
   try {
-    return await runLoaded(target, { config, warnings }, options);
+    return await runLoaded(target, { config: choose(config, options), warnings }, options);
   } finally {
     zeroConfig(config);
   }
 }
 
+/** The same secrets, with what the command line asks for. */
+function choose(config: Config, options: SessionOptions): Config {
+  const routed = options.excludeLan ? excludeLan(config) : config;
+  const isExcluded = routed.peers.some(({ excludedIps = [] }) => excludedIps.includes('lan'));
+  if (options.excludeLan && !isExcluded)
+    options.onWarning('--exclude-lan changes nothing: no peer has a default route');
+  if (!options.killSwitch) return routed;
+  return { ...routed, interface: { ...routed.interface, killSwitch: true } };
+}
+
 async function runLoaded(
-  { name }: Target,
+  target: Target,
   { config, warnings }: LoadedConfig,
   options: SessionOptions,
 ): Promise<SessionEnd> {
   const { onWarning } = options;
+  const { name } = target;
+  // The working folder changes when the tunnel is up.
+  const file = path.resolve(target.file);
   for (const warning of warnings) onWarning(warning);
   const claim = await claimName(name, {
+    configFile: file,
     ...(options.earlyLog !== undefined && { earlyLog: options.earlyLog }),
+    keepKillSwitch: config.interface.killSwitch === true,
     onRecovery: onWarning,
     onError: (error) => onWarning(`cannot undo: ${error.message}`),
   });
   let keepLog = false;
+  let keepKillSwitch = claim.inheritsKillSwitch;
   try {
-    const end = await withControl(name, options, () => runTunnel(name, config, claim, options));
+    const end = await withControl(name, options, () =>
+      runTunnel({ name, file }, config, claim, options),
+    );
     keepLog = end !== undefined;
+    keepKillSwitch = end !== undefined;
     return end;
   } finally {
-    claim.release({ keepLog });
+    claim.release({ keepLog, keepKillSwitch });
   }
 }
 
 async function runTunnel(
-  name: string,
+  { name, file }: Target,
   config: Config,
   claim: Claim,
   options: SessionOptions,
@@ -87,12 +112,17 @@ async function runTunnel(
     signal: stop,
     onStep: options.onStep,
     journal: claim,
-    expose: (source) => openUapi(name, config, source),
+    inheritsKillSwitch: claim.inheritsKillSwitch,
+    expose: (source) => openUapi(name, source, logger),
+    ...(!file.endsWith('.dpapi') && {
+      save: (source: StatusSource) => saveOnDown(file, source, logger),
+    }),
     ...(resolveRetries !== undefined && { resolveRetries }),
     ...(dataPlane !== undefined && { dataPlane }),
     ...(workers !== undefined && { workers }),
     ...(serviceSid !== undefined && { serviceSid }),
     ...(allowHooks !== undefined && { allowHooks }),
+    ...(options.metrics && { metrics: options.metrics }),
   });
   return await untilEnd(tunnel, stop, () => {
     claim.ready();
@@ -134,27 +164,28 @@ async function untilEnd(
 
 async function openUapi(
   name: string,
-  config: Config,
   source: StatusSource,
+  logger: Logger,
 ): Promise<() => Promise<void>> {
-  const server = await serveUapi(uapiSocket(name), () => describeDevice(config, source));
+  const server = await serveUapi(uapiSocket(name), () => source.read(), {
+    async change(change) {
+      try {
+        await source.change(change);
+      } catch (error) {
+        logger.warn(`a change was refused: ${error instanceof Error ? error.message : error}`);
+        throw error;
+      }
+    },
+  });
   return () => server.close();
 }
 
-function describeDevice(config: Config, source: StatusSource): UapiDevice {
-  const { listenPort, fwMark, dataPlane, peers } = source.status();
-  const presharedKeys = new Map(
-    config.peers.map(({ publicKey, presharedKey }) => [publicKey.join(), presharedKey]),
-  );
-  return {
-    privateKey: config.interface.privateKey,
-    listenPort,
-    fwMark,
-    dataPlane,
-    peers: peers.map((peer) => {
-      const publicKey = decodeKey(peer.publicKey) ?? new Uint8Array(32);
-      const presharedKey = presharedKeys.get(publicKey.join());
-      return { ...peer, publicKey, ...(presharedKey && { presharedKey }) };
-    }),
-  };
+/** As wg-quick(8), by what the file says now; one that cannot be written stays as it is. */
+async function saveOnDown(file: string, source: StatusSource, logger: Logger): Promise<void> {
+  try {
+    if (await saveConfig(file, () => source.read(), { onlyIfAsked: true }))
+      logger.info(`saved in ${file}`);
+  } catch (error) {
+    logger.warn(`SaveConfig: ${error instanceof Error ? error.message : String(error)}`);
+  }
 }

@@ -1,6 +1,8 @@
-import { Command, Option } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { formatEndpoint } from '../config/format.js';
+import { parseListener } from '../config/values.js';
 import { WgTsError } from '../errors.js';
-import type { DataPlaneKind } from '../index.js';
+import type { DataPlaneKind, MetricsAddress } from '../index.js';
 import { runInBackground } from './background.js';
 import { startInstalled } from './installed.js';
 import { dataPlaneOption, workersOption } from './planeoptions.js';
@@ -13,6 +15,9 @@ interface UpOptions {
   readonly dataPlane?: DataPlaneKind;
   readonly workers?: number;
   readonly allowHooks?: boolean;
+  readonly killSwitch?: boolean;
+  readonly excludeLan?: boolean;
+  readonly metrics?: MetricsAddress;
 }
 
 export const upCommand: Command = new Command('up')
@@ -26,6 +31,13 @@ export const upCommand: Command = new Command('up')
   .addOption(dataPlaneOption().env('WG_TS_DATAPLANE'))
   .addOption(workersOption().env('WG_TS_WORKERS'))
   .option('--allow-hooks', 'on Windows: run PreUp, PostUp, PreDown and PostDown of the file')
+  .option('--kill-switch', 'let nothing past the tunnel until it is taken down, also after a crash')
+  .option('--exclude-lan', 'leave the local network out of a default route')
+  .option(
+    '--metrics <ADDRESS:PORT>',
+    'serve metrics for Prometheus, and /healthz, by HTTP',
+    parseMetricsAddress,
+  )
   .addOption(new Option('--daemon').hideHelp())
   .addHelpText(
     'after',
@@ -48,13 +60,16 @@ Examples:
       // Loaded here, since the process that only waits for another can do without.
       const { runDaemon, runForeground } = await import('./run.js');
       const run = options.daemon ? runDaemon : runForeground;
-      const { verbose = false, dataPlane, workers, allowHooks } = options;
+      const { verbose = false, dataPlane, workers, allowHooks, killSwitch, excludeLan } = options;
       process.exitCode = await run(target, {
         verbose,
         ...(retries !== undefined && { resolveRetries: retries }),
         ...(dataPlane !== undefined && { dataPlane }),
         ...(workers !== undefined && { workers }),
         ...(allowHooks !== undefined && { allowHooks }),
+        ...(killSwitch !== undefined && { killSwitch }),
+        ...(excludeLan !== undefined && { excludeLan }),
+        ...(options.metrics && { metrics: options.metrics }),
       });
     } else {
       process.exitCode = await runInBackground([
@@ -64,6 +79,9 @@ Examples:
         ...(options.dataPlane ? ['--data-plane', options.dataPlane] : []),
         ...(options.workers ? ['--workers', String(options.workers)] : []),
         ...(options.allowHooks ? ['--allow-hooks'] : []),
+        ...(options.killSwitch ? ['--kill-switch'] : []),
+        ...(options.excludeLan ? ['--exclude-lan'] : []),
+        ...(options.metrics ? ['--metrics', formatEndpoint(options.metrics)] : []),
         '--',
         fileOrName,
       ]);
@@ -71,6 +89,15 @@ Examples:
     // Nothing may keep the process now: not a channel, not a client of the socket.
     process.exit();
   });
+
+function parseMetricsAddress(text: string): MetricsAddress {
+  let complaint = '';
+  const address = parseListener(text, (message) => {
+    complaint ||= message;
+  });
+  if (address) return address;
+  throw new InvalidArgumentError(`It ${complaint}.`);
+}
 
 /** As wg(8): a number of times, or `infinity`. */
 function resolveRetries(): number | undefined {

@@ -1,7 +1,14 @@
 import { formatPrefix, type IpPrefix } from '../../protocol/ip.js';
+import { formatExcludedIp } from './exclude.js';
 import { formatEndpoint, formatFwMark } from './format.js';
 import { encodeKey } from './key.js';
-import type { Config, InterfaceConfig, PeerConfig } from './model.js';
+import {
+  type Config,
+  type EndpointConfig,
+  hasPrivateKey,
+  type InterfaceConfig,
+  type PeerConfig,
+} from './model.js';
 
 export interface DescribeOptions {
   /** Of the interface. */
@@ -38,26 +45,41 @@ function block(title: string, rows: readonly Row[]): string {
 }
 
 function describeInterface(config: InterfaceConfig): readonly Row[] {
-  const { addresses, dnsServers, dnsSearch, mtu, listenPort, fwMark } = config;
+  const { addresses, dnsServers, dnsSearch, mtu, listenPort, fwMark, reresolveInterval } = config;
   return [
-    ['private key', '(hidden)'],
+    ['private key', hasPrivateKey(config) ? '(hidden)' : 'to be set by PostUp'],
     ['addresses', joined(addresses.map(formatPrefix))],
     ['DNS servers', joined(dnsServers)],
     ...(dnsSearch.length > 0 ? [['DNS search', joined(dnsSearch)] as const] : []),
-    ['MTU', mtu === undefined ? 'from the route to the endpoint' : String(mtu)],
+    ['MTU', config.probesMtu ? 'the largest that passes' : describeMtu(mtu)],
     ['listen port', listenPort ? String(listenPort) : 'chosen by the system'],
     ...(fwMark ? [['firewall mark', formatFwMark(fwMark)] as const] : []),
+    ...(config.killSwitch ? [['kill switch', 'on: nothing leaves past the tunnel'] as const] : []),
+    ...(reresolveInterval
+      ? [['names', `looked up again every ${reresolveInterval} seconds`] as const]
+      : []),
+    ...(config.metrics ? [['metrics', describeMetrics(config.metrics)] as const] : []),
   ];
 }
 
+function describeMetrics(address: EndpointConfig): string {
+  return `served at http://${formatEndpoint(address)}/metrics`;
+}
+
+function describeMtu(mtu: number | undefined): string {
+  return mtu === undefined ? 'from the route to the endpoint' : String(mtu);
+}
+
 function describeRoutes({ interface: { table }, peers }: Config): string {
-  const networks = peers.flatMap((peer) => peer.allowedIps);
+  const networks = peers.flatMap((peer) => peer.writtenAllowedIps ?? peer.allowedIps);
   if (table === 'off') return 'none are added (Table = off)';
   if (networks.length === 0) return 'none, as no peer has allowed IPs';
   const where = table === 'auto' ? '' : `, in routing table ${table}`;
   const defaults = networks.filter(({ length }) => length === 0);
   if (defaults.length === 0) return `only the allowed IPs go through the tunnel${where}`;
-  return `${describeDefault(defaults)} goes through the tunnel (default route)${where}`;
+  const less = peers.some(({ excludedIps = [] }) => excludedIps.length > 0);
+  const but = less ? ' but the excluded IPs' : '';
+  return `${describeDefault(defaults)}${but} goes through the tunnel (default route)${where}`;
 }
 
 function describeDefault(defaults: readonly IpPrefix[]): string {
@@ -77,14 +99,21 @@ function describeHooks(config: InterfaceConfig): readonly Row[] {
   const rows = hooks
     .filter(([, commands]) => commands.length > 0)
     .map(([key, { length }]): Row => [key, length === 1 ? '1 command' : `${length} commands`]);
-  return config.saveConfig ? [...rows, ['SaveConfig', 'ignored: the file stays as it is']] : rows;
+  return config.saveConfig
+    ? [...rows, ['SaveConfig', 'on the way down the file takes over what runs']]
+    : rows;
 }
 
 function describePeer(peer: PeerConfig): readonly Row[] {
-  const { endpoint, allowedIps, presharedKey, persistentKeepalive } = peer;
+  const { endpoint, fallbackEndpoints = [], allowedIps, excludedIps = [], presharedKey } = peer;
+  const { persistentKeepalive } = peer;
   return [
     ['endpoint', endpoint ? formatEndpoint(endpoint) : 'none: the peer has to come to us'],
+    ...fallbackEndpoints.map((other): Row => ['or else', formatEndpoint(other)]),
     ['allowed IPs', joined(allowedIps.map(formatPrefix))],
+    ...(excludedIps.length > 0
+      ? [['excluded IPs', joined(excludedIps.map(formatExcludedIp))] as const]
+      : []),
     ['preshared key', presharedKey ? '(hidden)' : 'none'],
     ['keepalive', persistentKeepalive ? `every ${persistentKeepalive} seconds` : 'off'],
   ];

@@ -1,7 +1,15 @@
 import { formatPrefix } from '../../protocol/ip.js';
 import { WgTsError } from '../errors.js';
+import { formatExcludedIp } from './exclude.js';
 import { encodeKey } from './key.js';
-import type { Config, EndpointConfig, InterfaceConfig, PeerConfig } from './model.js';
+import {
+  type Config,
+  type EndpointConfig,
+  endpointsOf,
+  hasPrivateKey,
+  type InterfaceConfig,
+  type PeerConfig,
+} from './model.js';
 
 /**
  * The configuration as a file that parseConfig and wg-quick(8) read. The text holds the private key
@@ -26,18 +34,22 @@ function formatInterface(config: InterfaceConfig): string {
   const dns = [...config.dnsServers, ...config.dnsSearch];
   return [
     '[Interface]\n',
-    line('PrivateKey', encodeKey(config.privateKey.expose())),
+    hasPrivateKey(config) ? line('PrivateKey', encodeKey(config.privateKey.expose())) : '',
     config.listenPort ? line('ListenPort', String(config.listenPort)) : '',
     config.fwMark ? line('FwMark', formatFwMark(config.fwMark)) : '',
     list('Address', config.addresses.map(formatPrefix)),
     list('DNS', dns),
     config.mtu === undefined ? '' : line('MTU', String(config.mtu)),
+    config.probesMtu ? line('MTU', 'probe') : '',
     config.table === 'auto' ? '' : line('Table', String(config.table)),
     ...config.preUp.map((command) => line('PreUp', command)),
     ...config.postUp.map((command) => line('PostUp', command)),
     ...config.preDown.map((command) => line('PreDown', command)),
     ...config.postDown.map((command) => line('PostDown', command)),
     config.saveConfig ? line('SaveConfig', 'true') : '',
+    config.killSwitch ? line('KillSwitch', 'true') : '',
+    config.reresolveInterval ? line('ReresolveInterval', String(config.reresolveInterval)) : '',
+    config.metrics ? line('Metrics', formatEndpoint(config.metrics)) : '',
   ].join('');
 }
 
@@ -46,8 +58,9 @@ function formatPeer(peer: PeerConfig): string {
     '[Peer]\n',
     line('PublicKey', encodeKey(peer.publicKey)),
     peer.presharedKey ? line('PresharedKey', encodeKey(peer.presharedKey.expose())) : '',
-    list('AllowedIPs', peer.allowedIps.map(formatPrefix)),
-    peer.endpoint ? line('Endpoint', formatEndpoint(peer.endpoint)) : '',
+    list('AllowedIPs', (peer.writtenAllowedIps ?? peer.allowedIps).map(formatPrefix)),
+    list('ExcludedIPs', (peer.excludedIps ?? []).map(formatExcludedIp)),
+    list('Endpoint', endpointsOf(peer).map(formatEndpoint)),
     peer.persistentKeepalive ? line('PersistentKeepalive', String(peer.persistentKeepalive)) : '',
   ].join('');
 }

@@ -1,7 +1,8 @@
-import { isAllZero, type Secret } from '../../crypto/secret.js';
+import { KEY_LENGTH } from '../../crypto/aead.js';
+import { isAllZero, Secret } from '../../crypto/secret.js';
 import type { IpPrefix } from '../../protocol/ip.js';
 import type { Findings, Place } from './findings.js';
-import type { InterfaceConfig } from './model.js';
+import type { EndpointConfig, InterfaceConfig } from './model.js';
 import {
   type Entry,
   Given,
@@ -15,8 +16,10 @@ import {
   parseBoolean,
   parseDns,
   parseFwMark,
+  parseListener,
   parseMtu,
   parsePort,
+  parseReresolveInterval,
   parseTable,
 } from './values.js';
 
@@ -34,9 +37,13 @@ export class InterfaceSection {
   #listenPort: number | undefined;
   #fwMark: number | undefined;
   #mtu: number | undefined;
+  #probesMtu = false;
   #mtuPlace: Place | undefined;
   #table: 'auto' | 'off' | number = 'auto';
   #saveConfig = false;
+  #killSwitch = false;
+  #reresolveInterval: number | undefined;
+  #metrics: EndpointConfig | undefined;
   readonly #addresses: IpPrefix[] = [];
   readonly #dnsServers: string[] = [];
   readonly #dnsSearch: string[] = [];
@@ -88,13 +95,23 @@ export class InterfaceSection {
         return;
       case 'MTU':
         this.#mtuPlace = valuePlace(entry);
-        this.#mtu = value === '' ? undefined : parseMtu(value, report);
+        this.#probesMtu = value.toLowerCase() === 'probe';
+        this.#mtu = value === '' || this.#probesMtu ? undefined : parseMtu(value, report);
         return;
       case 'Table':
         this.#table = (value === '' ? 'auto' : parseTable(value, report)) ?? 'auto';
         return;
       case 'SaveConfig':
         this.#saveConfig = parseBoolean(value, report) ?? false;
+        return;
+      case 'KillSwitch':
+        this.#killSwitch = parseBoolean(value, report) ?? false;
+        return;
+      case 'ReresolveInterval':
+        this.#reresolveInterval = parseReresolveInterval(value, report);
+        return;
+      case 'Metrics':
+        this.#metrics = value.toLowerCase() === 'off' ? undefined : parseListener(value, report);
         return;
     }
   }
@@ -107,10 +124,20 @@ export class InterfaceSection {
     else this.#hooks[key].push(entry.value);
   }
 
+  /** As wg-quick(8) shows for those who keep the key elsewhere: `wg set %i private-key FILE`. */
+  #doWithoutPrivateKey(): void {
+    if ([...this.#hooks.PreUp, ...this.#hooks.PostUp].length === 0) {
+      this.#findings.problem(this.place, '[Interface] has no PrivateKey');
+      return;
+    }
+    const advice = 'PostUp has to set it, as in wg set %i private-key FILE';
+    this.#findings.warning(this.place, `[Interface] has no PrivateKey: ${advice}`);
+    this.#privateKey = Secret.take(new Uint8Array(KEY_LENGTH));
+  }
+
   /** Undefined when there is no private key; what is missing has then been reported. */
   finish(): InterfaceConfig | undefined {
-    if (!this.#given.has('PrivateKey'))
-      this.#findings.problem(this.place, '[Interface] has no PrivateKey');
+    if (!this.#given.has('PrivateKey')) this.#doWithoutPrivateKey();
     const isIpv6 = this.#addresses.some(({ address }) => address.length === 16);
     if (this.#mtuPlace && this.#mtu !== undefined && this.#mtu < MIN_IPV6_MTU && isIpv6)
       this.#findings.warning(
@@ -127,12 +154,16 @@ export class InterfaceSection {
       dnsServers: this.#dnsServers,
       dnsSearch: this.#dnsSearch,
       ...(this.#mtu !== undefined && { mtu: this.#mtu }),
+      ...(this.#probesMtu && { probesMtu: true }),
       table: this.#table,
       preUp: this.#hooks.PreUp,
       postUp: this.#hooks.PostUp,
       preDown: this.#hooks.PreDown,
       postDown: this.#hooks.PostDown,
       saveConfig: this.#saveConfig,
+      ...(this.#killSwitch && { killSwitch: true }),
+      ...(this.#reresolveInterval && { reresolveInterval: this.#reresolveInterval }),
+      ...(this.#metrics && { metrics: this.#metrics }),
     };
   }
 

@@ -1,4 +1,5 @@
 import { ConfigError, type ConfigProblem } from '../errors.js';
+import { applyExclusion } from './exclude.js';
 import { type ConfigWarning, Findings, TooManyProblems } from './findings.js';
 import { InterfaceSection } from './interface-section.js';
 import { type ConfigLine, readLines } from './lines.js';
@@ -149,6 +150,10 @@ class Parser {
       this.findings.problem({ line: 1, column: 1 }, 'there is no [Interface] section');
     const interfaceConfig = this.#interface?.finish();
     const peers = mergePeers(this.#peers, this.findings);
-    return interfaceConfig && { interface: interfaceConfig, peers };
+    if (!interfaceConfig) return undefined;
+    return {
+      interface: interfaceConfig,
+      peers: peers.map((peer) => applyExclusion(peer, interfaceConfig)),
+    };
   }
 }

@@ -1,7 +1,8 @@
 import { isAllZero, type Secret } from '../../crypto/secret.js';
 import type { IpPrefix } from '../../protocol/ip.js';
+import { parseExcludedIps } from './exclude.js';
 import type { Findings, Place } from './findings.js';
-import type { EndpointConfig, PeerConfig } from './model.js';
+import type { EndpointConfig, ExcludedIp, PeerConfig } from './model.js';
 import {
   type Entry,
   Given,
@@ -11,7 +12,7 @@ import {
   valuePlace,
   withoutSpaces,
 } from './section.js';
-import { parseEndpoint, parseKeepalive, parseNetworks } from './values.js';
+import { parseEndpoints, parseKeepalive, parseNetworks } from './values.js';
 
 /** A network of AllowedIPs and where it was given. */
 export interface PlacedNetwork {
@@ -25,9 +26,10 @@ export class PeerSection {
   readonly #findings: Findings;
   readonly #given = new Given<PeerKey>();
   readonly #networks: PlacedNetwork[] = [];
+  readonly #excludedIps: ExcludedIp[] = [];
   #publicKey: Uint8Array | undefined;
   #presharedKey: Secret | undefined;
-  #endpoint: EndpointConfig | undefined;
+  #endpoints: readonly EndpointConfig[] = [];
   #keepalive: number | undefined;
 
   constructor(place: Place, findings: Findings) {
@@ -56,6 +58,11 @@ export class PeerSection {
         this.#networks.push({ network, place });
       return;
     }
+    if (key === 'ExcludedIPs') {
+      this.#given.meant(key, entry.line);
+      this.#excludedIps.push(...parseExcludedIps(entry.value, report));
+      return;
+    }
     const advice = key === 'PublicKey' ? '; is a [Peer] line missing between them?' : '';
     this.#given.once(key, entry, this.#findings, advice);
     const value = withoutSpaces(entry.value);
@@ -68,7 +75,7 @@ export class PeerSection {
         this.#presharedKey = parseSecretKey(value, report);
         return;
       case 'Endpoint':
-        this.#endpoint = parseEndpoint(value, report);
+        this.#endpoints = parseEndpoints(value, report);
         return;
       case 'PersistentKeepalive':
         this.#keepalive = parseKeepalive(value, report);
@@ -86,8 +93,9 @@ export class PeerSection {
   inherit(earlier: PeerSection): void {
     if (this.#given.has('PresharedKey')) earlier.#presharedKey?.zero();
     else this.#presharedKey = earlier.#presharedKey;
-    this.#endpoint ??= earlier.#endpoint;
+    if (this.#endpoints.length === 0) this.#endpoints = earlier.#endpoints;
     this.#keepalive ??= earlier.#keepalive;
+    if (!this.#given.has('ExcludedIPs')) this.#excludedIps.push(...earlier.#excludedIps);
   }
 
   /** `allowedIps` are those that no later peer has taken. */
@@ -97,11 +105,14 @@ export class PeerSection {
       this.#presharedKey && !isAllZero(this.#presharedKey.expose())
         ? this.#presharedKey
         : undefined;
+    const [endpoint, ...fallbackEndpoints] = this.#endpoints;
     return {
       publicKey,
       ...(presharedKey && { presharedKey }),
       allowedIps,
-      ...(this.#endpoint && { endpoint: this.#endpoint }),
+      ...(this.#excludedIps.length > 0 && { excludedIps: this.#excludedIps }),
+      ...(endpoint && { endpoint }),
+      ...(fallbackEndpoints.length > 0 && { fallbackEndpoints }),
       ...(this.#keepalive && { persistentKeepalive: this.#keepalive }),
     };
   }

@@ -20,12 +20,16 @@ export const INTERFACE_KEYS = [
   'PreDown',
   'PostDown',
   'SaveConfig',
+  'KillSwitch',
+  'ReresolveInterval',
+  'Metrics',
 ] as const;
 
 export const PEER_KEYS = [
   'PublicKey',
   'PresharedKey',
   'AllowedIPs',
+  'ExcludedIPs',
   'Endpoint',
   'PersistentKeepalive',
 ] as const;

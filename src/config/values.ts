@@ -14,6 +14,7 @@ const MAX_UINT32 = 0xffff_ffff;
 /** RFC 791: every internet module must be able to forward a datagram of 68 octets. */
 const MIN_MTU = 68;
 const MAX_MTU = 65_535;
+const SECONDS_A_DAY = 86_400;
 
 const LABEL = /^[\p{L}\p{N}_](?:[\p{L}\p{N}\p{M}_-]*[\p{L}\p{N}\p{M}_])?$/u;
 const ZONE = /^[a-zA-Z0-9_=+.-]{1,15}$/;
@@ -158,6 +159,30 @@ export function parseEndpoint(value: string, report: Report): EndpointConfig | u
   return { host, port };
 }
 
+/** Where to listen: an address of this machine, and a port. */
+export function parseListener(value: string, report: Report): EndpointConfig | undefined {
+  const listener = parseEndpoint(value, report);
+  if (!listener || LIKE_AN_ADDRESS.test(listener.host)) return listener;
+  return void report(
+    `${quote(listener.host, value)}is a name: it takes an IP address, as in 127.0.0.1:9586`,
+  );
+}
+
+/** Endpoints with commas between them, the preferred one first. */
+export function parseEndpoints(value: string, report: Report): readonly EndpointConfig[] {
+  if (!value.includes(',')) return [parseEndpoint(value, report) ?? []].flat();
+  const endpoints: EndpointConfig[] = [];
+  for (const { text, offset } of splitAtCommas(value)) {
+    if (text === '') {
+      report('an endpoint is missing beside a comma', offset);
+      continue;
+    }
+    const endpoint = parseEndpoint(text, (message, at = 0) => report(message, offset + at));
+    if (endpoint) endpoints.push(endpoint);
+  }
+  return endpoints;
+}
+
 function readHost(text: string): string | undefined {
   if (LIKE_AN_ADDRESS.test(text)) return readHostAddress(text);
   return isHostName(text) ? text : undefined;
@@ -192,6 +217,16 @@ export function parseKeepalive(value: string, report: Report): number | undefine
   const seconds = readInteger(value);
   if (seconds !== undefined && seconds <= 65_535) return seconds;
   return void report(`${quote(value)}is neither 'off' nor a number of seconds up to 65535`);
+}
+
+/** Seconds; 0 is off. */
+export function parseReresolveInterval(value: string, report: Report): number | undefined {
+  if (value.toLowerCase() === 'off') return 0;
+  const seconds = readInteger(value);
+  if (seconds !== undefined && seconds <= SECONDS_A_DAY) return seconds;
+  return void report(
+    `${quote(value)}is neither 'off' nor a number of seconds up to ${SECONDS_A_DAY}`,
+  );
 }
 
 /** 0 is off. */

@@ -1,10 +1,12 @@
 import { renameSync } from 'node:fs';
+import { isKillSwitchUndo } from '../../tun/linux/killswitch.js';
 import type { Command } from '../../tun/netconfig.js';
 import { WgTsError } from '../errors.js';
 import { isHookCommand, runHookCommand } from '../hooks.js';
 import { uapiSocket } from '../uapi/client.js';
 import { removeStaleSocket, whyUnreachable } from '../uapi/server.js';
 import { withLock } from './lock.js';
+import { awaitOrphans } from './orphans.js';
 import { isAlive, ownIdentity } from './process.js';
 import { StateFolder, type TunnelState } from './state.js';
 import { runtimeSystem } from './system.js';
@@ -14,14 +16,20 @@ export interface Claim {
   /** For TunnelOptions.journal. */
   record(commands: readonly Command[]): void;
   ready(): void;
-  /** After everything is undone. */
-  release(options?: { readonly keepLog?: boolean }): void;
+  /** A kill switch stands that was set by a process that was killed. */
+  readonly inheritsKillSwitch: boolean;
+  /** After everything is undone; a kill switch that stays has to be kept for `wg-ts down` to find. */
+  release(options?: { readonly keepLog?: boolean; readonly keepKillSwitch?: boolean }): void;
 }
 
 export interface ClaimOptions {
   readonly folder?: StateFolder;
   /** Written by the process that started us; becomes the log of the name. */
   readonly earlyLog?: string;
+  /** The absolute path of what the tunnel is brought up from. */
+  readonly configFile?: string;
+  /** Of a process that was killed: it stays closed until the tunnel sets its own. */
+  readonly keepKillSwitch?: boolean;
   readonly onRecovery?: (message: string) => void;
   readonly onError?: (error: Error) => void;
 }
@@ -31,17 +39,25 @@ export interface ClaimOptions {
  * ERR_ALREADY_UP when it is not: of several processes that try, one gets it.
  */
 export async function claimName(name: string, options: ClaimOptions = {}): Promise<Claim> {
-  const { folder = new StateFolder(), onRecovery, onError } = options;
+  const { folder = new StateFolder(), onRecovery, onError, configFile } = options;
+  const { keepKillSwitch = false } = options;
   folder.create();
-  let state: TunnelState = { ...ownIdentity(), ready: false, undo: [] };
+  let state: TunnelState = {
+    ...ownIdentity(),
+    ready: false,
+    undo: [],
+    ...(configFile !== undefined && { configFile }),
+  };
   await withLock(folder.lockFile, async () => {
     const other = folder.read(name);
     if (other && isAlive(other)) throw alreadyUp(name, other);
     if (other) {
       onRecovery?.(`${name} was not taken down (its process ${other.pid} is gone): cleaning up`);
-      await recover(name, folder, onError);
+      await recover(name, folder, onError, { keepKillSwitch });
+      state = { ...state, undo: folder.read(name)?.undo ?? [] };
     }
     await refuseForeign(name);
+    folder.removeLeftovers(name);
     folder.write(name, state);
   });
   folder.removeLog(name);
@@ -53,11 +69,15 @@ export async function claimName(name: string, options: ClaimOptions = {}): Promi
     folder.write(name, state);
   };
   return {
+    inheritsKillSwitch: state.undo.some(isKillSwitchUndo),
     record: (undo) => write({ undo }),
     ready: () => write({ ready: true }),
-    release({ keepLog = false } = {}) {
-      folder.remove(name);
+    release({ keepLog = false, keepKillSwitch = false } = {}) {
+      const undo = keepKillSwitch ? state.undo.filter(isKillSwitchUndo) : [];
+      // The state goes last: as long as it is there, a later process finds what else is.
       if (!keepLog) folder.removeLog(name);
+      if (undo.length > 0) write({ ready: false, undo });
+      else folder.remove(name);
     },
   };
 }
@@ -67,13 +87,21 @@ function alreadyUp(name: string, { pid, ready }: TunnelState): WgTsError {
   return new WgTsError('ERR_ALREADY_UP', `${name} is ${is} (pid ${pid}): wg-ts down ${name}`);
 }
 
-/** Undoes what a process that is gone has written down. Answers what that was. */
+/**
+ * Undoes what a process that is gone has written down. Answers what that was. A kill switch that is to
+ * be kept stays written down.
+ */
 export async function recover(
   name: string,
   folder: StateFolder,
   onError: ((error: Error) => void) | undefined,
+  { keepKillSwitch = false }: { readonly keepKillSwitch?: boolean } = {},
 ): Promise<readonly Command[]> {
-  const undo = folder.read(name)?.undo ?? [];
+  const state = folder.read(name);
+  if (state) await awaitOrphans(state.pid);
+  const isKept = (command: Command): boolean => keepKillSwitch && isKillSwitchUndo(command);
+  const undo = (state?.undo ?? []).filter((command) => !isKept(command));
+  const kept = (state?.undo ?? []).filter(isKept);
   const netConfig = await runtimeSystem().netConfig();
   for (const command of undo.toReversed()) {
     // Only Windows has them apart: its shell takes a line as it is, and no program else does.
@@ -81,8 +109,9 @@ export async function recover(
     else await netConfig.undo([command], (error) => onError?.(error));
   }
   await removeStaleSocket(uapiSocket(name));
-  folder.remove(name);
   folder.removeLog(name);
+  if (state && kept.length > 0) folder.write(name, { ...state, undo: kept });
+  else folder.remove(name);
   return undo;
 }
 

@@ -1,6 +1,7 @@
 import {
   closeSync,
   constants,
+  existsSync,
   fsyncSync,
   openSync,
   readdirSync,
@@ -11,6 +12,7 @@ import {
 } from 'node:fs';
 import path from 'node:path';
 import type { Command } from '../../tun/netconfig.js';
+import { removeLogFiles } from './logfile.js';
 import type { ProcessIdentity } from './platform.js';
 import { runtimeSystem } from './system.js';
 
@@ -20,6 +22,8 @@ export interface TunnelState extends ProcessIdentity {
   readonly ready: boolean;
   /** Takes back what was done to the system, given in the order of the steps. */
   readonly undo: readonly Command[];
+  /** The absolute path of what it was brought up from. */
+  readonly configFile?: string;
 }
 
 const STATE = '.json';
@@ -52,6 +56,10 @@ export class StateFolder {
     return path.join(this.#logFolder ?? this.path, `${name}.log`);
   }
 
+  hasLog(name: string): boolean {
+    return existsSync(this.logFile(name));
+  }
+
   /** Where the log is until the process has claimed the name. */
   earlyLogFile(pid: number): string {
     return path.join(this.path, `${pid}.starting`);
@@ -59,15 +67,10 @@ export class StateFolder {
 
   /** Of all tunnels that have a state, also when their process is gone. */
   names(): string[] {
-    try {
-      return readdirSync(this.path)
-        .filter((file) => file.endsWith(STATE))
-        .map((file) => file.slice(0, -STATE.length))
-        .sort();
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-      throw error;
-    }
+    return listFolder(this.path)
+      .filter((file) => file.endsWith(STATE))
+      .map((file) => file.slice(0, -STATE.length))
+      .sort();
   }
 
   /** Undefined when there is none, or when it cannot be understood. */
@@ -98,17 +101,39 @@ export class StateFolder {
   }
 
   remove(name: string): void {
-    rmSync(this.#stateFile(name), { force: true });
     rmSync(`${this.#stateFile(name)}.new`, { force: true });
+    rmSync(this.#stateFile(name), { force: true });
+  }
+
+  /**
+   * Of processes that were killed before they had written down anything, or in the middle of it. For
+   * whoever has the lock, and when nobody has the name.
+   */
+  removeLeftovers(name: string): void {
+    rmSync(`${this.#stateFile(name)}.new`, { force: true });
+    for (const file of listFolder(this.path)) {
+      const pid = /^(\d+)\.starting$/.exec(file)?.[1];
+      if (pid !== undefined && runtimeSystem().startTime(Number(pid)) === undefined)
+        rmSync(path.join(this.path, file), { force: true });
+    }
   }
 
   /** One that is a ring stays: it tells of the tunnel's last run, and cannot grow. */
   removeLog(name: string): void {
-    if (runtimeSystem().logFolder === undefined) rmSync(this.logFile(name), { force: true });
+    if (runtimeSystem().logFolder === undefined) removeLogFiles(this.logFile(name));
   }
 
   #stateFile(name: string): string {
     return path.join(this.path, name + STATE);
+  }
+}
+
+function listFolder(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
   }
 }
 
@@ -131,10 +156,18 @@ function replaceFile(from: string, to: string): void {
 function parseState(text: string): TunnelState | undefined {
   const value: unknown = JSON.parse(text);
   if (typeof value !== 'object' || value === null) return undefined;
-  const { pid, startTime, ready, undo } = value as Partial<Record<keyof TunnelState, unknown>>;
+  const { pid, startTime, ready, undo, configFile } = value as Partial<
+    Record<keyof TunnelState, unknown>
+  >;
   if (typeof pid !== 'number' || !Number.isInteger(pid) || pid < 1) return undefined;
   if (typeof startTime !== 'string' || !Array.isArray(undo)) return undefined;
-  return { pid, startTime, ready: ready === true, undo: undo.filter(isCommand) };
+  return {
+    pid,
+    startTime,
+    ready: ready === true,
+    undo: undo.filter(isCommand),
+    ...(typeof configFile === 'string' && { configFile }),
+  };
 }
 
 function isCommand(value: unknown): value is Command {

@@ -25,7 +25,10 @@ export interface StopOptions {
 export async function stopTunnel(name: string, options: StopOptions = {}): Promise<Command[]> {
   const { folder = new StateFolder(), onNote, onError } = options;
   const state = folder.read(name);
-  if (!state) throw notUp(name, folder);
+  if (!state) {
+    await removeLeftovers(name, folder);
+    throw notUp(name, folder);
+  }
   if (!isAlive(state)) onNote?.(`the process ${state.pid} of ${name} is gone: cleaning up`);
   const willEnd = !isAlive(state) || (await runtimeSystem().askToEnd(name, state));
   if (!(await hasEnded(state, willEnd ? PATIENCE_MS : 0))) {
@@ -44,6 +47,13 @@ export async function stopTunnel(name: string, options: StopOptions = {}): Promi
   return state.undo.toReversed();
 }
 
+async function removeLeftovers(name: string, folder: StateFolder): Promise<void> {
+  if (!existsSync(folder.path)) return;
+  await withLock(folder.lockFile, async () => {
+    if (!folder.read(name)) folder.removeLeftovers(name);
+  });
+}
+
 function notUp(name: string, folder: StateFolder): WgTsError {
   const log = folder.logFile(name);
   return new WgTsError('ERR_NOT_UP', `${name} is not up`, {
@@ -55,7 +65,7 @@ function notUp(name: string, folder: StateFolder): WgTsError {
 function hintFor(name: string, log: string | undefined): string {
   if (runtimeSystem().logFolder !== undefined)
     return `wg-ts show lists what is; wg-ts logs ${name} shows the log of its last run`;
-  if (log !== undefined) return `it ended by itself: ${log} tells why`;
+  if (log !== undefined) return `it ended by itself: wg-ts logs ${name} tells why (${log})`;
   return `wg-ts show lists what is; what wg-quick brought up goes down with wg-quick down ${name}`;
 }
 

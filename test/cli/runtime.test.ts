@@ -148,6 +148,40 @@ describe('a name', () => {
     taken.release({ keepLog: true });
   });
 
+  it('has the file written down that it came from', async () => {
+    const taken = await claimName(NAME, { folder, configFile: '/etc/wireguard/a.conf' });
+    taken.ready();
+    expect(folder.read(NAME)?.configFile).toBe('/etc/wireguard/a.conf');
+    taken.release();
+  });
+
+  it('is freed of what a process left that was killed before it had written anything', async () => {
+    folder.create();
+    // Numbers of processes end long before the first one.
+    const files = ['2000000000.starting', `${NAME}.json.new`, `${process.pid}.starting`];
+    for (const verb of ['claimed', 'stopped']) {
+      for (const file of files) writeFileSync(path.join(folder.path, file), '');
+      if (verb === 'claimed') (await claim()).release();
+      else await expect(stopTunnel(NAME, { folder })).rejects.toMatchObject({ code: 'ERR_NOT_UP' });
+      expect(readdirSync(folder.path).sort(), verb).toEqual([`${process.pid}.starting`, 'lock']);
+    }
+  });
+
+  it.skipIf(process.platform !== 'linux')(
+    'is cleaned up when what the process had started has ended',
+    async () => {
+      folder.create();
+      folder.write(NAME, { ...GONE, ready: true, undo: [mark('undone')] });
+      const late = `sleep 0.3; echo late >> ${folder.path}/marks`;
+      const env = { ...process.env, WG_TS_STARTED_BY: String(GONE.pid) };
+      const child = spawn('sh', ['-c', late], { env });
+      await once(child, 'spawn');
+      await stopTunnel(NAME, { folder });
+      const { readFileSync } = await import('node:fs');
+      expect(readFileSync(path.join(folder.path, 'marks'), 'utf8')).toBe('late\nundone\n');
+    },
+  );
+
   it.skipIf(process.platform !== 'linux')(
     'of an interface of somebody else is refused',
     async () => {

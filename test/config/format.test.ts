@@ -54,7 +54,16 @@ const interfaceConfig: fc.Arbitrary<Config['interface']> = fc
     preDown: commands,
     postDown: commands,
     saveConfig: fc.boolean(),
+    reresolveInterval: optional(fc.integer({ min: 1, max: 86_400 })),
+    metrics: optional(
+      fc.record({
+        host: fc.constantFrom('127.0.0.1', '0.0.0.0', '::1', 'fd00::1'),
+        port: fc.integer({ min: 1, max: 65_535 }),
+      }),
+    ),
+    probesMtu: optional(fc.constant(true)),
   })
+  .map(({ mtu, ...record }) => ({ ...record, mtu: record.probesMtu ? undefined : mtu }))
   .map((record) => present(record) as Config['interface']);
 
 const config: fc.Arbitrary<Config> = fc
@@ -72,9 +81,18 @@ const config: fc.Arbitrary<Config> = fc
               port: fc.integer({ min: 1, max: 65_535 }),
             }),
           ),
+          fallbackEndpoints: optional(
+            fc.array(fc.record({ host: domain, port: fc.integer({ min: 1, max: 65_535 }) }), {
+              minLength: 1,
+              maxLength: 3,
+            }),
+          ),
           persistentKeepalive: optional(fc.integer({ min: 1, max: 65_535 })),
         })
-        .map((peer) => present(peer) as Config['peers'][number]),
+        .map(({ fallbackEndpoints, ...peer }) => {
+          const others = peer.endpoint && fallbackEndpoints;
+          return present({ ...peer, fallbackEndpoints: others }) as Config['peers'][number];
+        }),
       { maxLength: 3, selector: ({ publicKey }) => publicKey.join() },
     ),
   })
@@ -143,6 +161,22 @@ peer ${PUBLIC_KEY}
   preshared key   (hidden)
   keepalive       every 25 seconds
 `);
+  });
+
+  it('explains what a peer is found at, and how often its name is looked up', () => {
+    const { config: parsed } = parseConfig(
+      `${INTERFACE}ReresolveInterval = 60\n${PEER}Endpoint = a.example:1, b.example:2\n`,
+    );
+    const shown = describeConfig(parsed);
+    expect(shown).toContain('  names           looked up again every 60 seconds\n');
+    expect(shown).toContain('  endpoint        a.example:1\n  or else         b.example:2\n');
+  });
+
+  it('explains where metrics are', () => {
+    const { config: parsed } = parseConfig(`${INTERFACE}Metrics = [::1]:9586\n`);
+    expect(describeConfig(parsed)).toContain(
+      '  metrics         served at http://[::1]:9586/metrics\n',
+    );
   });
 
   it('holds no secret', () => {

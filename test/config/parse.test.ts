@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { formatPrefix } from '../../protocol/ip.js';
+import { formatConfig } from '../../src/config/format.js';
 import { encodeKey } from '../../src/config/key.js';
 import type { InterfaceConfig, PeerConfig } from '../../src/config/model.js';
 import { parseConfig } from '../../src/config/parse.js';
@@ -71,21 +72,30 @@ describe('[Interface]', () => {
     ['FwMark = 0xCA6C', { fwMark: 0xca6c }],
     ['FwMark = 0xffffffff', { fwMark: 0xffff_ffff }],
     ['MTU = 1420', { mtu: 1420 }],
+    ['MTU = Probe', { probesMtu: true }],
     ['Table = OFF', { table: 'off' }],
     ['Table = auto', { table: 'auto' }],
     ['Table = 1234', { table: 1234 }],
     ['SaveConfig = True', { saveConfig: true }],
     ['SaveConfig = false', { saveConfig: false }],
+    ['ReresolveInterval = 300', { reresolveInterval: 300 }],
+    ['Metrics = 127.0.0.1:9586', { metrics: { host: '127.0.0.1', port: 9586 } }],
+    ['metrics = [0:0::1]:80', { metrics: { host: '::1', port: 80 } }],
   ])('%s', (line, expected) => {
     expect(interfaceOf(line)).toMatchObject(expected);
   });
 
-  it.each(['ListenPort = 0', 'FwMark = off', 'FwMark = 0', 'FwMark = 0x0', 'MTU ='])(
-    '%s is the same as nothing',
-    (line) => {
-      expect(interfaceOf(line)).toEqual(interfaceOf(''));
-    },
-  );
+  it.each([
+    'ListenPort = 0',
+    'FwMark = off',
+    'FwMark = 0',
+    'FwMark = 0x0',
+    'MTU =',
+    'ReresolveInterval = off',
+    'Metrics = off',
+  ])('%s is the same as nothing', (line) => {
+    expect(interfaceOf(line)).toEqual(interfaceOf(''));
+  });
 
   it('collects addresses and keeps their host bits', () => {
     const { addresses } = interfaceOf('Address = 10.0.0.2/24,fd00::2/64\naddress = 10.1.0.1 ::1');
@@ -117,6 +127,16 @@ describe('[Interface]', () => {
     });
   });
 
+  it('may leave the private key to a command, with a warning', () => {
+    const text = '[Interface]\nPostUp = wg set %i private-key /etc/keys/%i\n';
+    const { config, warnings } = parseConfig(text);
+    expect(config.interface.privateKey.expose()).toEqual(new Uint8Array(32));
+    expect(warnings).toMatchObject([
+      { line: 1, message: expect.stringMatching(/no PrivateKey: PostUp/) },
+    ]);
+    expect(formatConfig(config)).toBe(text);
+  });
+
   it('does not clamp the private key', () => {
     const key = Buffer.alloc(32, 0xff).toString('base64');
     const { config } = parseConfig(`[Interface]\nPrivateKey = ${key}`);
@@ -145,6 +165,16 @@ describe('[Peer]', () => {
     ['localhost : 51820', 'localhost', 51820],
   ])('Endpoint = %s', (text, host, port) => {
     expect(peerOf(`Endpoint = ${text}`).endpoint).toEqual({ host, port });
+  });
+
+  it('takes further endpoints for when the first does not answer', () => {
+    const { endpoint, fallbackEndpoints } = peerOf('Endpoint = a.example:1 , [2001:DB8::1]:2,c:3');
+    expect(endpoint).toEqual({ host: 'a.example', port: 1 });
+    expect(fallbackEndpoints).toEqual([
+      { host: '2001:db8::1', port: 2 },
+      { host: 'c', port: 3 },
+    ]);
+    expect(peerOf('Endpoint = a:1')).not.toHaveProperty('fallbackEndpoints');
   });
 
   it('masks, collects and unites allowed IPs', () => {

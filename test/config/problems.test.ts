@@ -25,6 +25,19 @@ describe('a bad value in [Interface]', () => {
     ],
     ['SaveConfig = yes', "3:14: SaveConfig: 'yes' is neither 'true' nor 'false'"],
     [
+      'Metrics = localhost:9586',
+      "3:11: Metrics: 'localhost' is a name: it takes an IP address, as in 127.0.0.1:9586",
+    ],
+    [
+      'Metrics = 127.0.0.1',
+      "3:11: Metrics: '127.0.0.1' has no port: it reads as in vpn.example.com:51820",
+    ],
+    ['Metrics = 127.0.0.1:0', '3:21: Metrics: the port is a number from 1 to 65535'],
+    [
+      'ReresolveInterval = 5m',
+      "3:21: ReresolveInterval: '5m' is neither 'off' nor a number of seconds up to 86400",
+    ],
+    [
       'Address = 10.0.0.1/24, 10.0.0.2/33',
       "3:24: Address: '10.0.0.2/33' is not an address: the prefix length goes up to 32",
     ],
@@ -91,6 +104,8 @@ describe('a bad value in [Peer]', () => {
     ['Endpoint = a:0', '5:14: Endpoint: the port is a number from 1 to 65535'],
     ['Endpoint = a:65536', '5:14: Endpoint: the port is a number from 1 to 65535'],
     ['Endpoint =', '5:11: Endpoint: has no value'],
+    ['Endpoint = a:1,,b:2', '5:16: Endpoint: an endpoint is missing beside a comma'],
+    ['Endpoint = a:1,b:0', '5:18: Endpoint: the port is a number from 1 to 65535'],
     [
       'PersistentKeepalive = 65536',
       "5:23: PersistentKeepalive: '65536' is neither 'off' nor a number of seconds up to 65535",
@@ -133,6 +148,7 @@ describe('what is missing', () => {
     [PEER, '1:1: there is no [Interface] section'],
     ['\n[Interface]\nMTU = 1400', '2:1: [Interface] has no PrivateKey'],
     [`${INTERFACE}\n[Peer]\nAllowedIPs = ::/0\n${PEER}`, '4:1: [Peer] has no PublicKey'],
+    ['[Interface]\nPreDown = true', '1:1: [Interface] has no PrivateKey'],
     ['[Interface]\nPrivateKey =', '2:13: PrivateKey: has no value'],
     [
       `[Interface]\nPrivateKey = ${'A'.repeat(43)}=`,

@@ -169,7 +169,7 @@ describe('the bring-up', () => {
       throw new Error('thrown');
     });
     await expect(up({ netConfig })).rejects.toBe(netConfig.failure);
-    expect(logger.lines).toEqual(
+    expect(logger.lines.filter((line) => !line.startsWith('debug: '))).toEqual(
       ['2', '0'].flatMap((step) => [
         `warn: cannot undo step ${step}: reported`,
         `warn: cannot undo step ${step}: thrown`,
@@ -189,6 +189,30 @@ describe('the bring-up', () => {
       'warn: SaveConfig is ignored: the configuration file stays as it is',
       'warn: no DNS here',
     ]);
+  });
+
+  it('is saved after PreDown, before anything is undone', async () => {
+    const save = async (): Promise<void> => trace.note('save');
+    const hooks = [`PreDown = ${trace.hook('PreDown')}`, `PostDown = ${trace.hook('PostDown')}`];
+    const tunnel = await up({ save }, {}, config([...hooks, 'SaveConfig = true']));
+    expect(trace.lines).not.toContain('save');
+    await tunnel.down();
+    const last = trace.lines.slice(trace.lines.indexOf('PreDown'));
+    expect(last.slice(0, 2)).toEqual(['PreDown', 'save']);
+    expect(last.at(-1)).toBe('PostDown');
+    expect(logger.lines.filter((line) => line.startsWith('warn'))).toEqual([]);
+  });
+
+  it('is not saved when it did not come up, and goes down when saving fails', async () => {
+    const save = async (): Promise<void> => {
+      trace.note('save');
+      throw new Error('full');
+    };
+    await expect(up({ save }, {}, config(['PostUp = false']))).rejects.toThrow('PostUp');
+    expect(trace.lines).not.toContain('save');
+    await (await up({ save })).down();
+    expect(logger.lines).toContain('warn: cannot undo SaveConfig: full');
+    expect(trace.lines.at(-1)).toBe(CLOSE);
   });
 
   it('configures nothing of the system for a device of the caller’s', async () => {

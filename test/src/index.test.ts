@@ -33,6 +33,7 @@ describe('the public API', () => {
       'packageVersion',
       'parseConfig',
       'publicKeyOf',
+      'serveMetrics',
       'systemClock',
       'versions',
     ]);

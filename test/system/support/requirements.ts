@@ -24,7 +24,16 @@ export const PLANE: Plane = process.env['WG_TS_DATAPLANE'] === 'native' ? 'nativ
 /** `native` is the native data plane, `compiler` one for the C programs of the tests. */
 export type Need = 'root' | 'tun' | 'namespaces' | 'cli' | 'native' | 'compiler' | Program;
 
-type Program = 'wireguard-go' | 'wg' | 'iperf3' | 'ping' | 'tcpdump' | 'nft' | 'nstat' | 'setpriv';
+type Program =
+  | 'wireguard-go'
+  | 'wg'
+  | 'iperf3'
+  | 'ping'
+  | 'tcpdump'
+  | 'nft'
+  | 'nstat'
+  | 'setpriv'
+  | 'tmux';
 
 /** What every test needs that brings up a tunnel between two namespaces. */
 export const TUNNEL: readonly Need[] = ['namespaces', 'tun', 'cli', 'wireguard-go', 'wg', 'ping'];

@@ -1,0 +1,150 @@
+/** The device of a tunnel, with its interface, sockets and peers: all but the network of the machine. */
+import { randomBytes } from 'node:crypto';
+import { fastestProviders } from '../native/providers.js';
+import type { Endpoint } from '../protocol/dataplane.js';
+import { Device } from '../protocol/device.js';
+import type { InterfaceSettings, NetConfig, NetWatch } from '../tun/netconfig.js';
+import type { Clock } from './clock.js';
+import type { Config, PeerConfig } from './config/model.js';
+import { Driver } from './driver.js';
+import { firstAddress } from './endpoints/candidates.js';
+import { keepConnected } from './endpoints/connector.js';
+import type { ReachablePeer } from './endpoints/peerlink.js';
+import { handshakeLog } from './handshakelog.js';
+import { LiveConfiguration, type LiveParts } from './livechanges.js';
+import type { Logger } from './logger.js';
+import type { PlaneChoice } from './planechoice.js';
+import { type OpenedPlane, openPlane, openPlaneTun } from './planes.js';
+import { interfaceSettings, networkIdentity } from './tunnelnetwork.js';
+import type { TunnelOptions } from './tunneloptions.js';
+import type { UndoStack } from './undo.js';
+
+export interface TunnelDevice {
+  readonly parts: LiveParts & { readonly opened: OpenedPlane };
+  readonly live: LiveConfiguration;
+  /** What the interface needs of the machine. */
+  readonly settings: InterfaceSettings;
+  /** Told from now on where the peers are. */
+  watch(watch: NetWatch | undefined): void;
+}
+
+export interface TunnelDeviceContext {
+  readonly undo: UndoStack;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly choice: PlaneChoice;
+  /** Undefined for a tunnel that has nothing to do with the network of the machine. */
+  readonly system: NetConfig | undefined;
+  readonly fwMark: number;
+  /** Where the peers are. */
+  readonly found: ReadonlyMap<PeerConfig, ReachablePeer>;
+  readonly onTunError: (error: Error) => void;
+}
+
+/** Packets move when it answers. Throws TunError and UdpError. */
+export async function openTunnelDevice(
+  config: Config,
+  options: TunnelOptions,
+  context: TunnelDeviceContext,
+): Promise<TunnelDevice> {
+  const { name } = options;
+  const { undo, logger, clock, choice, system, fwMark, found, onTunError } = context;
+  const own = options.tun ?? options.openTun?.(name);
+  const crypto = fastestProviders();
+  const identity = networkIdentity(name, config, crypto);
+  const tun = await openPlaneTun(choice, { name, identity, own, onTunError, logger });
+  undo.push(`the interface ${name}`, () => tun.close());
+  const addresses = [...found.values()].flatMap((peer) => firstAddress(peer) ?? []);
+  const settings = await interfaceSettings(config, { name, fwMark }, addresses, system);
+  const { mtu } = settings;
+  const { listenPort: wantedPort, privateKey } = config.interface;
+  const opened = await openPlane({
+    choice,
+    tun,
+    udp: {
+      ...options.udp,
+      ...(wantedPort !== undefined && { port: wantedPort }),
+      ...(fwMark !== 0 && { mark: fwMark }),
+      onDebug: (note) => logger.debug(note),
+    },
+    mtu,
+    crypto,
+    clock,
+    logger,
+    onTunError,
+  });
+  const { plane, port: listenPort } = opened;
+  undo.push('the UDP sockets', () => opened.closeSockets());
+  const device = new Device(
+    { privateKey },
+    { random: randomBytes, wallNanos: clock.wallNanos, crypto },
+  );
+  let watch: NetWatch | undefined;
+  const tellWatch = (): void => watch?.setEndpoints(endpointsOf(device));
+  const driver = new Driver(device, plane, clock, tellWatch);
+  undo.push('the device', () => driver.close());
+  driver.observe(handshakeLog(device, logger));
+  opened.start();
+  connectPeers(config, options, context, { device, driver, tellWatch });
+  const parts = { device, plane, driver, opened, listenPort, mtu, fwMark };
+  return {
+    parts,
+    live: new LiveConfiguration(name, parts, {
+      wantedPort: wantedPort ?? 0,
+      routingMark: config.interface.fwMark === undefined ? fwMark : 0,
+    }),
+    settings: {
+      ...settings,
+      ...(tun.luid !== undefined && { luid: tun.luid }),
+      listenPort,
+      bindsSockets: opened.bindInterface !== undefined,
+    },
+    watch(next) {
+      watch = next;
+    },
+  };
+}
+
+function connectPeers(
+  config: Config,
+  { name, tun, followNetwork = tun === undefined, resolver }: TunnelOptions,
+  { undo, logger, clock, found }: TunnelDeviceContext,
+  {
+    device,
+    driver,
+    tellWatch,
+  }: { readonly device: Device; readonly driver: Driver; readonly tellWatch: () => void },
+): void {
+  for (const peer of config.peers)
+    driver.configure(peerChange(peer, firstAddress(found.get(peer))));
+  const connector = keepConnected({
+    device,
+    driver,
+    clock,
+    logger,
+    peers: found.values(),
+    reresolveInterval: config.interface.reresolveInterval ?? 0,
+    onMoved: tellWatch,
+    ...(resolver && { resolver }),
+    ...(followNetwork && { followNetworkBeside: name }),
+  });
+  undo.push('the watch on the peers', () => connector.close());
+}
+
+export function endpointsOf(device: Device): Endpoint[] {
+  return device.peers().flatMap(({ endpoint }) => (endpoint ? [endpoint] : []));
+}
+
+function peerChange(
+  peer: PeerConfig,
+  endpoint: Endpoint | undefined,
+): Parameters<Driver['configure']>[0] {
+  return {
+    publicKey: peer.publicKey,
+    replaceAllowedIps: true,
+    allowedIps: peer.allowedIps,
+    persistentKeepalive: peer.persistentKeepalive ?? 0,
+    ...(peer.presharedKey && { presharedKey: peer.presharedKey }),
+    ...(endpoint && { endpoint }),
+  };
+}
