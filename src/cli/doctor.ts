@@ -1,7 +1,9 @@
+import { existsSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { Command, InvalidArgumentError } from 'commander';
 import { resolveConfigPath } from '../config/file.js';
 import type { SubjectName } from '../doctor/doctor.js';
+import { StateFolder } from '../runtime/state.js';
 import { EXIT_INTERRUPTED } from './explain.js';
 import { print, stdoutColors } from './output.js';
 import { resolveTarget } from './target.js';
@@ -17,8 +19,7 @@ export const doctorCommand: Command = new Command('doctor')
   .description(
     `Looks for the usual causes, and tells what to do about each. Changes nothing on this machine.
 
-A tunnel that is up gets a few pings through it. For a file that is not up one handshake is made with
-each peer, which takes this machine for its client from then on.`,
+A tunnel that is up gets a few pings through it. For a file that is not up one handshake is made with each peer, which takes this machine for its client from then on.`,
   )
   .argument('[NAME|FILE]', 'a tunnel that is up, or a .conf file; without, all tunnels that are up')
   .option('--no-probe', 'send nothing to the peers')
@@ -77,8 +78,18 @@ function addAddress(address: string, others: readonly string[]): readonly string
 
 /** Throws WgTsError. */
 function named(nameOrFile: string): SubjectName {
-  const target = resolveTarget(nameOrFile);
-  return { ...target, isNamed: true };
+  const { name, file } = resolveTarget(nameOrFile);
+  return { name, file: existsSync(file) ? file : (fileOfTunnel(name) ?? file), isNamed: true };
+}
+
+/** What a tunnel came from that is up, or was killed. */
+function fileOfTunnel(name: string): string | undefined {
+  try {
+    return new StateFolder().read(name)?.configFile;
+  } catch {
+    // Root alone may look.
+    return undefined;
+  }
 }
 
 /** Also those that ended without taking down what they had set up. */

@@ -69,12 +69,12 @@ function indented(text: string, column: number, width: number | undefined): stri
 export function formatVerdict(findings: readonly Finding[], width?: number): string {
   const { problem, warning } = countStates(findings);
   const cause = causeOf(findings);
-  if (!cause) return `\nno problem found, ${plural(warning, 'warning')}\n`;
+  if (!cause) return `no problem found${warning > 0 ? `, ${plural(warning, 'warning')}` : ''}\n`;
   const where = cause.tunnel === undefined ? '' : `${cause.tunnel}, `;
   const todo = cause.hint === undefined ? '' : `${indented(`do: ${cause.hint}`, 4, width)}\n`;
   const count = `${plural(problem, 'problem')}, ${plural(warning, 'warning')}`;
   const first = `${count}. First: ${where}${cause.name}: ${cause.detail}`;
-  return `\n${indented(first, 0, width)}\n${todo}`;
+  return `${indented(first, 0, width)}\n${todo}`;
 }
 
 function plural(count: number, word: string): string {

@@ -4,7 +4,7 @@ import { Secret } from '../../crypto/secret.js';
 import { formatPrefix } from '../../protocol/ip.js';
 import { readConfigFile } from '../config/file.js';
 import { encodeKey } from '../config/key.js';
-import { type Config, type EndpointConfig, endpointsOf } from '../config/model.js';
+import { type Config, type EndpointConfig, endpointsOf, hasPrivateKey } from '../config/model.js';
 import { parseConfig } from '../config/parse.js';
 import { parseEndpoint } from '../config/values.js';
 import { ConfigError, formatProblem, WgTsError } from '../errors.js';
@@ -107,14 +107,16 @@ function subjectOf(
 ): Subject {
   const running = device && runningFacts(device, undefined);
   const fromDevice = device && configurationOfDevice(name, device, interfaces);
-  const fromFile = read && configurationOfFile(read.config);
+  const fromFile = read && configurationOfFile(read.config, running?.publicKey);
   const configuration = fromFile ?? fromDevice;
   if (!configuration) throw notThere(name);
   const facts: TunnelFacts = {
     name,
     configuration,
     ...(running && { running }),
-    ...(fromFile && { filePublicKey: fromFile.publicKey }),
+    ...(fromFile &&
+      read &&
+      hasPrivateKey(read.config.interface) && { filePublicKey: fromFile.publicKey }),
     fileWarnings: read?.warnings ?? [],
   };
   return {
@@ -163,10 +165,11 @@ function publicKeyOfDevice({ privateKey }: UapiDevice): string {
   return encodeKey(privateKey instanceof Secret ? publicKeyOf(privateKey) : new Uint8Array(32));
 }
 
-function configurationOfFile(config: Config): ConfigurationFacts {
+/** `publicKey`: of what runs, for a file that leaves the private key to PostUp. */
+function configurationOfFile(config: Config, publicKey = ''): ConfigurationFacts {
   const own = config.interface;
   return {
-    publicKey: encodeKey(publicKeyOf(own.privateKey)),
+    publicKey: hasPrivateKey(own) ? encodeKey(publicKeyOf(own.privateKey)) : publicKey,
     listenPort: own.listenPort ?? 0,
     fwMark: own.fwMark ?? 0,
     addresses: own.addresses.map(formatPrefix),

@@ -73,7 +73,7 @@ describe('the report', () => {
   it('names the earliest problem as the cause', () => {
     expect(causeOf(findings)?.name).toBe('endpoint');
     expect(formatVerdict(findings)).toBe(
-      '\n2 problems, 1 warning. First: office, endpoint: first\ndo: this\n',
+      '2 problems, 1 warning. First: office, endpoint: first\ndo: this\n',
     );
     expect(toJson(findings)).toMatchObject({ problem: 2, warning: 1, cause: { name: 'endpoint' } });
   });
@@ -102,7 +102,7 @@ describe('the report', () => {
   });
 
   it('says so when there is no problem', () => {
-    expect(formatVerdict([])).toBe('\nno problem found, 0 warnings\n');
+    expect(formatVerdict([])).toBe('no problem found\n');
     expect(toJson([])).toMatchObject({ cause: null });
   });
 });

@@ -92,6 +92,22 @@ describeSystem('wg-ts doctor', NEEDS, () => {
   );
 
   doctorTest(
+    'knows by its name a tunnel that was killed, wherever its file is',
+    async ({ lab }) => {
+      const pair = await makePair(lab);
+      await pair.server.start();
+      const { name, namespace } = pair.client;
+      await pair.client.up();
+      for (const pid of await pair.client.daemons()) process.kill(pid, 'SIGKILL');
+      const hint = `sudo wg-ts down ${name}`;
+      const report = await doctor(namespace, name);
+      expect(expectCause(report, /crashed/, /is gone/)).toMatchObject({ hint });
+      await pair.client.down();
+    },
+    TEST_MS,
+  );
+
+  doctorTest(
     'tells that nothing listens at the endpoint',
     async ({ lab }) => {
       const pair = await makePair(lab);
