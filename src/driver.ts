@@ -35,6 +35,7 @@ export class Driver {
   }
 
   configure(change: PeerChange): void {
+    if (this.#closed) return;
     const now = this.#clock.now();
     this.#device.configure(now, change);
     this.#carryOut(now);

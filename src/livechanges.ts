@@ -45,21 +45,28 @@ export class LiveConfiguration {
   /** What was asked for; 0: the system chose. */
   #wantedPort: number;
   readonly #routingMark: number;
+  readonly #onChanged: () => void;
   #queue: Promise<unknown> = Promise.resolve();
 
   /**
    * `routingMark`: was chosen for the policy rules of a default route, which would send the tunnel's
    * own packets into it without. So a file that names no mark, as after `wg-ts strip`, leaves it.
+   * `onChanged`: the port or the endpoints of peers may be other ones.
    */
   constructor(
     name: string,
     parts: LiveParts,
-    { wantedPort, routingMark }: { readonly wantedPort: number; readonly routingMark: number },
+    options: {
+      readonly wantedPort: number;
+      readonly routingMark: number;
+      readonly onChanged?: () => void;
+    },
   ) {
     this.#name = name;
     this.#parts = parts;
-    this.#wantedPort = wantedPort;
-    this.#routingMark = routingMark;
+    this.#wantedPort = options.wantedPort;
+    this.#routingMark = options.routingMark;
+    this.#onChanged = options.onChanged ?? (() => undefined);
   }
 
   /** The secrets in it are the device's own: use them at once, and do not zero them. */
@@ -102,6 +109,7 @@ export class LiveConfiguration {
       for (const { publicKey } of device.peers())
         if (!kept.has(encodeKey(publicKey))) driver.configure({ publicKey, remove: true });
     for (const peer of peers) driver.configure(peer);
+    this.#onChanged();
   }
 
   async #changeSockets({ listenPort, fwMark: wantedMark }: UapiChange): Promise<void> {
@@ -134,7 +142,7 @@ function idsOf(device: Device): Map<string, PeerId> {
   return new Map(device.peers().map(({ id, publicKey }) => [encodeKey(publicKey), id]));
 }
 
-/** With `replacePeers` a peer that stays has nothing left of what is not said of it again. */
+/** With `replacePeers` all that a peer keeps unsaid is its sessions, and so where it is. */
 function peerChanges({ peers, replacePeers }: UapiChange): PeerChange[] {
   const seen = new Set<string>();
   return peers.map((peer) => {

@@ -59,8 +59,9 @@ export class PortableDataPlane implements DataPlane {
     this.#receive();
   }
 
-  /** Goes on with other sockets; those from before are closed. */
+  /** Goes on with other sockets; those from before are closed. Throws after the end. */
   async replaceUdp(udp: UdpTransport): Promise<void> {
+    if (this.#closed) throw new Error('the data plane has ended');
     const before = this.#udp;
     this.#udp = udp;
     if (this.#isStarted) this.#receive();

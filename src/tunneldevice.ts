@@ -87,11 +87,18 @@ export async function openTunnelDevice(
   opened.start();
   connectPeers(config, options, context, { device, driver, tellWatch });
   const parts = { device, plane, driver, opened, listenPort, mtu, fwMark };
+  let isChanged = false;
+  const tellAll = (): void => {
+    isChanged = true;
+    watch?.setListenPort(parts.listenPort);
+    tellWatch();
+  };
   return {
     parts,
     live: new LiveConfiguration(name, parts, {
       wantedPort: wantedPort ?? 0,
       routingMark: config.interface.fwMark === undefined ? fwMark : 0,
+      onChanged: tellAll,
     }),
     settings: {
       ...settings,
@@ -101,6 +108,8 @@ export async function openTunnelDevice(
     },
     watch(next) {
       watch = next;
+      // While the network was configured.
+      if (isChanged) tellAll();
     },
   };
 }

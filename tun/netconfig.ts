@@ -85,6 +85,8 @@ export interface NetListener {
 export interface NetWatch {
   /** Peers have other endpoints now. */
   setEndpoints(endpoints: readonly Endpoint[]): void;
+  /** The tunnel's own packets come from another port now. */
+  setListenPort(port: number): void;
   /** Ends the watching, and takes back what it has done to the system since. Idempotent. */
   close(): void;
 }

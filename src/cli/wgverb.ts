@@ -61,7 +61,9 @@ export async function asWg(work: () => Promise<void>): Promise<void> {
 
 /** The text of a file for setconf and the like; `-` is stdin. */
 export async function readWgFile(file: string): Promise<string> {
-  if (file === '-' || file === '/dev/stdin') return readStdin();
+  const { isNothing, isStdin } = await import('../wg/keyfile.js');
+  if (isStdin(file)) return readStdin();
+  if (isNothing(file)) return '';
   const { readConfigFile } = await import('../config/file.js');
   const { text, warnings } = await readConfigFile(file);
   for (const warning of warnings) note(`warning: ${warning}`);

@@ -68,19 +68,44 @@ function noSuchDevice(verb: 'access' | 'modify', name: string): WgTsError {
   });
 }
 
-const REFUSALS: Readonly<Record<string, readonly [ErrorCode, string]>> = {
-  EADDRINUSE: ['ERR_PORT_IN_USE', 'choose another listen port, or 0 to have one chosen'],
-  EOPNOTSUPP: ['ERR_UNSUPPORTED', 'this program cannot be changed while it runs'],
-  EINVAL: [
-    'ERR_USAGE',
-    'the program that serves it does not know this change: an older one takes no network away by -',
-  ],
+interface Refusal {
+  readonly text: string;
+  readonly code: ErrorCode;
+  readonly hint: string;
+}
+
+/** By numbers of Linux, which other systems answer by, too. */
+const REFUSALS: Readonly<Record<number, Refusal>> = {
+  1: {
+    text: 'Operation not permitted',
+    code: 'ERR_UNSUPPORTED',
+    hint: 'a firewall mark needs Linux, and root there',
+  },
+  22: {
+    text: 'Invalid argument',
+    code: 'ERR_USAGE',
+    hint: 'the program that serves it does not know this change: an older one takes no network away by -',
+  },
+  95: {
+    text: 'Operation not supported',
+    code: 'ERR_UNSUPPORTED',
+    hint: 'this program cannot be changed while it runs',
+  },
+  98: {
+    text: 'Address already in use',
+    code: 'ERR_PORT_IN_USE',
+    hint: 'choose another listen port, or 0 to have one chosen',
+  },
 };
 
 /** `errno` as the interface tells it, of either sign. */
 function refused(name: string, errno: number, cause: UapiError): WgTsError {
-  const [symbol = '', text = `error ${errno}`] = getSystemErrorMap().get(-Math.abs(errno)) ?? [];
-  const [code, hint] = REFUSALS[symbol] ?? ['ERR_USAGE', `wg-ts logs ${name} may tell more`];
-  const words = text.charAt(0).toUpperCase() + text.slice(1);
-  return new WgTsError(code, `Unable to modify interface ${name}: ${words}`, { hint, cause });
+  const number = Math.abs(errno);
+  const [, words = `error ${number}`] = getSystemErrorMap().get(-number) ?? [];
+  const { text, code, hint } = REFUSALS[number] ?? {
+    text: words.charAt(0).toUpperCase() + words.slice(1),
+    code: 'ERR_USAGE',
+    hint: `wg-ts logs ${name} may tell more`,
+  };
+  return new WgTsError(code, `Unable to modify interface ${name}: ${text}`, { hint, cause });
 }

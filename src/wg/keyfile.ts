@@ -13,6 +13,11 @@ export function isStdin(file: string): boolean {
   return file === '-' || file === '/dev/stdin';
 }
 
+/** So manuals call the empty file, also where there is none of that name. */
+export function isNothing(file: string): boolean {
+  return file === '/dev/null';
+}
+
 /**
  * The key in a file, as private-key and preshared-key of wg(8) take it: an empty file, such as
  * /dev/null, is a key of zeros, which stands for none. Throws WgTsError, without any part of a key.
@@ -35,6 +40,7 @@ export function readKeyFile(file: string): Secret {
 
 function readInto(buffer: Uint8Array, file: string): number {
   let descriptor: number | undefined;
+  if (isNothing(file)) return 0;
   try {
     descriptor = isStdin(file) ? STDIN : openSync(file, 'r');
     let length = 0;

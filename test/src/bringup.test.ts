@@ -402,6 +402,7 @@ describe('the network', () => {
         netConfig.listener = listener;
         return {
           setEndpoints: (all) => trace.note(`endpoints ${all.map((e) => e.port)}`),
+          setListenPort: (port) => trace.note(`listen port ${port}`),
           close: () => trace.note('close the watch'),
         };
       },

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { killSwitchFilters } from '../../tun/windows/net/firewall-rules.js';
+import { killSwitchFilters, ownFilters } from '../../tun/windows/net/firewall-rules.js';
 import {
   changeIpInterfaceRow,
   readAddressRow,
@@ -93,7 +93,7 @@ describe('the security descriptor of a service', () => {
 describe('the filters of the kill switch', () => {
   it('block all else in each layer, with the least weight', () => {
     const own = { appId: new Uint8Array(2), listenPort: 51820 };
-    const filters = killSwitchFilters(9n, ['10.0.0.1'], own);
+    const filters = [...ownFilters(own), ...killSwitchFilters(9n, ['10.0.0.1'])];
     const blocks = filters.filter(({ action }) => action === 'block');
     expect(blocks.map(({ name, weight }) => `${name} ${weight}`)).toEqual([
       ...Array(4).fill('other DNS 14'),
@@ -102,6 +102,6 @@ describe('the filters of the kill switch', () => {
     const permits = filters.filter(({ action }) => action === 'permit');
     expect(permits.every(({ weight }) => weight >= 12)).toBe(true);
     expect(permits.every(({ conditions }) => conditions.length > 0)).toBe(true);
-    expect(killSwitchFilters(9n, [], own).some(({ name }) => name.includes('DNS'))).toBe(false);
+    expect(killSwitchFilters(9n, []).some(({ name }) => name.includes('DNS'))).toBe(false);
   });
 });

@@ -18,6 +18,7 @@ import {
   publicKeyOf,
   Tunnel,
 } from '../../src/index.js';
+import { CONDITIONS } from '../../tun/windows/net/firewall-structs.js';
 import { ipPacket } from '../support/packets.js';
 import { fastClock } from './tunnel/fastclock.js';
 import { Middle } from './tunnel/middle.js';
@@ -220,6 +221,19 @@ function tunnelTests(): void {
       await windows.change('plug');
       await arrives();
       expect(linux.status().peers[0]?.latestHandshake).toBeGreaterThan(0n);
+
+      await windows.change('move');
+      const { listenPort } = await windows.status();
+      expect(listenPort).not.toBe(windows.ready.listenPort);
+      await arrives();
+      const { filters } = (await windows.network()).firewall;
+      expect(filters.length).toBe(firewall.filters.length);
+      const ports = filters
+        .filter(({ name }) => name.includes('WireGuard'))
+        .flatMap(({ conditions }) => conditions)
+        .filter(({ fieldKey }) => fieldKey === CONDITIONS.localPort)
+        .map(({ value }) => value);
+      expect(new Set(ports)).toEqual(new Set([listenPort]));
 
       await windows.change('shrink');
       await vi.waitFor(async () => expect((await windows.status()).mtu).toBe(1320), 10_000);

@@ -302,6 +302,7 @@ describe('the kill switch', () => {
       expect(conditions[1]).toMatchObject({ fieldKey: CONDITIONS.userId, type: 14, valid: 1 });
     }
     up?.watch?.setEndpoints([{ address: '198.51.100.1', port: 1 }]);
+    up?.watch?.setListenPort(1);
     expect(firewall.state().filters.length).toBe(35);
   });
 });
@@ -321,6 +322,26 @@ describe('the endpoints of the kill switch', () => {
     up?.watch?.setEndpoints([roamed, PEER, PEER]);
     expect([decide(toPeer), decide(toRoamed)]).toEqual(['permit', 'permit']);
     expect(firewall.state().filters.length).toBe(35);
+  });
+
+  it('follow the port that we listen on, in one transaction', async () => {
+    await bringUp(everything);
+    const { commits, filters } = firewall.state();
+    const fromAnywhere = { ...toPeer, direction: 'accept', remoteAddress: '198.51.100.9' } as const;
+    const moved = { localPort: 4567 };
+    up?.watch?.setListenPort(moved.localPort);
+    expect([decide(toPeer), decide(fromAnywhere)]).toEqual(['block', 'block']);
+    expect(decide({ ...toPeer, ...moved })).toBe('permit');
+    expect(decide({ ...fromAnywhere, ...moved })).toBe('permit');
+    expect(firewall.state().commits).toBe(commits + 1);
+    up?.watch?.setListenPort(moved.localPort);
+    expect(firewall.state().commits).toBe(commits + 1);
+    up?.watch?.setEndpoints([roamed]);
+    expect([decide({ ...toPeer, ...moved }), decide({ ...toRoamed, ...moved })]).toEqual([
+      'block',
+      'permit',
+    ]);
+    expect(firewall.state().filters.length).toBe(filters.length);
   });
 
   it('stay as they are when the change fails, and change with the next one', async () => {

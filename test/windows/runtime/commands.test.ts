@@ -2,7 +2,6 @@
 import { copyFileSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { encodeKey } from '../../../src/config/key.js';
 import { generatePrivateKey, publicKeyOf } from '../../../src/keys.js';
@@ -14,13 +13,11 @@ import {
 } from '../../../src/service/tunnelservice.js';
 import { systemFolder } from '../../../tun/windows/libraries.js';
 import { useRecordedAdvapi32 } from '../support/advapi32.js';
-import { type Ended, runNode } from '../support/children.js';
+import type { Ended } from '../support/children.js';
 import { doublePath } from '../support/wintundouble.js';
+import { main, NAME, preload, wgTs as run, succeeds as runWell } from './cli.js';
 
 useRecordedAdvapi32();
-const NAME = 'wgts-cli';
-const main = fileURLToPath(new URL('../../../src/cli/main.ts', import.meta.url));
-const preload = `--import=${new URL('doubles.ts', import.meta.url).href}`;
 const folder = mkdtempSync(path.join(tmpdir(), 'wg-ts-cli-'));
 const file = path.join(folder, `${NAME}.conf`);
 const wintun = path.join(systemFolder(), 'wintun.dll');
@@ -38,21 +35,8 @@ Endpoint = 127.0.0.1:9
 `;
 }
 
-/** NODE_OPTIONS is what the process in the background has, too. */
-const wgTs = (...args: string[]): Promise<Ended> =>
-  runNode([main, ...args], {
-    env: { NODE_OPTIONS: `${process.env['NODE_OPTIONS']} ${preload}`, WG_TS_DATAPLANE: 'portable' },
-  });
-
-/** Its output. */
-async function succeeds(...args: string[]): Promise<string> {
-  const { code, output } = await wgTs(...args);
-  if (code !== 0) {
-    const log = await wgTs('logs', NAME);
-    throw new Error(`wg-ts ${args.join(' ')} ended with ${code}: ${output}\n${log.output}`);
-  }
-  return output;
-}
+const wgTs = (...args: string[]): Promise<Ended> => run(args);
+const succeeds = (...args: string[]): Promise<string> => runWell(args);
 
 beforeAll(() => {
   copyFileSync(doublePath('wintun'), wintun);

@@ -13,14 +13,20 @@ const PATIENCE_MS = 60_000;
 /** Runs Node.js with `args` to its end. Its output goes to a file, as Wine needs it. */
 export async function runNode(
   args: readonly string[],
-  options: { readonly cwd?: string; readonly env?: NodeJS.ProcessEnv } = {},
+  options: {
+    readonly cwd?: string;
+    readonly env?: NodeJS.ProcessEnv;
+    /** A file. */
+    readonly stdin?: string;
+  } = {},
 ): Promise<Ended> {
   const folder = mkdtempSync(join(tmpdir(), 'child-'));
   const file = join(folder, 'output.txt');
   const fd = openSync(file, 'w');
+  const stdin = options.stdin === undefined ? undefined : openSync(options.stdin, 'r');
   try {
     const child = spawn(process.execPath, args, {
-      stdio: ['ignore', fd, fd],
+      stdio: [stdin ?? 'ignore', fd, fd],
       timeout: PATIENCE_MS,
       ...(options.cwd !== undefined && { cwd: options.cwd }),
       env: { ...process.env, ...options.env },
@@ -32,6 +38,7 @@ export async function runNode(
     return { code, output: readFileSync(file, 'utf8') };
   } finally {
     closeSync(fd);
+    if (stdin !== undefined) closeSync(stdin);
     rmSync(folder, { recursive: true, force: true });
   }
 }

@@ -2,6 +2,8 @@
  * The Windows end of a tunnel under test: node host.ts SETTINGS READY. Runs under Wine, with stand-ins
  * for what Wine lacks; told what to do by lines on a TCP connection.
  */
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
 import { copyFileSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { createInterface } from 'node:readline';
@@ -58,6 +60,17 @@ async function answer(line: string, socket: Socket): Promise<void> {
   if (line === 'down') socket.end(() => process.exit(0));
 }
 
+/** To a port that nobody has. */
+async function move(): Promise<number> {
+  const socket = createSocket('udp4').bind(0);
+  await once(socket, 'listening');
+  const { port: listenPort } = socket.address();
+  socket.close();
+  await once(socket, 'close');
+  await tunnel.configure({ listenPort, peers: [] });
+  return listenPort;
+}
+
 const asText = (_: string, value: unknown): unknown =>
   typeof value === 'bigint' ? String(value) : value;
 
@@ -74,6 +87,8 @@ async function carryOut(line: string): Promise<unknown> {
     case 'shrink':
       network.changeInterface(ETHERNET, true, 1400);
       return 0;
+    case 'move':
+      return await move();
     case 'down':
       await tunnel.down();
       return { network: network.state(), firewall: firewall.state() };

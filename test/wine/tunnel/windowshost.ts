@@ -104,9 +104,9 @@ export class WindowsHost {
 
   /**
    * `unplug` takes the default route away and `plug` gives it back; `shrink` lessens the MTU of its
-   * interface to 1400.
+   * interface to 1400; `move` has it listen on another port.
    */
-  async change(what: 'unplug' | 'plug' | 'shrink'): Promise<void> {
+  async change(what: 'unplug' | 'plug' | 'shrink' | 'move'): Promise<void> {
     await this.#ask(what);
   }
 

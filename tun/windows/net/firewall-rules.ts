@@ -88,13 +88,8 @@ function linkLocal(field: 'localAddress' | 'remoteAddress'): Condition {
 }
 
 /** All that stays as long as the kill switch is on. */
-export function killSwitchFilters(
-  luid: bigint,
-  dnsServers: readonly string[],
-  own: OwnTraffic,
-): Filter[] {
+export function killSwitchFilters(luid: bigint, dnsServers: readonly string[]): Filter[] {
   return [
-    ...ownFilters(own),
     ...(dnsServers.length > 0 ? dnsFilters(dnsServers) : []),
     ...everywhere('loopback', WEIGHT.loopback, 'permit', [
       { field: 'flags', match: 'allSet', value: { type: 'uint32', value: IS_LOOPBACK } },
@@ -125,7 +120,8 @@ export function endpointFilter(own: OwnTraffic, { address: text, port }: Endpoin
   };
 }
 
-function ownFilters(own: OwnTraffic): Filter[] {
+/** What is ours from anywhere, and with a service descriptor to anywhere. */
+export function ownFilters(own: OwnTraffic): Filter[] {
   const { serviceDescriptor, appId } = own;
   const blob = equal('appId', { type: 'blob', bytes: appId });
   if (!serviceDescriptor)

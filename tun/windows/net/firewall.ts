@@ -1,6 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import type { Endpoint } from '../../../protocol/dataplane.js';
-import { endpointFilter, killSwitchFilters, type OwnTraffic } from './firewall-rules.js';
+import {
+  endpointFilter,
+  killSwitchFilters,
+  type OwnTraffic,
+  ownFilters,
+} from './firewall-rules.js';
 import type { Keys } from './firewall-structs.js';
 import { appIdOf, FilterEngine } from './fwpuclnt.js';
 import { guidBytes } from './guid.js';
@@ -23,20 +28,24 @@ export class KillSwitch {
   #engine: FilterEngine | undefined;
   #own: OwnTraffic | undefined;
   #endpoints: readonly Endpoint[];
+  #listenPort: number;
+  /** Numbers of the filters that permit what comes for us. */
+  #ownFilters: readonly bigint[] = [];
   /** Numbers of the filters that permit what goes to an endpoint. */
   #permitted = new Map<string, bigint>();
 
   constructor(options: KillSwitchOptions) {
     this.#options = options;
     this.#endpoints = options.endpoints;
+    this.#listenPort = options.listenPort;
   }
 
   /** Throws CallError, and then has changed nothing. */
   open(): void {
-    const { luid, dnsServers, listenPort, serviceSid } = this.#options;
+    const { luid, dnsServers, serviceSid } = this.#options;
     const own: OwnTraffic = {
       appId: appIdOf(process.execPath),
-      listenPort,
+      listenPort: this.#listenPort,
       ...(serviceSid !== undefined && { serviceDescriptor: matchDescriptor(serviceSid) }),
     };
     const engine = new FilterEngine('wg-ts');
@@ -44,7 +53,8 @@ export class KillSwitch {
       engine.transaction(() => {
         engine.addProvider(this.#keys, 'wg-ts');
         engine.addSublayer(this.#keys, 'wg-ts kill switch');
-        for (const filter of killSwitchFilters(luid, dnsServers, own))
+        this.#ownFilters = this.#addedOwn(engine, own);
+        for (const filter of killSwitchFilters(luid, dnsServers))
           engine.addFilter(this.#keys, filter);
         this.#permitted = this.#added(engine, own, this.#endpoints);
       });
@@ -78,11 +88,38 @@ export class KillSwitch {
     for (const [id, filter] of added) this.#permitted.set(id, filter);
   }
 
+  /** We listen on another port now. Throws CallError, and then the former one stays. */
+  setListenPort(listenPort: number): void {
+    const [engine, before] = [this.#engine, this.#own];
+    if (!engine || !before) {
+      this.#listenPort = listenPort;
+      return;
+    }
+    if (before.serviceDescriptor || listenPort === before.listenPort) return;
+    const own = { ...before, listenPort };
+    let ownFilters: readonly bigint[] = [];
+    let permitted = new Map<string, bigint>();
+    engine.transaction(() => {
+      ownFilters = this.#addedOwn(engine, own);
+      permitted = this.#added(engine, own, this.#endpoints);
+      for (const filter of [...this.#ownFilters, ...this.#permitted.values()])
+        engine.deleteFilter(filter);
+    });
+    this.#listenPort = listenPort;
+    this.#own = own;
+    this.#ownFilters = ownFilters;
+    this.#permitted = permitted;
+  }
+
   close(): void {
     const engine = this.#engine;
     this.#engine = undefined;
     this.#permitted.clear();
     engine?.close();
+  }
+
+  #addedOwn(engine: FilterEngine, own: OwnTraffic): bigint[] {
+    return ownFilters(own).map((filter) => engine.addFilter(this.#keys, filter));
   }
 
   #added(

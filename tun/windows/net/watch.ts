@@ -70,6 +70,13 @@ export class RouteWatch implements NetWatch {
     this.#evaluate();
   }
 
+  setListenPort(port: number): void {
+    if (this.#isClosed) return;
+    this.#attempt('let packets from another port pass', () =>
+      this.#context.killSwitch.setListenPort(port),
+    );
+  }
+
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
