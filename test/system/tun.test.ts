@@ -316,8 +316,10 @@ describe.skipIf(!isReady)('TUN and network configuration (needs root and /dev/ne
       const before = network();
       const tun = openTun('t0');
       const { steps } = await linuxNetConfig().plan({
-        ...base, name: 't0', addresses: ['10.8.0.2/24'], routes: ['192.0.2.0/24'],
+        ...base, name: 't0', addresses: ['10.8.0.2/24'], routes: ['203.0.113.0/24'],
       });
+      // What is there already when it is planned is refused before.
+      sh('ip route add blackhole 203.0.113.0/24');
       let failure;
       try {
         for (const step of steps) await step.apply();
@@ -325,6 +327,7 @@ describe.skipIf(!isReady)('TUN and network configuration (needs root and /dev/ne
         failure = [error.name, error.code, error.message];
       }
       tun.close();
+      sh('ip route del blackhole 203.0.113.0/24');
       await delay(50);
       report({ failure, restored: before === network() });
     `);
@@ -332,7 +335,7 @@ describe.skipIf(!isReady)('TUN and network configuration (needs root and /dev/ne
       failure: [
         'NetConfigError',
         'ERR_NETCONFIG',
-        'ip -4 route add 192.0.2.0/24 dev t0: RTNETLINK answers: File exists',
+        'ip -4 route add 203.0.113.0/24 dev t0: RTNETLINK answers: File exists',
       ],
       restored: true,
     });
