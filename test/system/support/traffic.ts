@@ -1,4 +1,5 @@
 import type { Namespace } from './lab.js';
+import { eventually } from './process.js';
 
 export interface PingOptions {
   readonly count?: number;
@@ -41,6 +42,18 @@ export async function ping(
     timeoutMs: waiting + 20_000,
   });
   return parsePing(stdout + stderr);
+}
+
+/** In bursts of five. */
+export async function pingUntilAnswered(
+  namespace: Namespace,
+  address: string,
+  timeoutMs: number,
+): Promise<void> {
+  await eventually(`an answer from ${address}`, timeoutMs, async () => {
+    const result = await ping(namespace, address, { count: 5, intervalSeconds: 0.2 });
+    return result.received > 0;
+  });
 }
 
 export function parsePing(output: string): PingResult {
