@@ -3,7 +3,7 @@ import { formatPrefix, type IpPrefix, parsePrefix } from '../protocol/ip.js';
 import { readConfigFile } from './config/file.js';
 import { formatConfig } from './config/format.js';
 import { encodeKey } from './config/key.js';
-import type { Config, InterfaceConfig, PeerConfig } from './config/model.js';
+import { type Config, type InterfaceConfig, type PeerConfig, zeroConfig } from './config/model.js';
 import { parseConfig } from './config/parse.js';
 import { replaceFile } from './config/replacefile.js';
 import { parseEndpoint } from './config/values.js';
@@ -37,8 +37,7 @@ export async function saveConfig(
   } catch (error) {
     throw error instanceof WgTsError ? error : cannotWrite(file, error);
   } finally {
-    config.interface.privateKey.zero();
-    for (const { presharedKey } of config.peers) presharedKey?.zero();
+    zeroConfig(config);
   }
 }
 

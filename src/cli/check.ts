@@ -1,8 +1,8 @@
 import { Command } from 'commander';
 import { describeConfig } from '../config/describe.js';
-import { hasPrivateKey } from '../config/model.js';
+import { hasPrivateKey, zeroConfig } from '../config/model.js';
 import { publicKeyOf } from '../index.js';
-import { loadConfig, zeroConfig } from './load.js';
+import { loadConfig } from './load.js';
 import { note, print } from './output.js';
 import { resolveTarget } from './target.js';
 

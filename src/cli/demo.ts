@@ -1,9 +1,10 @@
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
+import { zeroConfig } from '../config/model.js';
 import { runMemoryDemo } from './demo-memory.js';
 import { runNamespaceDemo, whyNoNamespaces } from './demo-namespaces.js';
 import { EXIT_INTERRUPTED } from './explain.js';
-import { loadConfig, zeroConfig } from './load.js';
+import { loadConfig } from './load.js';
 import { print } from './output.js';
 
 export const demoCommand: Command = new Command('demo')

@@ -24,8 +24,3 @@ export async function readConfigText(file: string): Promise<ConfigFile> {
   const { readStoredConfig } = await import('../service/store.js');
   return { text: readStoredConfig(file), warnings: [] };
 }
-
-export function zeroConfig(config: Config): void {
-  config.interface.privateKey.zero();
-  for (const { presharedKey } of config.peers) presharedKey?.zero();
-}

@@ -1,7 +1,8 @@
 import { closeSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { Command } from 'commander';
+import { zeroConfig } from '../config/model.js';
 import { WgTsError } from '../errors.js';
-import { loadConfig, zeroConfig } from './load.js';
+import { loadConfig } from './load.js';
 import { note, print } from './output.js';
 import { resolveTarget } from './target.js';
 

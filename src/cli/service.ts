@@ -1,6 +1,7 @@
 import { Command } from 'commander';
+import { zeroConfig } from '../config/model.js';
 import { WgTsError } from '../errors.js';
-import { loadConfig, zeroConfig } from './load.js';
+import { loadConfig } from './load.js';
 import { note, print } from './output.js';
 import { dataPlaneOption, workersOption } from './planeoptions.js';
 import type {

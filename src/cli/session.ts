@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { excludeLan } from '../config/exclude.js';
+import { zeroConfig } from '../config/model.js';
 import {
   type Config,
   type Logger,
@@ -12,7 +13,7 @@ import { controlPipe, type LogSource, serveControl } from '../runtime/control.js
 import { saveConfig } from '../saveconfig.js';
 import { uapiSocket } from '../uapi/client.js';
 import { serveUapi } from '../uapi/server.js';
-import { type LoadedConfig, loadConfig, zeroConfig } from './load.js';
+import { type LoadedConfig, loadConfig } from './load.js';
 import type { Target } from './target.js';
 
 /** What of a tunnel the command line may choose. */

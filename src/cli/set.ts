@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { resolutionRetries } from '../wg/retries.js';
 import { note } from './output.js';
 import { wgVerb } from './wgverb.js';
 
@@ -19,18 +20,25 @@ Examples:
   sudo wg-ts set office peer KEY remove`,
   count: [2, Number.POSITIVE_INFINITY],
   run: async ([name = '', ...args]) => {
-    const [{ parseSetArgs }, { readKeyFile }, wg, { changeInterface }] = await Promise.all([
+    const [
+      { parseSetArgs },
+      { readKeyFile },
+      { resolveChange },
+      { zeroChange },
+      { changeInterface },
+    ] = await Promise.all([
       import('../wg/setargs.js'),
       import('../wg/keyfile.js'),
       import('../wg/change.js'),
+      import('../uapi/set.js'),
       import('../wg/interfaces.js'),
     ]);
     const change = parseSetArgs(args, readKeyFile);
     try {
-      const options = { ...wg.resolutionRetries(), onRetry: note };
-      await changeInterface(name, await wg.resolveChange(change, options));
+      const options = { ...resolutionRetries(), onRetry: note };
+      await changeInterface(name, await resolveChange(change, options));
     } finally {
-      wg.zeroWgChange(change);
+      zeroChange(change);
     }
   },
 });

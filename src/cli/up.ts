@@ -1,8 +1,8 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { formatEndpoint } from '../config/format.js';
 import { parseListener } from '../config/values.js';
-import { WgTsError } from '../errors.js';
 import type { DataPlaneKind, MetricsAddress } from '../index.js';
+import { resolutionRetries } from '../wg/retries.js';
 import { runInBackground } from './background.js';
 import { startInstalled } from './installed.js';
 import { dataPlaneOption, workersOption } from './planeoptions.js';
@@ -54,7 +54,7 @@ Examples:
   .action(async (fileOrName: string, options: UpOptions) => {
     const target = resolveTarget(fileOrName);
     requireRoot('up', `up ${fileOrName}`);
-    const retries = resolveRetries();
+    const { retries } = resolutionRetries();
     if (!options.daemon && !options.foreground && (await startInstalled(fileOrName))) return;
     if (options.daemon || options.foreground) {
       // Loaded here, since the process that only waits for another can do without.
@@ -97,16 +97,4 @@ function parseMetricsAddress(text: string): MetricsAddress {
   });
   if (address) return address;
   throw new InvalidArgumentError(`It ${complaint}.`);
-}
-
-/** As wg(8): a number of times, or `infinity`. */
-function resolveRetries(): number | undefined {
-  const text = process.env['WG_ENDPOINT_RESOLUTION_RETRIES'];
-  if (text === undefined) return undefined;
-  if (text === 'infinity') return Number.POSITIVE_INFINITY;
-  if (/^\d{1,9}$/.test(text)) return Number(text);
-  throw new WgTsError(
-    'ERR_USAGE',
-    'WG_ENDPOINT_RESOLUTION_RETRIES is neither a number nor infinity',
-  );
 }

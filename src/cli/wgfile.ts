@@ -1,4 +1,5 @@
 import type { UapiChange } from '../uapi/change.js';
+import { resolutionRetries } from '../wg/retries.js';
 import { note } from './output.js';
 import { readWgFile } from './wgverb.js';
 
@@ -14,20 +15,22 @@ export async function applyFile(
   name: string,
   file: string,
 ): Promise<void> {
-  const [{ parseWgFile }, wg, { changeInterface }] = await Promise.all([
-    import('../wg/conffile.js'),
-    import('../wg/change.js'),
-    import('../wg/interfaces.js'),
-  ]);
+  const [{ parseWgFile }, { resolveChange }, { zeroChange }, { changeInterface }] =
+    await Promise.all([
+      import('../wg/conffile.js'),
+      import('../wg/change.js'),
+      import('../uapi/set.js'),
+      import('../wg/interfaces.js'),
+    ]);
   const read = parseWgFile(await readWgFile(file), { file });
   try {
-    const options = { ...wg.resolutionRetries(), onRetry: note };
-    const change = await wg.resolveChange(read, options);
+    const options = { ...resolutionRetries(), onRetry: note };
+    const change = await resolveChange(read, options);
     if (verb === 'addconf') await changeInterface(name, change);
     else if (verb === 'setconf') await replace(name, change);
     else await sync(name, change);
   } finally {
-    wg.zeroWgChange(read);
+    zeroChange(read);
   }
 }
 

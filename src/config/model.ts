@@ -72,3 +72,9 @@ export function endpointsOf({
 export function hasPrivateKey({ privateKey }: InterfaceConfig): boolean {
   return !isAllZero(privateKey.expose());
 }
+
+/** Zeroes the secrets of a configuration that is not needed any more. */
+export function zeroConfig({ interface: own, peers }: Config): void {
+  own.privateKey.zero();
+  for (const { presharedKey } of peers) presharedKey?.zero();
+}

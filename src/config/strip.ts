@@ -1,6 +1,7 @@
 import { formatPrefix } from '../../protocol/ip.js';
 import { decodeKey, encodeKey } from './key.js';
 import { type ConfigLine, readLines } from './lines.js';
+import { zeroConfig } from './model.js';
 import { parseConfig } from './parse.js';
 import { findKey, INTERFACE_KEYS, PEER_KEYS, withoutSpaces } from './section.js';
 
@@ -78,8 +79,7 @@ function keysOf(section: string): readonly string[] {
 /** By public key in base64. */
 function allowedIpsOf(text: string, file: string | undefined): Map<string, string> {
   const { config } = parseConfig(text, file === undefined ? {} : { file });
-  config.interface.privateKey.zero();
-  for (const { presharedKey } of config.peers) presharedKey?.zero();
+  zeroConfig(config);
   return new Map(
     config.peers.map((peer) => [
       encodeKey(peer.publicKey),

@@ -4,7 +4,13 @@ import { Secret } from '../../crypto/secret.js';
 import { formatPrefix } from '../../protocol/ip.js';
 import { readConfigFile } from '../config/file.js';
 import { encodeKey } from '../config/key.js';
-import { type Config, type EndpointConfig, endpointsOf, hasPrivateKey } from '../config/model.js';
+import {
+  type Config,
+  type EndpointConfig,
+  endpointsOf,
+  hasPrivateKey,
+  zeroConfig,
+} from '../config/model.js';
 import { parseConfig } from '../config/parse.js';
 import { parseEndpoint } from '../config/values.js';
 import { ConfigError, formatProblem, WgTsError } from '../errors.js';
@@ -129,8 +135,7 @@ function subjectOf(
       ...(running?.peers.map(({ latestHandshake }) => latestHandshake) ?? []),
     ],
     discard() {
-      read?.config.interface.privateKey.zero();
-      for (const { presharedKey } of read?.config.peers ?? []) presharedKey?.zero();
+      if (read) zeroConfig(read.config);
     },
   };
 }

@@ -1,7 +1,9 @@
 /** Takes configurations in: all that were handed over, or none. */
+
 import { chmodSync, existsSync, mkdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { checkInterfaceName } from '../config/file.js';
+import { zeroConfig } from '../config/model.js';
 import { type ConfigWarning, parseConfig } from '../config/parse.js';
 import { replaceFile } from '../config/replacefile.js';
 import { formatProblem, WgTsError } from '../errors.js';
@@ -64,8 +66,7 @@ function check({ name, origin, text }: Candidate): string[] {
     });
   }
   const { config, warnings } = parseConfig(text, { file: origin });
-  config.interface.privateKey.zero();
-  for (const { presharedKey } of config.peers) presharedKey?.zero();
+  zeroConfig(config);
   return warnings.map((warning: ConfigWarning) => formatProblem(origin, warning));
 }
 

@@ -57,7 +57,11 @@ export function parseSet(bytes: Uint8Array): UapiChange {
   }
 }
 
-export function zeroChange(change: UapiChange): void {
+/** Also of what is still on its way to be a change. */
+export function zeroChange(change: {
+  readonly privateKey?: Secret;
+  readonly peers: readonly { readonly presharedKey?: Secret }[];
+}): void {
   change.privateKey?.zero();
   for (const { presharedKey } of change.peers) presharedKey?.zero();
 }

@@ -21,7 +21,8 @@ import {
   parsePort,
 } from '../config/values.js';
 import { ConfigError } from '../errors.js';
-import { type WgChange, type WgPeerChange, zeroWgChange } from './change.js';
+import { zeroChange } from '../uapi/set.js';
+import type { WgChange, WgPeerChange } from './change.js';
 
 const SECTIONS = ['Interface', 'Peer'] as const;
 const OF_INTERFACE = ['PrivateKey', 'ListenPort', 'FwMark'] as const;
@@ -49,7 +50,7 @@ export function parseWgFile(text: string, { file }: { readonly file: string }): 
   const [first, ...others] = reader.findings.problems;
   const change = reader.finish();
   if (!first) return change;
-  zeroWgChange(change);
+  zeroChange(change);
   throw new ConfigError(file, [first, ...others]);
 }
 

@@ -11,7 +11,8 @@ import {
   type Report,
 } from '../config/values.js';
 import { WgTsError } from '../errors.js';
-import { type WgChange, type WgPeerChange, zeroWgChange } from './change.js';
+import { zeroChange } from '../uapi/set.js';
+import type { WgChange, WgPeerChange } from './change.js';
 
 export type KeyReader = (file: string) => Secret;
 
@@ -84,7 +85,7 @@ export function parseSetArgs(args: readonly string[], readKey: KeyReader): WgCha
     }
     return seal();
   } catch (error) {
-    zeroWgChange(seal());
+    zeroChange(seal());
     throw error;
   }
 }

@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ConfigError } from '../../src/errors.js';
-import { resolutionRetries, resolveChange } from '../../src/wg/change.js';
+import { resolveChange } from '../../src/wg/change.js';
 import { parseWgFile } from '../../src/wg/conffile.js';
+import { resolutionRetries } from '../../src/wg/retries.js';
 import { formatShowconf } from '../../src/wg/showconf.js';
 import { base64, bytes, secret, uapiDevice, uapiPeer } from './support.js';
 
