@@ -1,7 +1,7 @@
 /** Changes of a tunnel that is up, as wg(8) makes them. */
 import { isAllZero, Secret } from '../crypto/secret.js';
-import type { Endpoint, PeerId } from '../protocol/dataplane.js';
-import type { Device, PeerChange } from '../protocol/device.js';
+import type { Endpoint } from '../protocol/dataplane.js';
+import type { PeerChange } from '../protocol/device.js';
 import { type IpPrefix, parsePrefix } from '../protocol/ip.js';
 import { decodeKey, encodeKey } from './config/key.js';
 import { parseEndpoint } from './config/values.js';
@@ -73,17 +73,16 @@ export class LiveConfiguration {
   read(): UapiDevice {
     const { device } = this.#parts;
     const { listenPort, fwMark, dataPlane, peers } = statusOf(this.#name, this.#parts);
-    const ids = idsOf(device);
     return {
       ...(!isAllZero(device.privateKey.expose()) && { privateKey: device.privateKey }),
       listenPort,
       fwMark,
       dataPlane,
       peers: peers.map((peer) => {
-        const id = ids.get(peer.publicKey);
+        const publicKey = decodeKey(peer.publicKey) ?? new Uint8Array(32);
+        const id = device.peer(publicKey)?.id;
         const presharedKey =
           peer.hasPresharedKey && id !== undefined ? device.presharedKey(id) : undefined;
-        const publicKey = decodeKey(peer.publicKey) ?? new Uint8Array(32);
         return { ...peer, publicKey, ...(presharedKey && { presharedKey }) };
       }),
     };
@@ -136,10 +135,6 @@ export class LiveConfiguration {
       });
     }
   }
-}
-
-function idsOf(device: Device): Map<string, PeerId> {
-  return new Map(device.peers().map(({ id, publicKey }) => [encodeKey(publicKey), id]));
 }
 
 /** With `replacePeers` all that a peer keeps unsaid is its sessions, and so where it is. */

@@ -33,6 +33,11 @@ export function familyFlag(family: Family): string {
   return `-${family}`;
 }
 
+/** `ip`: canonical text. */
+export function isLoopback(ip: string): boolean {
+  return ip === '::1' || ip.startsWith('127.');
+}
+
 function hostLength(address: string): number {
   return familyOf(address) === 4 ? 32 : 128;
 }

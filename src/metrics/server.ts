@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { isLoopback } from '../../tun/family.js';
 import { formatEndpoint } from '../config/format.js';
 import { WgTsError } from '../errors.js';
 import { Health, type PeerProblem } from './health.js';
@@ -121,10 +122,6 @@ function explainFailure(error: unknown, address: MetricsAddress): WgTsError {
     hint: 'Metrics = 127.0.0.1:9586 is for programs on this machine alone',
     cause: error,
   });
-}
-
-function isLoopback(host: string): boolean {
-  return host === '::1' || host.startsWith('127.');
 }
 
 interface Answering {

@@ -7,7 +7,7 @@
  * table is gone and the new one is not there.
  */
 import { formatIp, parseIp } from '../../protocol/ip.js';
-import { type Family, familyOf } from '../family.js';
+import { type Family, familyOf, isLoopback } from '../family.js';
 import type { Command, KillSwitchSettings } from '../netconfig.js';
 import { nftIdentifier } from './firewall.js';
 import type { PlannedStep } from './step.js';
@@ -155,8 +155,4 @@ function nameServers(text: string | undefined): string[] {
     if (ip) found.add(formatIp(ip));
   }
   return [...found];
-}
-
-function isLoopback(ip: string): boolean {
-  return ip === '::1' || ip.startsWith('127.');
 }
