@@ -2,11 +2,13 @@ import type { Endpoint } from '../protocol/dataplane.js';
 
 /** What an interface needs besides packets. Addresses and networks are canonical text. */
 export interface InterfaceSettings {
+  /** Of the interface. */
   readonly name: string;
   /** By which Windows knows the interface; absent elsewhere. */
   readonly luid?: bigint;
   /** With prefix length: `10.0.0.2/24`, `fd00::2/64`. */
   readonly addresses: readonly string[];
+  /** Bytes. */
   readonly mtu: number;
   /** Networks to route into the interface; masked, without duplicates. */
   readonly routes: readonly string[];
@@ -21,7 +23,9 @@ export interface InterfaceSettings {
   readonly table: 'auto' | 'off' | number;
   /** Mark of the tunnel's own UDP packets; 0 is none. With a default route it is never 0. */
   readonly fwMark: number;
+  /** IP addresses. */
   readonly dnsServers: readonly string[];
+  /** Domains that names are completed with. */
   readonly dnsSearch: readonly string[];
   /** Of the peers, at the moment; the tunnel's own packets go there, past the tunnel. */
   readonly endpoints: readonly Endpoint[];
@@ -33,6 +37,7 @@ export interface InterfaceSettings {
   readonly bindsSockets?: boolean;
 }
 
+/** What a kill switch has to let pass. */
 export interface KillSwitchSettings {
   /** Of the tunnel's interface, which need not be there yet. */
   readonly name: string;
@@ -46,7 +51,9 @@ export interface KillSwitchSettings {
 
 /** A program and its arguments, run without a shell. */
 export interface Command {
+  /** The program, and its arguments. */
   readonly argv: readonly string[];
+  /** What it reads from its standard input. */
   readonly stdin?: string;
 }
 
@@ -65,7 +72,9 @@ export interface NetStep {
   readonly revert?: () => void;
 }
 
+/** What a tunnel will do to the network of the machine. */
 export interface NetPlan {
+  /** In the order in which they are applied. */
   readonly steps: readonly NetStep[];
   /** What was asked for and will not be done, and what may surprise; one line each. */
   readonly warnings: readonly string[];
@@ -82,6 +91,7 @@ export interface NetListener {
   onMtu(mtu: number): void;
 }
 
+/** Follows the network of the machine while a tunnel is up. */
 export interface NetWatch {
   /** Peers have other endpoints now. */
   setEndpoints(endpoints: readonly Endpoint[]): void;
@@ -91,6 +101,7 @@ export interface NetWatch {
   close(): void;
 }
 
+/** How a tunnel configures the network of the machine; made for each operating system. */
 export interface NetConfig {
   /** MTU of the route towards `address`, or undefined when there is no route or it cannot be told. */
   mtuTowards(address: string): Promise<number | undefined>;
@@ -113,6 +124,11 @@ export interface NetConfig {
    * has a route of the same network and table.
    */
   plan(settings: InterfaceSettings): Promise<NetPlan>;
+  /**
+   * Of one route more, for an interface that is up; undefined where it needs none. Throws
+   * NetConfigError ERR_ROUTE_IN_USE. Where the method is missing, routes change with the interface only.
+   */
+  routeStep?(settings: InterfaceSettings, route: string): Promise<NetStep | undefined>;
   /**
    * Runs the undo commands of applied steps, given in the order of the steps, from the last to the
    * first. That something is gone already is no failure; failures are reported, and the rest still

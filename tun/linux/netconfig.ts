@@ -10,7 +10,7 @@ import type {
 import { findDnsManager } from './dns.js';
 import type { Firewall } from './firewall.js';
 import { findDnsWay, planKillSwitch } from './killswitch.js';
-import { planSteps, type SystemFacts } from './plan.js';
+import { planRoute, planSteps, type SystemFacts } from './plan.js';
 import type { PlannedStep } from './step.js';
 import { commandText, failure, queryJson, realSystem, runOrThrow, type System } from './system.js';
 import { refuseTakenRoutes } from './takenroutes.js';
@@ -90,6 +90,12 @@ class LinuxNetConfig implements NetConfig {
     await refuseTakenRoutes(this.#system.run, settings);
     const { steps, warnings } = planSteps(settings, await this.#facts(settings));
     return { steps: steps.map((planned) => this.#executable(planned)), warnings };
+  }
+
+  async routeStep(settings: InterfaceSettings, route: string): Promise<NetStep | undefined> {
+    await refuseTakenRoutes(this.#system.run, { ...settings, routes: [route] });
+    const planned = planRoute(settings, route, await this.#hasIpv6(settings.name));
+    return planned && this.#executable(planned);
   }
 
   async undo(commands: readonly Command[], onError: (error: Error) => void): Promise<void> {

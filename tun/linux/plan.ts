@@ -173,6 +173,24 @@ function planRoutes(
   return { steps, warnings };
 }
 
+/**
+ * For an interface that is up. Other than those of `planSteps` it has an undo, as the interface stays.
+ * Undefined where the route is there with an address already, or there is no such family.
+ */
+export function planRoute(
+  { name, table, addresses }: InterfaceSettings,
+  route: string,
+  hasIpv6: boolean,
+): PlannedStep | undefined {
+  if (table === 'off' || (familyOf(route) === 6 && !hasIpv6)) return undefined;
+  const isConnected = addresses.filter(makesRoute).some((network) => covers(network, route));
+  if (table === 'auto' && isConnected) return undefined;
+  const more = table === 'auto' ? [] : ['table', String(table)];
+  const { command } = addRoute(name, route, ...more);
+  const remove = command.argv.map((word) => (word === 'add' ? 'del' : word));
+  return { command, undo: [{ argv: remove }] };
+}
+
 /** An IPv4 host address gives no route in the main table; an IPv6 one does. */
 function makesRoute(address: string): boolean {
   return familyOf(address) === 6 || splitPrefix(address).length < 32;

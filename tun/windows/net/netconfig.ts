@@ -7,6 +7,7 @@ import type {
   NetConfig,
   NetListener,
   NetPlan,
+  NetStep,
   NetWatch,
 } from '../../netconfig.js';
 import { CallError } from './calls.js';
@@ -17,7 +18,7 @@ import { IpHelper } from './iphelper.js';
 import { type HeldAddress, type NetworkFacts, planChanges } from './plan.js';
 import { commandText, type ProgramRunner, runProgram } from './programs.js';
 import { takeSnapshot } from './snapshot.js';
-import { DELETE_HOST_ROUTES, deleteHostRoutes, executable } from './steps.js';
+import { DELETE_HOST_ROUTES, deleteHostRoutes, executable, type StepContext } from './steps.js';
 import { RouteWatch } from './watch.js';
 
 export interface WindowsNetConfigOptions {
@@ -81,14 +82,25 @@ class WindowsNetConfig implements NetConfig {
   }
 
   async #plan(settings: InterfaceSettings): Promise<NetPlan> {
-    const helper = this.#ipHelper;
     const luid = this.#luidOf(settings);
     const facts = await this.#facts(settings, luid);
     const { changes, warnings } = planChanges(settings, facts);
-    const killSwitch = this.#newKillSwitch(settings, luid);
-    const guid = helper.guidOf(luid);
-    const context = { helper, run: this.#run, settings, luid, guid, killSwitch };
+    const context = this.#context(settings, luid, this.#newKillSwitch(settings, luid));
     return { steps: changes.map((change) => executable(change, context)), warnings };
+  }
+
+  async routeStep(settings: InterfaceSettings, route: string): Promise<NetStep | undefined> {
+    const luid = this.#luidOf(settings);
+    const facts = await this.#facts(settings, luid);
+    const { changes } = planChanges({ ...settings, routes: [route] }, facts);
+    const change = changes.find(({ kind }) => kind === 'route');
+    const killSwitch = this.#killSwitches.get(luid) ?? this.#newKillSwitch(settings, luid);
+    return change && executable(change, this.#context(settings, luid, killSwitch));
+  }
+
+  #context(settings: InterfaceSettings, luid: bigint, killSwitch: KillSwitch): StepContext {
+    const helper = this.#ipHelper;
+    return { helper, run: this.#run, settings, luid, guid: helper.guidOf(luid), killSwitch };
   }
 
   async undo(commands: readonly Command[], onError: (error: Error) => void): Promise<void> {
