@@ -343,6 +343,20 @@ describe('an address', () => {
   });
 });
 
+describe('one route more', () => {
+  it('comes and goes, and leaves the others', async () => {
+    const made = config();
+    await applyAll(made, settings);
+    const before = network.routesOf(TUNNEL);
+    const step = await made.routeStep?.(settings, '10.5.0.0/16');
+    expect(network.routesOf(TUNNEL)).toEqual(before);
+    await step?.apply();
+    expect(network.routesOf(TUNNEL)).toEqual([...before, '10.5.0.0/16 0.0.0.0']);
+    step?.revert?.();
+    expect(network.routesOf(TUNNEL)).toEqual(before);
+  });
+});
+
 describe('an interface', () => {
   it('without IPv6 has only the rest, and that is told', async () => {
     network.removeInterface(TUNNEL);
