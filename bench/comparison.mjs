@@ -71,7 +71,7 @@ async function measureHandshakes(lab, kind, keys, { seconds, initiations }, note
   const output = await lab.run(lab.client, [...argv, initiations.file, String(seconds)]);
   const { answered, cookies, seconds: elapsed } = JSON.parse(output);
   if (elapsed > 0 && cookies === 0) note({ handshakes: answered / elapsed });
-  await tunnel.down();
+  await tunnel.close();
   return cookies;
 }
 

@@ -26,7 +26,8 @@ export async function writeInitiations(file, responderPublicKey) {
   const { CookieGenerator } = await import('../dist/protocol/cookie.js');
   const { tai64n } = await import('../dist/protocol/tai64n.js');
   const { Secret } = await import('../dist/crypto/secret.js');
-  const { providers } = await import('../dist/crypto/providers.js');
+  const { defaultProviders } = await import('../dist/crypto/providers.js');
+  const providers = defaultProviders();
   const publicKey = Uint8Array.from(Buffer.from(responderPublicKey, 'base64'));
   const peers = Array.from({ length: PEERS }, () => {
     const keys = newKeyPair();

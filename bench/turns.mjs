@@ -45,5 +45,5 @@ export async function withTunnel(lab, kind, keys, options, use) {
   const first = await bringUp(lab, tunnel);
   const pids = kind.isTunnel ? [lab.client, lab.server].map((end) => lab.tunnelPid(end)) : [];
   await use({ target: tunnel.target, pids, first });
-  await tunnel.down();
+  await tunnel.close();
 }

@@ -30,6 +30,7 @@ export interface AeadKey {
   destroy(): void;
 }
 
+/** An implementation of ChaCha20-Poly1305 (RFC 8439). */
 export interface AeadProvider {
   /** As shown by `wg-ts version`, for example `noble` or `node:crypto`. */
   readonly name: string;

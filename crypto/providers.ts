@@ -1,12 +1,15 @@
 import type { AeadProvider } from './aead.js';
 import { nobleAead } from './chacha20poly1305.js';
+import { nobleX25519 } from './noblex25519.js';
 import { nodeAead, nodeX25519 } from './nodecrypto.js';
 import { passesAead, passesX25519 } from './selftest.js';
-import { nobleX25519, type X25519 } from './x25519.js';
+import type { X25519 } from './x25519.js';
 
-/** The primitives in use, chosen once at load. */
+/** The primitives in use. */
 export interface CryptoProviders {
+  /** For handshakes. */
   readonly x25519: X25519;
+  /** For handshakes and packets. */
   readonly aead: AeadProvider;
 }
 
@@ -31,20 +34,36 @@ export function chooseProviders(candidates: CryptoCandidates): CryptoProviders {
   return { x25519, aead };
 }
 
-export const providers: CryptoProviders = chooseProviders({
+/** What runs wherever JavaScript does, and what node:crypto does faster where it is there. */
+export const portableCandidates: CryptoCandidates = {
   x25519: [nodeX25519, nobleX25519],
   aead: [nodeAead, nobleAead],
-});
+};
+
+let chosenByDefault: CryptoProviders | undefined;
+
+/**
+ * The first of `portableCandidates` that pass their tests; chosen at the first call and not at load, since
+ * the tests take longer than loading all of crypto/. Throws when none passes.
+ */
+export function defaultProviders(): CryptoProviders {
+  chosenByDefault ??= chooseProviders(portableCandidates);
+  return chosenByDefault;
+}
 
 /** Which library stands behind each primitive, for `wg-ts version`. */
 export interface CryptoNames {
+  /** For handshakes. */
   readonly x25519: string;
+  /** ChaCha20-Poly1305, for handshakes and packets. */
   readonly aead: string;
+  /** For handshakes. */
   readonly blake2s: string;
+  /** For cookies. */
   readonly xchacha20poly1305: string;
 }
 
-export function cryptoNames(chosen: CryptoProviders = providers): CryptoNames {
+export function cryptoNames(chosen: CryptoProviders = defaultProviders()): CryptoNames {
   return {
     x25519: chosen.x25519.name,
     aead: chosen.aead.name,

@@ -20,10 +20,12 @@ export class Secret implements Disposable {
     return new Secret(bytes);
   }
 
+  /** In bytes. */
   get length(): number {
     return this.#bytes.length;
   }
 
+  /** `expose` throws from then on. */
   get isZeroed(): boolean {
     return this.#zeroed;
   }
@@ -50,18 +52,22 @@ export class Secret implements Disposable {
     this.zero();
   }
 
+  /** Never the bytes. */
   toString(): string {
     return '[redacted]';
   }
 
+  /** Never the bytes. */
   toJSON(): string {
     return '[redacted]';
   }
 
+  /** Never the bytes. */
   [Symbol.toPrimitive](): string {
     return '[redacted]';
   }
 
+  /** `Secret`. */
   get [Symbol.toStringTag](): string {
     return 'Secret';
   }

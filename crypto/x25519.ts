@@ -1,7 +1,6 @@
-import { x25519 } from '@noble/curves/ed25519.js';
-
 const LENGTH = 32;
 
+/** An implementation of X25519 (RFC 7748). */
 export interface X25519 {
   /** As shown by `wg-ts version`. */
   readonly name: string;
@@ -18,21 +17,29 @@ export interface X25519 {
   sharedSecret(privateKey: Uint8Array, publicKey: Uint8Array): Uint8Array | undefined;
 }
 
-export const nobleX25519: X25519 = {
-  name: 'noble',
-  publicKey(privateKey) {
-    checkLengths(privateKey);
-    return x25519.getPublicKey(privateKey);
-  },
-  sharedSecret(privateKey, publicKey) {
-    checkLengths(privateKey, publicKey);
-    try {
-      return x25519.getSharedSecret(privateKey, publicKey);
-    } catch {
-      return undefined;
-    }
-  },
-};
+/** What is used of noble: its ready-made `x25519`, or its ladder with the same parameters. */
+export interface NobleX25519 {
+  getPublicKey(privateKey: Uint8Array): Uint8Array;
+  getSharedSecret(privateKey: Uint8Array, publicKey: Uint8Array): Uint8Array;
+}
+
+export function createNobleX25519(noble: NobleX25519): X25519 {
+  return {
+    name: 'noble',
+    publicKey(privateKey) {
+      checkLengths(privateKey);
+      return noble.getPublicKey(privateKey);
+    },
+    sharedSecret(privateKey, publicKey) {
+      checkLengths(privateKey, publicKey);
+      try {
+        return noble.getSharedSecret(privateKey, publicKey);
+      } catch {
+        return undefined;
+      }
+    },
+  };
+}
 
 /** Throws RangeError, without a word about the content. */
 export function checkLengths(...keys: readonly Uint8Array[]): void {

@@ -1,4 +1,4 @@
-import { type CryptoProviders, chooseProviders, providers } from '../crypto/providers.js';
+import { type CryptoProviders, chooseProviders, portableCandidates } from '../crypto/providers.js';
 import { bindOpenssl } from './openssl.js';
 import { opensslAead } from './opensslaead.js';
 import { opensslX25519 } from './opensslx25519.js';
@@ -23,11 +23,11 @@ export function fastestProviders(): CryptoProviders {
   return fastest;
 }
 
-/** Each primitive of `openssl` that passes its known-answer test, else what was chosen at load. */
+/** Each primitive of `openssl` that passes its known-answer test, else the first portable one that does. */
 export function preferOpenssl(openssl: CryptoProviders | undefined): CryptoProviders {
-  const candidates = openssl ? [openssl, providers] : [providers];
+  const { x25519, aead } = portableCandidates;
   return chooseProviders({
-    x25519: candidates.map(({ x25519 }) => x25519),
-    aead: candidates.map(({ aead }) => aead),
+    x25519: openssl ? [openssl.x25519, ...x25519] : x25519,
+    aead: openssl ? [openssl.aead, ...aead] : aead,
   });
 }

@@ -1,4 +1,4 @@
-import { type CryptoProviders, providers } from '../crypto/providers.js';
+import { type CryptoProviders, defaultProviders } from '../crypto/providers.js';
 import { isAllZero, Secret } from '../crypto/secret.js';
 import { AllowedIps } from './allowedips.js';
 import {
@@ -20,7 +20,7 @@ export interface DeviceEnv {
   random(length: number): Uint8Array;
   /** Unix time in nanoseconds. */
   wallNanos(): bigint;
-  /** The primitives; by default those chosen at load. */
+  /** The primitives; by default `defaultProviders()`. */
   readonly crypto?: CryptoProviders;
 }
 
@@ -28,27 +28,39 @@ export interface DeviceEnv {
 export interface PeerChange {
   /** 32 bytes. */
   readonly publicKey: Uint8Array;
+  /** It is removed with its sessions; all else is passed over. */
   readonly remove?: boolean;
   /** Do nothing when the peer is not there yet. */
   readonly updateOnly?: boolean;
   /** Copied. 32 zero bytes are none. */
   readonly presharedKey?: Secret;
+  /** Where to send, until it roams. */
   readonly endpoint?: Endpoint;
   /** Seconds, 0 to 65535; 0 is off. */
   readonly persistentKeepalive?: number;
+  /** Those that the peer had before are forgotten. */
   readonly replaceAllowedIps?: boolean;
+  /** Each moves here from the peer that has it. */
   readonly allowedIps?: readonly IpPrefix[];
+  /** What the peer does not have is passed over. */
   readonly removeAllowedIps?: readonly IpPrefix[];
 }
 
+/** A peer, and where it is. */
 export interface DevicePeerPlace {
+  /** Its handle. */
   readonly id: PeerId;
+  /** 32 bytes, the device's own. */
   readonly publicKey: Uint8Array;
+  /** Undefined until it is known. */
   readonly endpoint: Endpoint | undefined;
 }
 
+/** All that wg(8) shows of a peer but its transfer, which the data plane counts. */
 export interface DevicePeerStatus extends DevicePeerPlace {
+  /** Whether there is one. */
   readonly hasPresharedKey: boolean;
+  /** In no particular order. */
   readonly allowedIps: readonly IpPrefix[];
   /** Seconds, 0 is off. */
   readonly persistentKeepalive: number;
@@ -81,7 +93,7 @@ export class Device {
   /** Copies the private key (32 bytes). */
   constructor(identity: { readonly privateKey: Secret }, env: DeviceEnv) {
     this.#env = env;
-    this.#crypto = env.crypto ?? providers;
+    this.#crypto = env.crypto ?? defaultProviders();
     this.#identity = this.#identityOf(identity.privateKey);
     this.#handshakes = new Handshakes(this.#identity, {
       random: (length) => env.random(length),
@@ -170,6 +182,7 @@ export class Device {
     }
   }
 
+  /** Takes in what the data plane tells; then `pollAction` and `pollTimeout` are to be asked. */
   handleEvent(now: Millis, event: DataPlaneEvent): void {
     if (event.type === 'handshake') {
       this.#handshakes.receive(event.message, event.from);
@@ -206,6 +219,7 @@ export class Device {
     return this.#handshakes.pending > 0 ? Number.NEGATIVE_INFINITY : this.#deadlines.next;
   }
 
+  /** In the order in which they were added. */
   peers(): DevicePeerStatus[] {
     return Array.from(this.#peers.values(), (peer) => ({
       id: peer.id,

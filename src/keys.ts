@@ -1,21 +1,33 @@
 import { randomBytes } from 'node:crypto';
+import { createRequire } from 'node:module';
 import { KEY_LENGTH } from '../crypto/aead.js';
-import { providers } from '../crypto/providers.js';
+import { nodeX25519 } from '../crypto/nodecrypto.js';
 import { Secret } from '../crypto/secret.js';
-import { clamp } from '../crypto/x25519.js';
+import { passesX25519 } from '../crypto/selftest.js';
+import { clamp, createNobleX25519, type X25519 } from '../crypto/x25519.js';
 
 /** A new private key, clamped as wg(8) does. */
 export function generatePrivateKey(): Secret {
   return Secret.take(clamp(randomKey()));
 }
 
+/** A new preshared key, 32 random bytes. */
 export function generatePresharedKey(): Secret {
   return Secret.take(randomKey());
 }
 
 /** 32 bytes. */
 export function publicKeyOf(privateKey: Secret): Uint8Array {
-  return providers.x25519.publicKey(privateKey.expose());
+  x25519 ??= passesX25519(nodeX25519) ? nodeX25519 : requireNoble();
+  return x25519.publicKey(privateKey.expose());
+}
+
+let x25519: X25519 | undefined;
+
+/** Where node:crypto does without X25519, as under FIPS rules: only then is it worth its time to load. */
+function requireNoble(): X25519 {
+  const noble = createRequire(import.meta.url)('@noble/curves/ed25519.js');
+  return createNobleX25519((noble as typeof import('@noble/curves/ed25519.js')).x25519);
 }
 
 /** Small buffers of randomBytes lie in memory of their own, not in Node's shared pool. */

@@ -1,15 +1,32 @@
-import { openDgramUdp } from './udp-dgram.js';
-import { isMmsgSupported, openMmsgUdp } from './udp-linux.js';
-import type { UdpOptions, UdpTransport } from './udp-transport.js';
+import type { UdpQueues } from './udp-linux.js';
+import type { UdpOptions, UdpSockets } from './udp-transport.js';
 
-export { openUdpQueues, type UdpQueues } from './udp-linux.js';
-export type { UdpCounters, UdpHandlers, UdpOptions, UdpTransport } from './udp-transport.js';
+export type { UdpQueues } from './udp-linux.js';
+export type {
+  UdpCounters,
+  UdpHandlers,
+  UdpOptions,
+  UdpSockets,
+  UdpTransport,
+} from './udp-transport.js';
 export { UdpError, type UdpErrorCode } from './udp-transport.js';
 
 /**
  * Opens the sockets of a tunnel: by Linux's batched calls where they are there, else by node:dgram.
- * Throws UdpError ERR_PORT_IN_USE, ERR_MARK or ERR_SOCKET.
+ * Only what opens them is loaded. Throws UdpError ERR_PORT_IN_USE, ERR_MARK or ERR_SOCKET.
  */
-export function openUdp(options: UdpOptions = {}): Promise<UdpTransport> {
-  return isMmsgSupported() ? openMmsgUdp(options) : openDgramUdp(options);
+export async function openUdp(options: UdpOptions = {}): Promise<UdpSockets> {
+  const { isMmsgSupported, openMmsgUdp } = await import('./udp-linux.js');
+  if (isMmsgSupported()) return await openMmsgUdp(options);
+  const { openDgramUdp } = await import('./udp-dgram.js');
+  return await openDgramUdp(options);
+}
+
+/**
+ * `count` sockets of each family on one port, among which the system spreads the peers, each peer
+ * always to the same one. Throws UdpError ERR_PORT_IN_USE, ERR_MARK or ERR_SOCKET.
+ */
+export async function openUdpQueues(options: UdpOptions, count: number): Promise<UdpQueues> {
+  const linux = await import('./udp-linux.js');
+  return await linux.openUdpQueues(options, count);
 }

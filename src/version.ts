@@ -1,24 +1,37 @@
 import { createRequire } from 'node:module';
-import { type CryptoNames, cryptoNames } from '../crypto/providers.js';
-import { fastestProviders } from '../native/providers.js';
-import { defaultPlaneName } from './planechoice.js';
+import type { CryptoNames } from '../crypto/providers.js';
 import { packageVersion } from './runtime/packageversion.js';
 
+/** What runs here. */
 export interface Versions {
+  /** Of this package. */
   readonly wgTs: string;
+  /** Of Node.js. */
   readonly node: string;
+  /** Which library stands behind each primitive. */
   readonly crypto: CryptoNames;
+  /** Which data plane an interface of the system's would get: `native` or `portable`. */
   readonly dataPlane: string;
+  /** Why that is not the native one, in one line; undefined when it is. */
+  readonly whyPortable: string | undefined;
   /** Undefined when it cannot be loaded on this machine: then there are no network interfaces. */
   readonly koffi: string | undefined;
 }
 
-export function versions(): Versions {
+/** Loads what it tells of, the native library included; never rejects. */
+export async function versions(): Promise<Versions> {
+  const [{ cryptoNames }, { fastestProviders }, { defaultPlane }] = await Promise.all([
+    import('../crypto/providers.js'),
+    import('../native/providers.js'),
+    import('./planechoice.js'),
+  ]);
+  const { name, why } = defaultPlane();
   return {
     wgTs: packageVersion(),
     node: process.versions.node,
     crypto: cryptoNames(fastestProviders()),
-    dataPlane: defaultPlaneName(),
+    dataPlane: name,
+    whyPortable: why,
     koffi: koffiVersion(),
   };
 }

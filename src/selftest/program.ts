@@ -28,8 +28,8 @@ export const programChecks: readonly Check[] = [
   },
   {
     name: KOFFI,
-    run() {
-      const { koffi } = versions();
+    async run() {
+      const { koffi } = await versions();
       if (koffi !== undefined) return ok(koffi);
       const machine = `${process.platform}-${process.arch}`;
       return failed(

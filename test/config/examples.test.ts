@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { providers } from '../../crypto/providers.js';
+import { defaultProviders } from '../../crypto/providers.js';
 import { formatPrefix } from '../../protocol/ip.js';
 import { describeConfig } from '../../src/config/describe.js';
 import { interfaceNameOf } from '../../src/config/file.js';
@@ -19,7 +19,7 @@ function load(file: string): Config {
 }
 
 function publicKeyOf(config: Config): string {
-  return encodeKey(providers.x25519.publicKey(config.interface.privateKey.expose()));
+  return encodeKey(defaultProviders().x25519.publicKey(config.interface.privateKey.expose()));
 }
 
 describe('the examples in configs', () => {

@@ -4,7 +4,7 @@ import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { vi } from 'vitest';
-import { providers } from '../../crypto/providers.js';
+import { defaultProviders } from '../../crypto/providers.js';
 import { Secret } from '../../crypto/secret.js';
 import type { Millis } from '../../protocol/dataplane.js';
 import { type IpPrefix, parsePrefix } from '../../protocol/ip.js';
@@ -50,7 +50,7 @@ export class Remote {
         },
         writePacket: (packet) => this.packets.push(Uint8Array.from(packet)),
       },
-      providers.aead,
+      defaultProviders().aead,
       subject.mtu,
     );
     this.#transport.apply(0, {

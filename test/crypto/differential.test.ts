@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { nobleAead } from '../../crypto/chacha20poly1305.js';
+import { nobleX25519 } from '../../crypto/noblex25519.js';
 import { nodeAead, nodeX25519 } from '../../crypto/nodecrypto.js';
-import { nobleX25519 } from '../../crypto/x25519.js';
 import { flipBit, open, pattern, seal } from './support.js';
 
 const exactly = (length: number): fc.Arbitrary<Uint8Array> =>

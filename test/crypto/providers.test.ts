@@ -2,6 +2,7 @@ import * as nodeModule from 'node:crypto';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { AeadKey, AeadProvider } from '../../crypto/aead.js';
 import { nobleAead } from '../../crypto/chacha20poly1305.js';
+import { nobleX25519 } from '../../crypto/noblex25519.js';
 import {
   createNodeAead,
   createNodeX25519,
@@ -10,8 +11,8 @@ import {
   nodeAead,
   nodeX25519,
 } from '../../crypto/nodecrypto.js';
-import { chooseProviders, cryptoNames, providers } from '../../crypto/providers.js';
-import { nobleX25519, type X25519 } from '../../crypto/x25519.js';
+import { chooseProviders, cryptoNames, defaultProviders } from '../../crypto/providers.js';
+import type { X25519 } from '../../crypto/x25519.js';
 import { aeadProviders, flipBit, x25519Providers } from './support.js';
 
 const node: NodeCrypto = loadNodeCrypto();
@@ -190,13 +191,23 @@ describe('the providers of this process', () => {
 
   it('come from node:crypto where it has them', () => {
     expect(nodeModule.getCiphers()).toContain('chacha20-poly1305');
-    expect(providers).toEqual({ x25519: nodeX25519, aead: nodeAead });
+    expect(defaultProviders()).toEqual({ x25519: nodeX25519, aead: nodeAead });
+    expect(defaultProviders()).toBe(defaultProviders());
     expect(cryptoNames()).toEqual({
       x25519: 'node:crypto',
       aead: 'node:crypto',
       blake2s: 'noble',
       xchacha20poly1305: 'noble',
     });
+  });
+
+  it('are tested when they are wanted, not when they are loaded', async () => {
+    const asked = vi.spyOn(process, 'getBuiltinModule');
+    vi.resetModules();
+    const fresh = await import('../../crypto/providers.js');
+    expect(asked).not.toHaveBeenCalled();
+    fresh.defaultProviders();
+    expect(asked).toHaveBeenCalledWith('node:crypto');
   });
 
   it.each([

@@ -1,8 +1,9 @@
 import { bytesToHex, hexToBytes } from '@noble/hashes/utils.js';
 import type { AeadKey, AeadProvider } from '../../crypto/aead.js';
 import { nobleAead } from '../../crypto/chacha20poly1305.js';
+import { nobleX25519 } from '../../crypto/noblex25519.js';
 import { nodeAead, nodeX25519 } from '../../crypto/nodecrypto.js';
-import { nobleX25519, type X25519 } from '../../crypto/x25519.js';
+import type { X25519 } from '../../crypto/x25519.js';
 import { loadOpenssl } from '../../native/providers.js';
 
 /** Absent under a node whose executable does not export OpenSSL. */

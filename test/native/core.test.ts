@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import type { LibraryHandle } from 'koffi';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { providers } from '../../crypto/providers.js';
+import { defaultProviders } from '../../crypto/providers.js';
 import { REJECT_AFTER_MESSAGES, REJECT_AFTER_TIME } from '../../protocol/constants.js';
 import { UnreachableReplies } from '../../protocol/icmp.js';
 import { KeypairSlots } from '../../protocol/keypair.js';
@@ -89,7 +89,7 @@ here(`the native core${whyNoTestLibrary ? ` (skipped: ${whyNoTestLibrary})` : ''
           new DataView(nonce.buffer).setBigUint64(4, counter, true);
           const padded = new Uint8Array(packet.length + padding);
           padded.set(packet);
-          const reference = providers.aead.createKey(key);
+          const reference = defaultProviders().aead.createKey(key);
           const sealed = new Uint8Array(padded.length + TAG);
           reference.seal(nonce, padded, sealed);
 

@@ -1,6 +1,8 @@
 import { expect, it } from 'vitest';
-import { providers } from '../../crypto/providers.js';
+import { defaultProviders } from '../../crypto/providers.js';
 import { fastestProviders, loadOpenssl, preferOpenssl } from '../../native/providers.js';
+
+const providers = defaultProviders();
 
 const openssl = loadOpenssl();
 

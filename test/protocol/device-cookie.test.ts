@@ -1,11 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { providers } from '../../crypto/providers.js';
+import { defaultProviders } from '../../crypto/providers.js';
 import { CookieGenerator } from '../../protocol/cookie.js';
 import type { Endpoint } from '../../protocol/dataplane.js';
 import { MAX_QUEUED_HANDSHAKES, UNDER_LOAD_FROM } from '../../protocol/handshakequeue.js';
 import { decodeCookieReply, encodeCookieReply, encodeInitiation } from '../../protocol/messages.js';
 import type { Host } from '../support/host.js';
 import { commonSession, connect, MINUTE, pair, SECOND, sentBy, texts } from '../support/pair.js';
+
+const providers = defaultProviders();
 
 const NO_MAC = new Uint8Array(16);
 

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { nobleAead } from '../../crypto/chacha20poly1305.js';
-import { providers } from '../../crypto/providers.js';
+import { nobleX25519 } from '../../crypto/noblex25519.js';
+import { defaultProviders } from '../../crypto/providers.js';
 import { Secret } from '../../crypto/secret.js';
-import { nobleX25519 } from '../../crypto/x25519.js';
 import { Host, prefix } from '../support/host.js';
 import { ipPacket } from '../support/packets.js';
 import {
@@ -182,7 +182,7 @@ describe('several peers', () => {
     const privateKey = new Uint8Array(32).fill(66);
     const first = new Host(network, { ...addresses(5), privateKey });
     for (let i = 0; i < 100; i++) {
-      const publicKey = providers.x25519.publicKey(network.random.bytes(32));
+      const publicKey = defaultProviders().x25519.publicKey(network.random.bytes(32));
       const allowedIps = [prefix(`10.1.0.${i}/32`)];
       first.configure({ publicKey, endpoint: addresses(10).endpoint, allowedIps });
       first.handlePacket(ipPacket(first.v4, `10.1.0.${i}`, 'to nobody'));

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { providers } from '../../crypto/providers.js';
+import { defaultProviders } from '../../crypto/providers.js';
 import { Secret } from '../../crypto/secret.js';
 import { connect, type Pair, pair, SECOND, sentBy, texts } from '../support/pair.js';
 
@@ -19,7 +19,7 @@ describe('another private key', () => {
     const key = Secret.copyOf(bytes);
     setKey(net, key);
     key.zero();
-    expect(a.device.publicKey).toEqual(providers.x25519.publicKey(bytes));
+    expect(a.device.publicKey).toEqual(defaultProviders().x25519.publicKey(bytes));
     const before = sentBy(b).length;
     a.send(b, 'waits');
     network.run(10 * SECOND);
@@ -61,7 +61,7 @@ describe('another private key', () => {
 
   it('removes a peer that we would be ourselves', () => {
     const net = pair();
-    net.a.configure({ publicKey: providers.x25519.publicKey(bytes) });
+    net.a.configure({ publicKey: defaultProviders().x25519.publicKey(bytes) });
     expect(net.a.device.peers()).toHaveLength(2);
     setKey(net, Secret.copyOf(bytes));
     expect(net.a.device.peers()).toHaveLength(1);

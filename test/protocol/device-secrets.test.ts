@@ -1,11 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { AeadKey, AeadProvider } from '../../crypto/aead.js';
-import { providers } from '../../crypto/providers.js';
+import { defaultProviders } from '../../crypto/providers.js';
 import { Secret } from '../../crypto/secret.js';
 import { REJECT_AFTER_TIME } from '../../protocol/constants.js';
 import { CookieGenerator } from '../../protocol/cookie.js';
 import { encodeInitiation } from '../../protocol/messages.js';
 import { connect, HOUR, MINUTE, type Pair, pair, SECOND, sentBy } from '../support/pair.js';
+
+const providers = defaultProviders();
 
 /** Every Secret that was made since the test began. */
 let secrets: Set<Secret>;

@@ -2,9 +2,9 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { nobleAead } from '../../crypto/chacha20poly1305.js';
-import { type CryptoProviders, providers } from '../../crypto/providers.js';
+import { nobleX25519 } from '../../crypto/noblex25519.js';
+import { type CryptoProviders, defaultProviders } from '../../crypto/providers.js';
 import { Secret } from '../../crypto/secret.js';
-import { nobleX25519 } from '../../crypto/x25519.js';
 import { Host, prefix } from '../support/host.js';
 import { Network } from '../support/network.js';
 import { addresses } from '../support/pair.js';
@@ -39,7 +39,7 @@ const bytes = (hex: string): Uint8Array => Uint8Array.from(Buffer.from(hex, 'hex
 const hex = (data: Uint8Array | undefined): string => Buffer.from(data ?? []).toString('hex');
 
 const libraries: [string, CryptoProviders][] = [
-  ['the libraries chosen at load', providers],
+  ['the libraries chosen by default', defaultProviders()],
   ['the libraries in plain JavaScript', { x25519: nobleX25519, aead: nobleAead }],
 ];
 

@@ -1,6 +1,6 @@
 /** The handshake functions alone; known-exchange.test.ts compares their bytes. */
 import { describe, expect, it } from 'vitest';
-import { providers } from '../../crypto/providers.js';
+import { defaultProviders } from '../../crypto/providers.js';
 import { Secret } from '../../crypto/secret.js';
 import { decodeInitiation, decodeResponse } from '../../protocol/messages.js';
 import {
@@ -12,6 +12,8 @@ import {
   type RemoteStatic,
   zeroInitiator,
 } from '../../protocol/noise.js';
+
+const providers = defaultProviders();
 
 const { x25519 } = providers;
 const LOW_ORDER = new Uint8Array(32);

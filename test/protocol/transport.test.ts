@@ -1,7 +1,7 @@
 /** The portable data plane alone: no control plane runs, as when the event loop of control stalls. */
 import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { providers } from '../../crypto/providers.js';
+import { defaultProviders } from '../../crypto/providers.js';
 import { Secret } from '../../crypto/secret.js';
 import {
   MAX_STAGED_PACKETS,
@@ -14,6 +14,8 @@ import { readCounter, TRANSPORT_OVERHEAD, writeTransportHeader } from '../../pro
 import { Transport } from '../../protocol/transport.js';
 import { prefix } from '../support/host.js';
 import { ipPacket, payloadText } from '../support/packets.js';
+
+const providers = defaultProviders();
 
 const PEER = 1;
 const MTU = 1420;

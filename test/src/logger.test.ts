@@ -1,29 +1,85 @@
 import { configure, type LogRecord, reset } from '@logtape/logtape';
 import fc from 'fast-check';
-import { afterEach, describe, expect, it, vi } from 'vitest';
-import { defaultLogger } from '../../src/logger.js';
+import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { defaultLogger, loadedLogger } from '../../src/logger.js';
 
 const LEVELS = ['debug', 'info', 'warn', 'error'] as const;
 
+async function recorded(log: () => void | Promise<void>): Promise<LogRecord[]> {
+  const records: LogRecord[] = [];
+  await configure({
+    reset: true,
+    sinks: { memory: (record) => records.push(record) },
+    loggers: [
+      { category: 'wg-ts', sinks: ['memory'], lowestLevel: 'debug' },
+      { category: ['logtape', 'meta'], sinks: [], lowestLevel: 'error' },
+    ],
+  });
+  await log();
+  return records;
+}
+
+describe('before LogTape is loaded', () => {
+  /** As in a program that has just started. */
+  beforeEach(() => vi.resetModules());
+
+  afterEach(async () => {
+    await reset();
+    vi.doUnmock('../../src/runtime/logtape.js');
+  });
+
+  it('lines wait for it, and come in their order', async () => {
+    const fresh = await import('../../src/logger.js');
+    const records = await recorded(async () => {
+      const logger = fresh.defaultLogger('office');
+      logger.info('first');
+      logger.warn('second');
+      await fresh.loadedLogger('office');
+      logger.debug('third');
+    });
+    await vi.waitFor(() => expect(records).toHaveLength(3));
+    expect(records.map(({ level, message }) => [level, ...message])).toEqual([
+      ['info', 'first'],
+      ['warning', 'second'],
+      ['debug', 'third'],
+    ]);
+  });
+
+  it('no line waits of a logger that is made afterwards', async () => {
+    const fresh = await import('../../src/logger.js');
+    const logger = fresh.defaultLogger('office');
+    const records = await recorded(async () => {
+      (await fresh.loadedLogger('office')).info('first');
+    });
+    logger.info('second');
+    expect(records.map(({ message }) => message.join(''))).toEqual(['first', 'second']);
+  });
+
+  it('nothing happens to a program in which it is missing', async () => {
+    let asked = 0;
+    vi.doMock('../../src/runtime/logtape.js', () => {
+      asked++;
+      throw new Error('no LogTape');
+    });
+    const { defaultLogger: freshLogger } = await import('../../src/logger.js');
+    const logger = freshLogger('office');
+    expect(() => logger.info('unheard')).not.toThrow();
+    expect(() => logger.info('unheard')).not.toThrow();
+    await vi.waitFor(() => expect(asked).toBe(1));
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(() => logger.error('unheard')).not.toThrow();
+  });
+});
+
 describe('defaultLogger', () => {
+  beforeAll(async () => {
+    await loadedLogger('office');
+  });
+
   afterEach(async () => {
     await reset();
     vi.restoreAllMocks();
   });
-
-  async function recorded(log: () => void): Promise<LogRecord[]> {
-    const records: LogRecord[] = [];
-    await configure({
-      reset: true,
-      sinks: { memory: (record) => records.push(record) },
-      loggers: [
-        { category: 'wg-ts', sinks: ['memory'], lowestLevel: 'debug' },
-        { category: ['logtape', 'meta'], sinks: [], lowestLevel: 'error' },
-      ],
-    });
-    log();
-    return records;
-  }
 
   it('logs under the interface’s name, each level as it is', async () => {
     const logger = defaultLogger('office');

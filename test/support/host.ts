@@ -1,5 +1,5 @@
 import type { AeadProvider } from '../../crypto/aead.js';
-import { type CryptoProviders, providers } from '../../crypto/providers.js';
+import { type CryptoProviders, defaultProviders } from '../../crypto/providers.js';
 import { Secret } from '../../crypto/secret.js';
 import type { Action, DataPlaneEvent, Endpoint, Millis, PeerId } from '../../protocol/dataplane.js';
 import { Device, type PeerChange } from '../../protocol/device.js';
@@ -55,7 +55,7 @@ export class Host implements NetworkHost {
     this.endpoint = options.endpoint;
     this.v4 = options.v4;
     this.v6 = options.v6;
-    const crypto = options.crypto ?? providers;
+    const crypto = options.crypto ?? defaultProviders();
     const prng = new Prng(network.random.uint32());
     const privateKey = Secret.copyOf(options.privateKey ?? prng.bytes(32));
     this.device = new Device(

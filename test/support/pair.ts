@@ -1,6 +1,6 @@
 /** Two hosts that know each other, the network between them, and how tests talk about both. */
 import type { AeadProvider } from '../../crypto/aead.js';
-import { type CryptoProviders, providers } from '../../crypto/providers.js';
+import { type CryptoProviders, defaultProviders } from '../../crypto/providers.js';
 import { Secret } from '../../crypto/secret.js';
 import {
   classify,
@@ -13,6 +13,8 @@ import {
 import { Host } from './host.js';
 import { type Link, Network, type SeenDatagram, textOf } from './network.js';
 import { payloadText } from './packets.js';
+
+const providers = defaultProviders();
 
 export interface PairOptions {
   readonly seed?: number;
