@@ -3,7 +3,9 @@ import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { atEnvironmentEnd } from './environment.js';
 import { ABI_VERSION, EXPECTED_LAYOUT } from './layout.js';
+import { targetName } from './target.js';
 
 /** A struct wg_ts_device: only the library looks into it. */
 export type DevicePointer = unknown;
@@ -42,9 +44,11 @@ export interface NativeLibrary {
   setMtu(device: DevicePointer, mtu: number): void;
   transfer(device: DevicePointer, peer: number, bytes: Uint8Array): void;
   readStatistics(device: DevicePointer, out: Uint8Array): void;
+  /** Closes it when a worker_thread ends in which nobody did. Answers what takes that back. */
+  closeAtEnd(device: DevicePointer): () => void;
 }
 
-const SIGNATURES: Readonly<Record<keyof NativeLibrary, string>> = {
+const SIGNATURES: Readonly<Record<Exclude<keyof NativeLibrary, 'closeAtEnd'>, string>> = {
   abiVersion: 'uint32_t wg_ts_abi_version()',
   layout: 'uint32_t wg_ts_layout(void *out, uint32_t capacity)',
   selectCrypto: 'const char *wg_ts_select_crypto(uint32_t without)',
@@ -95,17 +99,28 @@ export function loadNativeLibrary(): NativeLibrary {
   return loaded;
 }
 
+/**
+ * The name of the ChaCha20-Poly1305 that the library finds in this process, passing over what the bits of
+ * `without` name. Throws NativeUnavailableError when there is none.
+ */
+export function selectNativeCrypto(library: NativeLibrary, without = 0): string {
+  const name = library.selectCrypto(without);
+  if (name !== null) return name;
+  throw new NativeUnavailableError(
+    'this runtime does not export OpenSSL’s ChaCha20-Poly1305, which the library uses, as official builds of Node.js do and Electron does not',
+  );
+}
+
 function findLibrary(): string {
   const here = dirname(fileURLToPath(import.meta.url));
-  const machine = `${process.platform}-${process.arch}`;
+  const target = targetName();
+  const file = process.platform === 'win32' ? 'wgts.dll' : 'libwgts.so';
   // Beside this file in a package; from the sources themselves, in what was built of them.
   const folders = [here, join(here, '..', 'dist', 'native')];
-  const file = process.platform === 'win32' ? 'wgts.dll' : 'libwgts.so';
-  const names = [machine, `${machine}-musl`].map((name) => join(name, file));
-  const found = folders.flatMap((f) => names.map((name) => join(f, name))).find(existsSync);
+  const found = folders.map((folder) => join(folder, target, file)).find(existsSync);
   if (found) return found;
   throw new NativeUnavailableError(
-    `there is no native library for ${machine}: \`npm run build:native\` makes it with a C compiler`,
+    `there is no native library for ${target}: \`npm run build:native\` makes it with a C compiler`,
   );
 }
 
@@ -127,7 +142,11 @@ function bind(path: string): NativeLibrary {
     const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
     const lib = koffi.load(path);
     const bound = Object.entries(SIGNATURES).map(([name, c]) => [name, lib.func(c)]);
-    return Object.fromEntries(bound) as NativeLibrary;
+    const close: unknown = lib.symbol('wg_ts_close');
+    return {
+      ...(Object.fromEntries(bound) as NativeLibrary),
+      closeAtEnd: (device) => atEnvironmentEnd(close, device),
+    };
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new NativeUnavailableError(`cannot load ${path}: ${reason}`, { cause: error });

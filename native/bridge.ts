@@ -1,4 +1,6 @@
 import { closeSync } from 'node:fs';
+import { isMainThread } from 'node:worker_threads';
+import { ofThisThread, readMessages } from '../tun/linux/descriptor.js';
 import { libc } from '../tun/linux/libc.js';
 import { whileReadable } from '../tun/linux/readiness.js';
 import type { Tun, TunQueues } from '../tun/tun.js';
@@ -23,18 +25,24 @@ export function bridgeTun(tun: Tun, onError: (error: Error) => void): TunQueues 
   const type = SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC;
   if (socketpair(AF_UNIX, type, 0, new Uint8Array(pair.buffer)) !== 0)
     throw new Error(`no socket pair: errno ${libc().errno()}`);
-  const [ours = -1, theirs = -1] = pair;
+  const [ours, theirs] = [...pair].map(ofThisThread) as [number, number];
   const buffer = new Uint8Array(MAX_PACKET);
-  const readiness = whileReadable(ours, () => {
-    for (let i = 0; i < BATCH; i++) {
-      const length = read(ours, buffer, MAX_PACKET);
-      if (length <= 0) return;
-      tun.write(buffer.subarray(0, length));
-    }
-  });
+  const readiness = isMainThread
+    ? whileReadable(ours, () => {
+        for (let i = 0; i < BATCH; i++) {
+          const length = read(ours, buffer, MAX_PACKET);
+          if (length <= 0) return;
+          tun.write(buffer.subarray(0, length));
+        }
+      })
+    : readMessages(ours, {
+        onMessage: (packet) => tun.write(packet),
+        onError: (errno) => onError(new Error(`no packets of the data plane: errno ${errno}`)),
+      });
   tun.start((packets) => {
     for (const packet of packets) write(ours, packet, packet.length);
   }, onError);
+  tun.unref?.();
   let isOpen = true;
   return {
     name: tun.name,

@@ -7,7 +7,12 @@ import type {
   PeerId,
   Transfer,
 } from '../protocol/dataplane.js';
-import { type DevicePointer, type NativeLibrary, NativeUnavailableError } from './binding.js';
+import {
+  type DevicePointer,
+  type NativeLibrary,
+  NativeUnavailableError,
+  selectNativeCrypto,
+} from './binding.js';
 import {
   decodeEndpoint,
   decodeEvents,
@@ -52,14 +57,14 @@ export class NativeDataPlane implements DataPlane {
   #again: NodeJS.Immediate | undefined;
   #sendErrors = 0;
   #closing: Promise<void> | undefined;
+  #forget = (): void => undefined;
 
   /** No packet is read before `start`. Throws NativeUnavailableError where this machine cannot. */
   constructor(options: NativeOptions) {
     this.#options = options;
     this.#udp = options.udp;
     this.#library = options.library;
-    const crypto = this.#library.selectCrypto(bitsOf(options.without));
-    if (crypto === null) throw noCrypto();
+    const crypto = selectNativeCrypto(this.#library, bitsOf(options.without));
     this.name = crypto === 'null cipher' ? 'native (null cipher)' : 'native';
     this.#doorbell = openDoorbell();
     try {
@@ -74,7 +79,10 @@ export class NativeDataPlane implements DataPlane {
     const error = new Int32Array(1);
     const options = encodeOptions(this.#options, this.#doorbell.path);
     const device = this.#library.open(options, new Uint8Array(error.buffer));
-    if (device !== null) return device;
+    if (device !== null) {
+      this.#forget = this.#library.closeAtEnd(device);
+      return device;
+    }
     throw new NativeUnavailableError(`the native data plane does not start: errno ${error[0]}`);
   }
 
@@ -210,6 +218,7 @@ export class NativeDataPlane implements DataPlane {
     if (this.#doorbell.path === undefined) this.#doorbell.close();
     clearTimeout(this.#trafficTimer);
     clearImmediate(this.#again);
+    this.#forget();
     if (device !== undefined) this.#library.close(device);
     this.#doorbell.close();
     this.#options.tun.close();
@@ -244,7 +253,8 @@ export class NativeDataPlane implements DataPlane {
     );
     // Others get their turn before the rest.
     if (count === EVENTS) this.#again ??= setImmediate(() => this.#drainAgain());
-    if (hasTraffic) this.#trafficTimer ??= setTimeout(() => this.#lookAgain(), TRAFFIC_INTERVAL);
+    if (hasTraffic)
+      this.#trafficTimer ??= setTimeout(() => this.#lookAgain(), TRAFFIC_INTERVAL).unref();
     if (isTunCorrupt) this.#restartRing(this.#device);
     if (events.length > 0) this.#listener?.(events);
     if (tunError !== undefined && this.#device !== undefined) this.#options.onTunError(tunError);
@@ -286,17 +296,6 @@ export class NativeDataPlane implements DataPlane {
     this.#sendErrors = statistics.udpSendErrors;
     this.#options.logger.debug(`${lost} datagrams not sent: errno ${statistics.lastSendError}`);
   }
-}
-
-/** Whether the library finds a ChaCha20-Poly1305 in this process; throws if not. */
-export function checkNativeCrypto(library: NativeLibrary): void {
-  if (library.selectCrypto(0) === null) throw noCrypto();
-}
-
-function noCrypto(): NativeUnavailableError {
-  return new NativeUnavailableError(
-    'this runtime exports no ChaCha20-Poly1305 that passes its self-test (official builds of Node do)',
-  );
 }
 
 function must(error: number): void {

@@ -1,8 +1,11 @@
 /** How the native library calls the event loop: a descriptor, on Windows a named pipe. */
 import { randomBytes } from 'node:crypto';
 import { createServer, type Server, type Socket } from 'node:net';
+import { isMainThread } from 'node:worker_threads';
+import { readMessages } from '../tun/linux/descriptor.js';
 import { whileReadable } from '../tun/linux/readiness.js';
 
+/** Keeps the process no more alive than what it calls for does. */
 export interface Doorbell {
   /** What the library has to open; absent where it makes its own descriptor. */
   readonly path?: string;
@@ -20,7 +23,15 @@ function descriptorDoorbell(): Doorbell {
   let close = (): void => undefined;
   return {
     listen(descriptor, onRing) {
-      close = whileReadable(descriptor, onRing).close;
+      if (isMainThread) {
+        close = whileReadable(descriptor, onRing).close;
+        return;
+      }
+      // Reading it is what the library does first, too.
+      const onError = (errno: number): void => {
+        throw new Error(`the doorbell cannot be read: errno ${errno}`);
+      };
+      close = readMessages(descriptor, { onMessage: onRing, onError }).close;
     },
     close: () => close(),
   };
@@ -42,6 +53,7 @@ class PipeDoorbell implements Doorbell {
     // It cannot fail later: the pipe exists when this returns, or the library cannot open it.
     this.#server.on('error', () => undefined);
     this.#server.listen(this.path);
+    this.#server.unref();
   }
 
   listen(_descriptor: number, onRing: () => void): void {
@@ -57,6 +69,7 @@ class PipeDoorbell implements Doorbell {
 
   #accept(socket: Socket): void {
     this.#sockets.push(socket);
+    socket.unref();
     socket.on('error', () => undefined);
     socket.on('data', () => {
       this.#wasRung = true;

@@ -1,5 +1,5 @@
 import type { Secret } from '../crypto/secret.js';
-import type { Action, DataPlane, Millis } from '../protocol/dataplane.js';
+import type { Action, DataPlane, DataPlaneEvent, Millis, PeerId } from '../protocol/dataplane.js';
 import type { Device, PeerChange } from '../protocol/device.js';
 import type { Clock } from './clock.js';
 
@@ -19,6 +19,7 @@ export class Driver {
   #timer: { cancel(): void } | undefined;
   #closed = false;
   readonly #observers = new Set<(action: Action) => void>();
+  readonly #eventObservers = new Set<(event: DataPlaneEvent) => void>();
 
   /** `onRoamed`: some peer has another endpoint than before. */
   constructor(device: Device, plane: DataPlane, clock: Clock, onRoamed?: () => void) {
@@ -30,6 +31,7 @@ export class Driver {
       const now = clock.now();
       for (const event of batch) device.handleEvent(now, event);
       this.#carryOut(now);
+      for (const observer of this.#eventObservers) for (const event of batch) observer(event);
       if (onRoamed && batch.some(({ type }) => type === 'roamed')) onRoamed();
     });
   }
@@ -56,6 +58,20 @@ export class Driver {
   observe(observer: (action: Action) => void): () => void {
     this.#observers.add(observer);
     return () => this.#observers.delete(observer);
+  }
+
+  /** As `observe`, for what the data plane tells: after the device has taken it in. */
+  observeEvents(observer: (event: DataPlaneEvent) => void): () => void {
+    this.#eventObservers.add(observer);
+    return () => this.#eventObservers.delete(observer);
+  }
+
+  /** A handshake with the peer begins now, or when REKEY_TIMEOUT allows the next. */
+  initiate(peer: PeerId): void {
+    if (this.#closed) return;
+    const now = this.#clock.now();
+    this.#device.handleEvent(now, { type: 'needsHandshake', peer });
+    this.#carryOut(now);
   }
 
   /** As `Device.setPrivateKey`. */

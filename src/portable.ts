@@ -5,6 +5,7 @@ import type { Tun } from '../tun/tun.js';
 import type { Clock } from './clock.js';
 import type { Logger } from './logger.js';
 import type { UdpTransport } from './udp-transport.js';
+import { throwUncaught } from './uncaught.js';
 
 export interface PortableOptions {
   readonly tun: Tun;
@@ -40,8 +41,9 @@ export class PortableDataPlane implements DataPlane {
     this.#udp = options.udp;
     this.#transport = new Transport(
       {
-        sendDatagram: (datagram, to, trafficClass) => this.#udp.send(datagram, to, trafficClass),
-        writePacket: (packet) => tun.write(packet),
+        sendDatagram: (datagram, to, trafficClass) =>
+          guarded(() => this.#udp.send(datagram, to, trafficClass)),
+        writePacket: (packet) => guarded(() => tun.write(packet)),
       },
       options.aead,
       options.mtu,
@@ -56,21 +58,26 @@ export class PortableDataPlane implements DataPlane {
       for (const packet of packets) this.#transport.handlePacket(now, packet);
       this.#report();
     }, this.#options.onTunError);
-    this.#receive();
+    tun.unref?.();
+    this.#receive(this.#udp);
   }
 
-  /** Goes on with other sockets; those from before are closed. Throws after the end. */
+  /**
+   * Goes on with other sockets; those from before are closed. Throws after the end, and what `start` of
+   * the new ones throws; then nothing has changed.
+   */
   async replaceUdp(udp: UdpTransport): Promise<void> {
     if (this.#closed) throw new Error('the data plane has ended');
     const before = this.#udp;
+    if (this.#isStarted) this.#receive(udp);
     this.#udp = udp;
-    if (this.#isStarted) this.#receive();
     await before.close();
   }
 
-  #receive(): void {
+  #receive(udp: UdpTransport): void {
     const { clock } = this.#options;
-    this.#udp.start({
+    udp.unref?.();
+    udp.start({
       onDatagram: (datagram, from) => this.#transport.handleDatagram(clock.now(), datagram, from),
       onBatchEnd: () => this.#report(),
       onSendError: (error) => this.#logSendError(error.message),
@@ -120,5 +127,14 @@ export class PortableDataPlane implements DataPlane {
     if (this.#loggedAt.size >= 100) this.#loggedAt.clear();
     this.#loggedAt.set(message, now);
     this.#options.logger.debug(message);
+  }
+}
+
+/** Either device may be the caller's: where it throws one packet is lost, and not those behind it. */
+function guarded(hand: () => unknown): void {
+  try {
+    hand();
+  } catch (error) {
+    throwUncaught(error);
   }
 }

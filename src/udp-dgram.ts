@@ -10,7 +10,7 @@ import {
   UdpError,
   type UdpHandlers,
   type UdpOptions,
-  type UdpTransport,
+  type UdpSockets,
 } from './udp-transport.js';
 
 type LookupCallback = (
@@ -25,7 +25,7 @@ interface Bound {
 }
 
 /** The portable transport. Throws UdpError ERR_PORT_IN_USE, ERR_MARK or ERR_SOCKET. */
-export async function openDgramUdp(options: UdpOptions = {}): Promise<UdpTransport> {
+export async function openDgramUdp(options: UdpOptions = {}): Promise<UdpSockets> {
   if (options.mark) throw noMarks();
   const [v4, v6] = await openSamePort(
     options.port ?? 0,
@@ -85,7 +85,7 @@ function noMarks(): UdpError {
   return new UdpError('ERR_MARK', 'firewall marks need Linux');
 }
 
-class DgramUdp implements UdpTransport {
+class DgramUdp implements UdpSockets {
   readonly implementation = 'dgram';
   readonly port: number;
   readonly counters = { sendErrors: 0, receiveErrors: 0 };
@@ -142,6 +142,10 @@ class DgramUdp implements UdpTransport {
 
   setMark(mark: number): void {
     if (mark !== 0) throw noMarks();
+  }
+
+  unref(): void {
+    for (const socket of this.#sockets()) socket.unref();
   }
 
   close(): Promise<void> {

@@ -1,8 +1,10 @@
 import { closeSync } from 'node:fs';
 import { endianness } from 'node:os';
 import { getSystemErrorName } from 'node:util';
+import { isMainThread } from 'node:worker_threads';
 import type { Endpoint } from '../protocol/dataplane.js';
-import { Errno, libc } from '../tun/linux/libc.js';
+import { ofThisThread } from '../tun/linux/descriptor.js';
+import { Errno, hasLibc, libc } from '../tun/linux/libc.js';
 import { type Readiness, whileReadable } from '../tun/linux/readiness.js';
 import {
   AF_INET,
@@ -21,7 +23,7 @@ import {
   UdpError,
   type UdpHandlers,
   type UdpOptions,
-  type UdpTransport,
+  type UdpSockets,
 } from './udp-transport.js';
 
 // asm-generic: x86-64, arm64, riscv64
@@ -38,16 +40,20 @@ const SO_MARK = 36;
 const IPPROTO_IPV6 = 41;
 const IPV6_V6ONLY = 26;
 
-/** The structs of sendmmsg are laid out by hand for these. */
+/** The structs of sendmmsg are laid out by hand for these; and no descriptor is polled in a worker. */
 export function isMmsgSupported(): boolean {
   const architectures: readonly string[] = ['x64', 'arm64', 'riscv64'];
   return (
-    process.platform === 'linux' && endianness() === 'LE' && architectures.includes(process.arch)
+    isMainThread &&
+    process.platform === 'linux' &&
+    endianness() === 'LE' &&
+    architectures.includes(process.arch) &&
+    hasLibc()
   );
 }
 
 /** Many datagrams with one system call. Throws UdpError ERR_PORT_IN_USE, ERR_MARK or ERR_SOCKET. */
-export async function openMmsgUdp(options: UdpOptions = {}): Promise<UdpTransport> {
+export async function openMmsgUdp(options: UdpOptions = {}): Promise<UdpSockets> {
   const [v4, v6] = await openSamePort(
     options.port ?? 0,
     async (port) => bound(AF_INET, options.ipv4Address ?? '0.0.0.0', port),
@@ -120,8 +126,9 @@ interface Bound {
 
 function bound(family: number, address: string, port: number, isShared = false): Bound {
   const { socket, bind } = libc();
-  const fd = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (fd < 0) throw socketError();
+  const opened = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (opened < 0) throw socketError();
+  const fd = ofThisThread(opened);
   try {
     if (family === AF_INET6) setOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
     if (isShared) setOption(fd, SOL_SOCKET, SO_REUSEPORT, 1);
@@ -174,7 +181,7 @@ interface Side {
   readonly queue: SendQueue;
 }
 
-class MmsgUdp implements UdpTransport {
+class MmsgUdp implements UdpSockets {
   readonly implementation = 'mmsg';
   readonly port: number;
   readonly counters = { sendErrors: 0, receiveErrors: 0 };

@@ -1,5 +1,6 @@
 import type { Endpoint } from '../protocol/dataplane.js';
 
+/** Whom a UDP transport tells what happens. */
 export interface UdpHandlers {
   /**
    * Once per datagram. `bytes` belongs to the transport and is valid only during the call. `from`
@@ -9,9 +10,10 @@ export interface UdpHandlers {
   /** After the last of some datagrams that came together. */
   onBatchEnd?(): void;
   /** A datagram was not sent: no route, a firewall's refusal, too long. Never fatal. */
-  onSendError?(error: UdpError, to: Endpoint): void;
+  onSendError?(error: Error, to: Endpoint): void;
 }
 
+/** Since the transport was opened. */
 export interface UdpCounters {
   /** Datagrams that the system refused, or that found its queue full. */
   readonly sendErrors: number;
@@ -19,33 +21,59 @@ export interface UdpCounters {
   readonly receiveErrors: number;
 }
 
-/** An IPv4 and, where the machine has it, an IPv6 socket on the same port. */
+/**
+ * What carries the datagrams of a tunnel. A program that brings its own needs `port`, `start`, `send`
+ * and `close`: it need not be UDP, as long as each datagram arrives whole or not at all and has an
+ * IP address with a port to say where it is from. What such a transport throws in `send` is logged and
+ * no more, and what it brings is checked before it is believed.
+ */
 export interface UdpTransport {
-  /** As shown by `wg-ts show`: `dgram` or `mmsg`. */
-  readonly implementation: string;
+  /** Where it is reached, as `listenPort` of the tunnel; 0 where that means nothing. */
   readonly port: number;
-  readonly hasIpv6: boolean;
-  readonly counters: UdpCounters;
   /** Begins to receive. Once. */
   start(handlers: UdpHandlers): void;
   /**
-   * Sends before the current turn of the event loop ends; the caller may reuse `datagram` at once.
-   * Never throws for what the network or the system thinks of it. `trafficClass` is the byte of that
+   * Sends before the current turn of the event loop ends; the caller may reuse `datagram` at once, but
+   * that which a program's own transport is given is its to keep. Never throws for what the network or the system thinks of it. `trafficClass` is the byte of that
    * name in the IP header; where it cannot be set for one datagram (`dgram`) it is passed over.
    */
   send(datagram: Uint8Array, to: Endpoint, trafficClass?: number): void;
-  /** Firewall mark of all later datagrams; 0 is none. Throws UdpError ERR_MARK where it cannot be. */
+  /**
+   * Firewall mark of all later datagrams; 0 is none. Throws UdpError ERR_MARK where it cannot be.
+   * Absent: there are no marks, and a tunnel with FwMark is refused.
+   */
+  setMark?(mark: number): void;
+  /**
+   * Receiving keeps the process alive no more; absent where it never does. A tunnel calls it, since it
+   * keeps the process alive by itself.
+   */
+  unref?(): void;
+  /** Called once, when the tunnel ends or has another transport. */
+  close(): Promise<void> | void;
+}
+
+/** That of the system: an IPv4 and, where the machine has it, an IPv6 socket on the same port. */
+export interface UdpSockets extends UdpTransport {
+  /** `dgram` or `mmsg`. */
+  readonly implementation: string;
+  /** Whether it can send to IPv6 addresses. */
+  readonly hasIpv6: boolean;
+  /** Read by the log; they only grow. */
+  readonly counters: UdpCounters;
   setMark(mark: number): void;
   /** Idempotent. */
   close(): Promise<void>;
 }
 
+/** What a UDP transport is opened with. */
 export interface UdpOptions {
   /** 0 or absent: the system chooses. */
   readonly port?: number;
+  /** Firewall mark of all datagrams; 0 or absent is none. */
   readonly mark?: number;
   /** Listen on these addresses only; without, on all. */
   readonly ipv4Address?: string;
+  /** As `ipv4Address`. */
   readonly ipv6Address?: string;
   /** False: IPv4 only. */
   readonly ipv6?: boolean;
@@ -53,13 +81,17 @@ export interface UdpOptions {
   readonly onDebug?: (note: string) => void;
 }
 
+/** Of a UdpError; docs/errors.md tells each. */
 export type UdpErrorCode = 'ERR_PORT_IN_USE' | 'ERR_MARK' | 'ERR_SEND' | 'ERR_SOCKET';
 
+/** A UDP socket could not be opened, set or sent through. The message is one line. */
 export class UdpError extends Error {
+  /** Stable across versions. */
   readonly code: UdpErrorCode;
   /** The system's name for it, such as `EPERM`, when there is one. */
   readonly reason: string | undefined;
 
+  /** `message` is one line. */
   constructor(code: UdpErrorCode, message: string, reason?: string) {
     super(message);
     this.name = 'UdpError';

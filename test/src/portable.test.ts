@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { providers } from '../../crypto/providers.js';
+import { defaultProviders } from '../../crypto/providers.js';
 import type { DataPlaneEvent, Endpoint } from '../../protocol/dataplane.js';
 import { parsePrefix } from '../../protocol/ip.js';
 import { PortableDataPlane } from '../../src/portable.js';
@@ -59,7 +59,7 @@ describe('PortableDataPlane', () => {
       tun,
       udp,
       mtu: 1420,
-      aead: providers.aead,
+      aead: defaultProviders().aead,
       clock,
       logger,
       onTunError: (error) => tunErrors.push(error),

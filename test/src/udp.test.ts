@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Endpoint } from '../../protocol/dataplane.js';
 import { decodeSockaddr, encodeSockaddr } from '../../src/sockaddr.js';
-import { openUdp, type UdpOptions, type UdpTransport } from '../../src/udp.js';
+import { openUdp, type UdpError, type UdpOptions, type UdpSockets } from '../../src/udp.js';
 import { openDgramUdp } from '../../src/udp-dgram.js';
 import { isMmsgSupported, openMmsgUdp } from '../../src/udp-linux.js';
 import { Layout } from '../../src/udp-mmsg.js';
@@ -38,7 +38,7 @@ interface Inbox {
   batches: number;
 }
 
-function listen(transport: UdpTransport): Inbox {
+function listen(transport: UdpSockets): Inbox {
   const inbox: Inbox = { datagrams: [], errors: [], batches: 0 };
   transport.start({
     onDatagram(bytes, from) {
@@ -48,7 +48,7 @@ function listen(transport: UdpTransport): Inbox {
     onBatchEnd() {
       inbox.batches++;
     },
-    onSendError(error) {
+    onSendError(error: UdpError) {
       inbox.errors.push(`${error.code} ${error.reason}`);
     },
   });
@@ -72,7 +72,7 @@ const implementations = [
 
 for (const { name, open, skip } of implementations)
   describe.skipIf(skip)(`UDP by ${name}`, () => {
-    async function opened(options: UdpOptions = {}): Promise<UdpTransport> {
+    async function opened(options: UdpOptions = {}): Promise<UdpSockets> {
       const transport = await open({ ...LOOPBACK, ...options });
       cleanups.push(() => transport.close());
       return transport;

@@ -1,13 +1,14 @@
-import { libc } from './libc.js';
+import { hasLibc, libc } from './libc.js';
 
 const CLOCK_BOOTTIME = 7;
 
 /**
  * Milliseconds since boot, suspended time included, which the clock of `performance.now` leaves
- * out: a key must not outlive its time because the machine slept. Undefined elsewhere than on Linux.
+ * out: a key must not outlive its time because the machine slept. Undefined elsewhere than on Linux,
+ * and where koffi does not load.
  */
 export function linuxBootMillis(): (() => number) | undefined {
-  if (process.platform !== 'linux') return undefined;
+  if (process.platform !== 'linux' || !hasLibc()) return undefined;
   const { clock_gettime } = libc();
   const timespec = new BigInt64Array(2);
   const bytes = new Uint8Array(timespec.buffer);

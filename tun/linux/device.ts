@@ -1,7 +1,9 @@
 import { closeSync, constants, openSync } from 'node:fs';
+import { isMainThread } from 'node:worker_threads';
 import { TunError } from '../errors.js';
 import { validateInterfaceName } from '../name.js';
 import type { Tun, TunQueues } from '../tun.js';
+import { readMessages } from './descriptor.js';
 import { Errno, libc } from './libc.js';
 import { type Readiness, whileReadable } from './readiness.js';
 
@@ -171,6 +173,13 @@ class LinuxTun implements Tun {
     const fd = this.#fd;
     if (fd === undefined) throw new TunError('ERR_TUN', `interface ${this.name} is closed`);
     if (this.#readiness) throw new Error('this interface has been started already');
+    if (!isMainThread) {
+      this.#readiness = readMessages(fd, {
+        onMessage: (packet) => onPackets([packet]),
+        onError: (code) => onError(tunReadFailure(this.name, code)),
+      });
+      return;
+    }
     const { read, errno } = this.#libc;
     const pool = new BufferPool();
     const batch: Uint8Array[] = [];

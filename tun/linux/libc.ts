@@ -1,9 +1,12 @@
 import { createRequire } from 'node:module';
+import { TunError } from '../errors.js';
 
 /** Watches one descriptor by the event loop's own poll; level-triggered. */
 export interface PollHandle {
   stop(): void;
   close(): void;
+  /** Not after `close`. */
+  unref(): void;
 }
 
 /** The calls that Node does not offer. Each answers -1 on failure; `errno()` then tells why. */
@@ -34,6 +37,9 @@ export interface Libc {
   timerfd_settime(fd: number, flags: number, when: Uint8Array, old: null): number;
   flock(fd: number, operation: number): number;
   dup2(from: number, to: number): number;
+  dup3(from: number, to: number, flags: number): number;
+  /** For what Node does not know: everything else is for `closeSync`. */
+  close(fd: number): number;
   errno(): number;
   poll(fd: number, events: { readable?: boolean }, callback: () => void): PollHandle;
   /** Stable for as long as the buffer lives and is not detached. */
@@ -59,19 +65,42 @@ export const Errno = {
   EADDRINUSE: 98,
 } as const;
 
+function loadKoffi(): typeof import('koffi') {
+  try {
+    return createRequire(import.meta.url)('koffi') as typeof import('koffi');
+  } catch (error) {
+    const reason = error instanceof Error ? error.message.split('\n', 1)[0] : String(error);
+    throw new TunError(
+      'ERR_NO_TUN',
+      `koffi does not load here, without which there are no network interfaces: ${reason}`,
+      { cause: error },
+    );
+  }
+}
+
 let loaded: Libc | undefined;
 
 /**
  * The C library that the process runs on (glibc or musl), through koffi. Loaded at the first call,
- * so that importing this module costs nothing. Throws when koffi has no build for this machine.
+ * so that importing this module costs nothing. Throws TunError ERR_NO_TUN where koffi does not load.
  */
 export function libc(): Libc {
   loaded ??= load();
   return loaded;
 }
 
+/** Where koffi does not load: then there are no interfaces of the system's, and all else works. */
+export function hasLibc(): boolean {
+  try {
+    libc();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 function load(): Libc {
-  const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
+  const koffi = loadKoffi();
   const lib = koffi.load(null);
   // `void *` takes the address of a Uint8Array as it is and is faster than `uint8_t *`. ssize_t is
   // int64_t here. Variadic ioctl may be called so on every 64-bit Linux ABI for one argument.
@@ -97,6 +126,8 @@ function load(): Libc {
     timerfd_settime: lib.func('int timerfd_settime(int fd, int flags, void *when, void *old)'),
     flock: lib.func('int flock(int fd, int operation)'),
     dup2: lib.func('int dup2(int from, int to)'),
+    dup3: lib.func('int dup3(int from, int to, int flags)'),
+    close: lib.func('int close(int fd)'),
     errno: () => koffi.errno(),
     poll: (fd, events, callback) => koffi.node.poll(fd, events, callback),
     addressOf: (buffer) => koffi.address(new Uint8Array(buffer)),

@@ -1,3 +1,4 @@
+import { isMainThread } from 'node:worker_threads';
 import { libc } from './libc.js';
 
 export interface Readiness {
@@ -6,12 +7,18 @@ export interface Readiness {
 }
 
 /**
- * Calls `onReadable` once per turn of the event loop for as long as `fd` is readable or in error.
+ * Calls `onReadable` once per turn of the event loop for as long as `fd` is readable or in error. What
+ * it throws is an uncaught exception, and it is called again. Nothing of it keeps the process alive:
+ * whoever wants that holds a handle of his own.
  *
  * koffi's poll calls back outside of Node's callback scope: promises and ticks would wait for some
  * other event, and an exception would be lost. An immediate, which runs in the same turn, has both.
+ *
+ * For the main thread alone: while a worker is terminated koffi would call JavaScript where there is
+ * none any more, which ends the whole process. `readMessages` is for there.
  */
 export function whileReadable(fd: number, onReadable: () => void): Readiness {
+  if (!isMainThread) throw new Error('no descriptor is polled in a worker');
   let pending: NodeJS.Immediate | undefined;
   const run = (): void => {
     pending = undefined;
@@ -20,6 +27,7 @@ export function whileReadable(fd: number, onReadable: () => void): Readiness {
   const handle = libc().poll(fd, { readable: true }, () => {
     pending ??= setImmediate(run);
   });
+  handle.unref();
   let open = true;
   return {
     close(): void {

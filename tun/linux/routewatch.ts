@@ -1,7 +1,9 @@
 import { closeSync } from 'node:fs';
 import { endianness, networkInterfaces } from 'node:os';
 import { getSystemErrorName } from 'node:util';
+import { isMainThread } from 'node:worker_threads';
 import { parseIp } from '../../protocol/ip.js';
+import { ofThisThread, readMessages } from './descriptor.js';
 import { Errno, libc } from './libc.js';
 import { type NetlinkChange, parseNetlink } from './netlink.js';
 import { type Readiness, whileReadable } from './readiness.js';
@@ -33,7 +35,7 @@ export function watchRoutes(ownName: string, onChange: () => void): Readiness {
   const fd = openSocket();
   try {
     const changes = new ChangeFilter(libc().if_nametoindex(ownName), knownAddresses());
-    return listen(fd, changes, onChange);
+    return isMainThread ? listen(fd, changes, onChange) : listenInWorker(fd, changes, onChange);
   } catch (error) {
     closeSync(fd);
     throw error;
@@ -68,10 +70,36 @@ function listen(fd: number, changes: ChangeFilter, onChange: () => void): Readin
   return { close };
 }
 
+function listenInWorker(fd: number, changes: ChangeFilter, onChange: () => void): Readiness {
+  let isOpen = true;
+  let reading: { close(): void };
+  const close = (): void => {
+    if (!isOpen) return;
+    isOpen = false;
+    reading.close();
+    closeSync(fd);
+  };
+  const read = (): void => {
+    reading = readMessages(fd, {
+      onMessage(bytes) {
+        if (changes.take(parseNetlink(bytes))) onChange();
+      },
+      onError(errno) {
+        if (errno !== ENOBUFS) return close();
+        read();
+        onChange();
+      },
+    });
+  };
+  read();
+  return { close };
+}
+
 function openSocket(): number {
   const { socket, bind } = libc();
-  const fd = socket(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, NETLINK_ROUTE);
-  if (fd < 0) throw notListening();
+  const opened = socket(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, NETLINK_ROUTE);
+  if (opened < 0) throw notListening();
+  const fd = ofThisThread(opened);
   const address = new DataView(new ArrayBuffer(SOCKADDR_NL_SIZE));
   address.setUint16(0, AF_NETLINK, endianness() === 'LE');
   address.setUint32(8, GROUPS, endianness() === 'LE');

@@ -1,4 +1,5 @@
 import { closeSync } from 'node:fs';
+import { isMainThread } from 'node:worker_threads';
 import { libc } from './libc.js';
 import { type Readiness, whileReadable } from './readiness.js';
 
@@ -14,10 +15,12 @@ const NEVER = 2n ** 40n;
 
 /**
  * Calls `onJump` when the clock of the day jumps against the time since boot without sleep: when the
- * machine wakes up or its clock is set. Costs nothing meanwhile. Undefined where it cannot be told.
+ * machine wakes up or its clock is set. Costs nothing meanwhile. Undefined where it cannot be told, as
+ * in a worker.
  */
 export function watchClockJumps(onJump: () => void): Readiness | undefined {
   const { timerfd_create, timerfd_settime, read } = libc();
+  if (!isMainThread) return undefined;
   const fd = timerfd_create(CLOCK_REALTIME, TFD_NONBLOCK | TFD_CLOEXEC);
   if (fd < 0) return undefined;
   const when = new BigInt64Array(4);

@@ -1,0 +1,39 @@
+/** What has to end with the JavaScript that runs it, where nothing of it is called any more. */
+import { createRequire } from 'node:module';
+
+interface NodeApi {
+  add(env: unknown, hook: unknown, argument: unknown): number;
+  remove(env: unknown, hook: unknown, argument: unknown): number;
+  readonly env: unknown;
+}
+
+let loaded: NodeApi | undefined;
+
+/** Functions of Node-API are exported by the executable itself. */
+function nodeApi(): NodeApi {
+  if (loaded) return loaded;
+  const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
+  const lib = koffi.load(null);
+  const parameters = '(void *env, void *hook, void *argument)';
+  loaded = {
+    add: lib.func(`int napi_add_env_cleanup_hook${parameters}`),
+    remove: lib.func(`int napi_remove_env_cleanup_hook${parameters}`),
+    env: koffi.node.env,
+  };
+  return loaded;
+}
+
+/**
+ * Calls the C function `hook` with `argument` when the environment ends: that of a worker_thread when it
+ * is terminated, that of the main thread at the end of the process. Its descriptors are still open then,
+ * and its libraries loaded. Answers what takes it back; where the runtime has no such hook, nothing.
+ */
+export function atEnvironmentEnd(hook: unknown, argument: unknown): () => void {
+  try {
+    const { add, remove, env } = nodeApi();
+    if (add(env, hook, argument) !== 0) return () => undefined;
+    return () => void remove(env, hook, argument);
+  } catch {
+    return () => undefined;
+  }
+}
