@@ -4,14 +4,15 @@ import {
   loadNativeLibrary,
   type NativeLibrary,
   NativeUnavailableError,
+  selectNativeCrypto,
 } from '../native/binding.js';
-import { checkNativeCrypto } from '../native/dataplane.js';
 import { MAX_WORKERS } from '../native/layout.js';
 import { WgTsError } from './errors.js';
 
 /** `native` is C with threads of its own, `portable` is TypeScript. */
 export type DataPlaneKind = 'native' | 'portable';
 
+/** Which data plane moves the packets of a tunnel. */
 export interface PlaneOptions {
   /** By default what WG_TS_DATAPLANE says, else `native` where it loads. */
   readonly dataPlane?: DataPlaneKind;
@@ -47,12 +48,24 @@ export interface PlaneChoice {
 
 /**
  * `hasOwnTun`: packets come from the caller and not from the system; then the native plane is taken
- * only when it is asked for, as they cross JavaScript anyway. Throws WgTsError ERR_UNSUPPORTED when
+ * only when it is asked for, as they cross JavaScript anyway. `hasOwnTransport`: so do the datagrams;
+ * then it is never taken, whatever the environment wants. Throws WgTsError ERR_UNSUPPORTED when
  * the plane that was asked for cannot run, and ERR_USAGE for a setting that makes no sense.
  */
-export function choosePlane(options: PlaneOptions, hasOwnTun: boolean): PlaneChoice {
-  const wanted = options.dataPlane ?? wantedByEnvironment();
+export function choosePlane(
+  options: PlaneOptions,
+  hasOwnTun: boolean,
+  hasOwnTransport: boolean = false,
+): PlaneChoice {
   const portable: PlaneChoice = { native: undefined, fallback: undefined };
+  if (hasOwnTransport && options.dataPlane === 'native')
+    throw new WgTsError(
+      'ERR_UNSUPPORTED',
+      'a transport of the program’s own goes with the portable data plane',
+      { hint: 'leave dataPlane away, or transport' },
+    );
+  if (hasOwnTransport) return portable;
+  const wanted = options.dataPlane ?? wantedByEnvironment();
   if (wanted === 'portable' || (wanted === undefined && hasOwnTun)) return portable;
   if (hasOwnTun && process.platform === 'win32')
     throw new WgTsError(
@@ -66,25 +79,27 @@ export function choosePlane(options: PlaneOptions, hasOwnTun: boolean): PlaneCho
   const without = offloadsLeftOff();
   try {
     const library = loadNativeLibrary();
-    checkNativeCrypto(library);
+    selectNativeCrypto(library);
     return { native: { library, workers, without }, fallback: undefined };
   } catch (error) {
     if (!(error instanceof NativeUnavailableError)) throw error;
     if (wanted === 'native')
       throw new WgTsError('ERR_UNSUPPORTED', `no native data plane: ${error.message}`, {
-        hint: 'leave WG_TS_DATAPLANE away, and the portable data plane is used',
+        hint: 'without dataPlane, --data-plane and WG_TS_DATAPLANE the portable one is used, a few times slower',
         cause: error,
       });
     return { native: undefined, fallback: error.message };
   }
 }
 
-/** The name of the plane that a tunnel of the system's would get, for `wg-ts version`. */
-export function defaultPlaneName(): string {
+/** The plane that a tunnel of the system's would get, and why it is not the native one, for `wg-ts version`. */
+export function defaultPlane(): { readonly name: DataPlaneKind; readonly why?: string } {
   try {
-    return choosePlane({}, false).native ? 'native' : 'portable';
-  } catch {
-    return 'portable';
+    const { native, fallback } = choosePlane({}, false);
+    if (native) return { name: 'native' };
+    return { name: 'portable', why: fallback ?? 'WG_TS_DATAPLANE asks for it' };
+  } catch (error) {
+    return { name: 'portable', why: error instanceof Error ? error.message : String(error) };
   }
 }
 

@@ -8,6 +8,7 @@ import type { Tun, TunQueues, TunRing } from '../tun/tun.js';
 import type { WintunOptions } from '../tun/windows/device.js';
 import { WintunError } from '../tun/windows/wintun/errors.js';
 import type { Clock } from './clock.js';
+import { type OwnTransport, ownUdpOpener } from './embed/owntransport.js';
 import type { Logger } from './logger.js';
 import type { PlaneChoice } from './planechoice.js';
 import { PortableDataPlane } from './portable.js';
@@ -65,6 +66,10 @@ export interface PlaneParts {
   readonly choice: PlaneChoice;
   readonly tun: PlaneTun;
   readonly udp: UdpOptions;
+  /** Takes the place of the system’s sockets, under the portable plane. */
+  readonly transport?: OwnTransport | undefined;
+  /** Gives up the opening of such a transport. */
+  readonly signal?: AbortSignal | undefined;
   readonly mtu: number;
   readonly crypto: CryptoProviders;
   readonly clock: Clock;
@@ -110,14 +115,15 @@ export async function openPlane(parts: PlaneParts): Promise<OpenedPlane> {
     }
   }
   if (tun.kind !== 'packets') throw new Error('the interface is not the portable plane’s');
-  const udp = await openUdp(parts.udp);
-  const { mtu, clock, logger, onTunError } = parts;
+  const { transport, signal, mtu, clock, logger, onTunError } = parts;
+  const open = transport ? ownUdpOpener(transport, signal) : openUdp;
+  const udp = await open(parts.udp);
   const { aead } = parts.crypto;
   const plane = new PortableDataPlane({ tun: tun.tun, udp, mtu, aead, clock, logger, onTunError });
   return opened(plane, {
     udp,
     options: parts.udp,
-    open: openUdp,
+    open,
     replace: (next) => plane.replaceUdp(next),
   });
 }

@@ -1,18 +1,18 @@
 import { lookup } from 'node:dns/promises';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Endpoint } from '../protocol/dataplane.js';
 import { formatIp, parseIp } from '../protocol/ip.js';
 import type { EndpointConfig } from './config/model.js';
 import { WgTsError } from './errors.js';
+import { orAborted } from './orabort.js';
+import { type PauseOptions, pause } from './pause.js';
 
 /** Answers the addresses of a host name, the preferred one first. */
 export type Resolver = (host: string) => Promise<readonly string[]>;
 
-export interface ResolveOptions {
+export interface ResolveOptions extends PauseOptions {
   readonly resolver?: Resolver;
   /** How often a temporary failure is retried; by default as wg(8), 15 times. */
   readonly retries?: number;
-  readonly signal?: AbortSignal;
   readonly onRetry?: (message: string) => void;
 }
 
@@ -52,23 +52,7 @@ export async function resolveAddresses(
     if (typeof answer === 'object') return answer.map((address) => ({ address, port }));
     if (FINAL.has(answer) || tries >= retries) throw unresolved(host, answer);
     options.onRetry?.(`cannot resolve ${host} yet: trying again in ${(delay / 1000).toFixed(1)} s`);
-    await orAborted(sleep(delay, undefined, { ...(signal && { signal }) }), signal);
-  }
-}
-
-/** A lookup of the system's cannot be given up, only left alone. */
-async function orAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (!signal) return await work;
-  signal.throwIfAborted();
-  let onAbort = (): void => undefined;
-  const aborted = new Promise<never>((_, reject) => {
-    onAbort = () => reject(signal.reason);
-    signal.addEventListener('abort', onAbort, { once: true });
-  });
-  try {
-    return await Promise.race([work, aborted]);
-  } finally {
-    signal.removeEventListener('abort', onAbort);
+    await pause(delay, options);
   }
 }
 

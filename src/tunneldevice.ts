@@ -1,5 +1,4 @@
 /** The device of a tunnel, with its interface, sockets and peers: all but the network of the machine. */
-import { randomBytes } from 'node:crypto';
 import { fastestProviders } from '../native/providers.js';
 import type { Endpoint } from '../protocol/dataplane.js';
 import { Device } from '../protocol/device.js';
@@ -7,14 +6,16 @@ import type { InterfaceSettings, NetConfig, NetWatch } from '../tun/netconfig.js
 import type { Clock } from './clock.js';
 import type { Config, PeerConfig } from './config/model.js';
 import { Driver } from './driver.js';
+import { checkedRandom } from './embed/random.js';
 import { firstAddress } from './endpoints/candidates.js';
-import { keepConnected } from './endpoints/connector.js';
+import { type Connector, keepConnected } from './endpoints/connector.js';
 import type { ReachablePeer } from './endpoints/peerlink.js';
 import { handshakeLog } from './handshakelog.js';
 import { LiveConfiguration, type LiveParts } from './livechanges.js';
 import type { Logger } from './logger.js';
 import type { PlaneChoice } from './planechoice.js';
 import { type OpenedPlane, openPlane, openPlaneTun } from './planes.js';
+import { SessionWatch } from './sessionwatch.js';
 import { interfaceSettings, networkIdentity } from './tunnelnetwork.js';
 import type { TunnelOptions } from './tunneloptions.js';
 import type { UndoStack } from './undo.js';
@@ -22,6 +23,8 @@ import type { UndoStack } from './undo.js';
 export interface TunnelDevice {
   readonly parts: LiveParts & { readonly opened: OpenedPlane };
   readonly live: LiveConfiguration;
+  readonly sessions: SessionWatch;
+  readonly connector: Connector;
   /** What the interface needs of the machine. */
   readonly settings: InterfaceSettings;
   /** Told from now on where the peers are. */
@@ -49,6 +52,7 @@ export async function openTunnelDevice(
 ): Promise<TunnelDevice> {
   const { name } = options;
   const { undo, logger, clock, choice, system, fwMark, found, onTunError } = context;
+  const random = checkedRandom(options.random, onTunError);
   const own = options.tun ?? options.openTun?.(name);
   const crypto = fastestProviders();
   const identity = networkIdentity(name, config, crypto);
@@ -67,6 +71,8 @@ export async function openTunnelDevice(
       ...(fwMark !== 0 && { mark: fwMark }),
       onDebug: (note) => logger.debug(note),
     },
+    transport: options.transport,
+    signal: options.signal,
     mtu,
     crypto,
     clock,
@@ -75,17 +81,16 @@ export async function openTunnelDevice(
   });
   const { plane, port: listenPort } = opened;
   undo.push('the UDP sockets', () => opened.closeSockets());
-  const device = new Device(
-    { privateKey },
-    { random: randomBytes, wallNanos: clock.wallNanos, crypto },
-  );
+  const device = new Device({ privateKey }, { random, wallNanos: () => clock.wallNanos(), crypto });
   let watch: NetWatch | undefined;
   const tellWatch = (): void => watch?.setEndpoints(endpointsOf(device));
   const driver = new Driver(device, plane, clock, tellWatch);
   undo.push('the device', () => driver.close());
   driver.observe(handshakeLog(device, logger));
+  const sessions = new SessionWatch({ device, driver, clock });
+  undo.push('the watch on the sessions', () => sessions.close());
   opened.start();
-  connectPeers(config, options, context, { device, driver, tellWatch });
+  const connector = connectPeers(config, options, context, { device, driver, tellWatch });
   const parts = { device, plane, driver, opened, listenPort, mtu, fwMark };
   let isChanged = false;
   const tellAll = (): void => {
@@ -95,6 +100,8 @@ export async function openTunnelDevice(
   };
   return {
     parts,
+    sessions,
+    connector,
     live: new LiveConfiguration(name, parts, {
       wantedPort: wantedPort ?? 0,
       routingMark: config.interface.fwMark === undefined ? fwMark : 0,
@@ -123,7 +130,7 @@ function connectPeers(
     driver,
     tellWatch,
   }: { readonly device: Device; readonly driver: Driver; readonly tellWatch: () => void },
-): void {
+): Connector {
   for (const peer of config.peers)
     driver.configure(peerChange(peer, firstAddress(found.get(peer))));
   const connector = keepConnected({
@@ -138,6 +145,7 @@ function connectPeers(
     ...(followNetwork && { followNetworkBeside: name }),
   });
   undo.push('the watch on the peers', () => connector.close());
+  return connector;
 }
 
 export function endpointsOf(device: Device): Endpoint[] {

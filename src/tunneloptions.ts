@@ -1,20 +1,33 @@
 import type { NetConfig } from '../tun/netconfig.js';
 import type { Tun } from '../tun/tun.js';
 import type { Clock } from './clock.js';
+import type { OwnTransport } from './embed/owntransport.js';
 import type { UndoJournal } from './journal.js';
-import type { LiveConfiguration } from './livechanges.js';
 import type { Logger } from './logger.js';
 import type { MetricsAddress } from './metrics/model.js';
 import type { PlaneOptions } from './planechoice.js';
 import type { Resolver } from './resolve.js';
 import type { TunnelStatus } from './status.js';
+import type { UapiChange } from './uapi/change.js';
+import type { UapiDevice } from './uapi/codec.js';
 import type { UdpOptions } from './udp.js';
 
+/** How a tunnel is brought up. */
 export interface TunnelOptions extends PlaneOptions {
   /** Of the interface: 1 to 15 of the characters a-z A-Z 0-9 _ = + . - */
   readonly name: string;
+  /** By default `defaultLogger` of the interface's name. */
   readonly logger?: Logger;
+  /** What time it is, and who wakes the tunnel; by default the system's clock and timers. */
   readonly clock?: Clock;
+  /**
+   * Makes as many unpredictable bytes as it is asked for, at once; by default node:crypto's
+   * `randomBytes`. Keys come from it: leave it away but for tests that have to be repeatable, or where
+   * randomness comes from a device. Its bytes are copied. What is no Uint8Array of that length, or
+   * throws, is refused: `connect` rejects, or the tunnel ends, with WgTsError ERR_USAGE.
+   */
+  readonly random?: (length: number) => Uint8Array;
+  /** Finds the addresses of names in Endpoints; by default the system's lookup. */
   readonly resolver?: Resolver;
   /** How often a name server that does not answer is asked again. */
   readonly resolveRetries?: number;
@@ -26,6 +39,7 @@ export interface TunnelOptions extends PlaneOptions {
    * the tunnel, and when the bring-up fails.
    */
   readonly tun?: Tun;
+  /** Configures the network; by default that of this operating system. */
   readonly netConfig?: NetConfig;
   /**
    * Reconnects at once when the machine has another network or wakes from sleep; by default where the
@@ -36,16 +50,24 @@ export interface TunnelOptions extends PlaneOptions {
   readonly serviceSid?: string;
   /** Makes the interface; by default a TUN device of the system's. Throws TunError. */
   readonly openTun?: (name: string) => Tun;
+  /**
+   * Carries the tunnel's datagrams instead of UDP sockets of the system's: a transport, or a function
+   * that opens one on `port`, where 0 or absent is any. It goes with the portable data plane. A transport
+   * keeps its port for good, where the function is called again for another ListenPort; it is closed
+   * with the tunnel, and when the bring-up fails, and is good for one tunnel only.
+   */
+  readonly transport?: OwnTransport;
   /** Addresses to listen on. */
   readonly udp?: Pick<UdpOptions, 'ipv4Address' | 'ipv6Address' | 'ipv6'>;
+  /** Told what would have to be undone if this process were killed. */
   readonly journal?: UndoJournal;
   /** Where metrics are served by HTTP, as `serveMetrics` does; by default what the configuration says. */
   readonly metrics?: MetricsAddress;
   /** A process that was killed has left the kill switch closed: it stays when the bring-up fails. */
   readonly inheritsKillSwitch?: boolean;
   /**
-   * On Windows: PreUp, PostUp, PreDown and PostDown run. Without, each is skipped with a warning, as
-   * whoever wrote the file may have fewer rights than this process.
+   * PreUp, PostUp, PreDown and PostDown of the configuration run. Without, each is skipped with a
+   * warning, as whoever wrote it may have fewer rights than this process.
    */
   readonly allowHooks?: boolean;
   /** Told each change of the system before it is made, as wg-quick prints them. */
@@ -62,6 +84,12 @@ export interface TunnelOptions extends PlaneOptions {
   readonly save?: (source: StatusSource) => Promise<void>;
 }
 
-export interface StatusSource extends Pick<LiveConfiguration, 'read' | 'change'> {
+/** What a tunnel offers to whoever watches and changes it from outside, such as a socket for wg(8). */
+export interface StatusSource {
+  /** As `Tunnel.status`. */
   status(): TunnelStatus;
+  /** As `Tunnel.readConfiguration`. */
+  read(): UapiDevice;
+  /** As `Tunnel.configure`. */
+  change(change: UapiChange): Promise<void>;
 }

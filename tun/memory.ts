@@ -3,7 +3,9 @@ import type { Tun } from './tun.js';
 const DEFAULT_CAPACITY = 1024;
 const BATCH = 64;
 
+/** Of an interface in memory. */
 export interface MemoryTunOptions {
+  /** By default `memory`; a pair has `memory0` and `memory1`. */
   readonly name?: string;
   /** How many packets wait at most in each direction; further ones are dropped. */
   readonly capacity?: number;
@@ -14,6 +16,7 @@ export interface MemoryTunOptions {
  * in buffers that are wiped after the call, so that whoever keeps one sees it.
  */
 export class MemoryTun implements Tun {
+  /** Of the interface. */
   readonly name: string;
   /** Copies of what was written, oldest first; the test may empty it (`received.length = 0`). */
   readonly received: Uint8Array[] = [];
@@ -24,9 +27,13 @@ export class MemoryTun implements Tun {
   #sink: ((packet: Uint8Array) => boolean) | undefined;
   #onPackets: ((packets: readonly Uint8Array[]) => void) | undefined;
   #onError: ((error: Error) => void) | undefined;
+  #onEnd: (() => void) | undefined;
+  #onClose: (() => void) | undefined;
+  #hasEnded = false;
   #scheduled = false;
   #closed = false;
 
+  /** Not started: packets that are injected wait. */
   constructor(options: MemoryTunOptions = {}) {
     this.name = options.name ?? 'memory';
     this.#capacity = options.capacity ?? DEFAULT_CAPACITY;
@@ -37,20 +44,25 @@ export class MemoryTun implements Tun {
     this.#sink = sink;
   }
 
+  /** Nothing is delivered or taken any more. */
   get closed(): boolean {
     return this.#closed;
   }
 
+  /** As `Tun.start`. Throws Error when it has been started already. */
   start(
     onPackets: (packets: readonly Uint8Array[]) => void,
     onError: (error: Error) => void,
+    onEnd?: () => void,
   ): void {
     if (this.#onPackets) throw new Error('this interface has been started already');
     this.#onPackets = onPackets;
     this.#onError = onError;
+    this.#onEnd = onEnd;
     this.#schedule();
   }
 
+  /** As `Tun.write`: a copy goes to `received`, or `packet` to the sink of `connect`. */
   write(packet: Uint8Array): boolean {
     if (this.#closed) return false;
     if (this.#sink) return this.#sink(packet);
@@ -64,7 +76,7 @@ export class MemoryTun implements Tun {
 
   /** The system sends `packet` into the interface: it is delivered later. False when dropped. */
   inject(packet: Uint8Array): boolean {
-    if (this.#closed) return false;
+    if (this.#closed || this.#hasEnded) return false;
     if (this.#queue.length >= this.#capacity) {
       this.dropped++;
       return false;
@@ -85,13 +97,28 @@ export class MemoryTun implements Tun {
     });
   }
 
+  /** Idempotent. Packets that wait are lost. */
+  /** No packet will come any more: told when those that wait are delivered. Idempotent. */
+  end(): void {
+    this.#hasEnded = true;
+    this.#schedule();
+  }
+
   close(): void {
+    if (this.#closed) return;
     this.#closed = true;
     this.#queue = [];
+    this.#onClose?.();
+  }
+
+  /** `onClose` is told when this end is closed. */
+  watch(onClose: () => void): void {
+    this.#onClose = onClose;
   }
 
   #schedule(): void {
-    if (this.#scheduled || this.#closed || !this.#onPackets || this.#queue.length === 0) return;
+    const isIdle = this.#queue.length === 0 && !(this.#hasEnded && this.#onEnd);
+    if (this.#scheduled || this.#closed || !this.#onPackets || isIdle) return;
     this.#scheduled = true;
     setImmediate(() => this.#deliver());
   }
@@ -104,8 +131,16 @@ export class MemoryTun implements Tun {
       if (batch.length > 0) this.#onPackets(batch);
     } finally {
       for (const packet of batch) packet.fill(0);
+      this.#endIfDone();
       this.#schedule();
     }
+  }
+
+  #endIfDone(): void {
+    if (!this.#hasEnded || this.#queue.length > 0) return;
+    const onEnd = this.#onEnd;
+    this.#onEnd = undefined;
+    onEnd?.();
   }
 }
 
@@ -116,5 +151,7 @@ export function memoryTunPair(options: MemoryTunOptions = {}): [MemoryTun, Memor
   const b = new MemoryTun({ ...options, name: `${name}1` });
   a.connect((packet) => b.inject(packet));
   b.connect((packet) => a.inject(packet));
+  a.watch(() => b.end());
+  b.watch(() => a.end());
   return [a, b];
 }

@@ -1,15 +1,26 @@
 /** A layer 3 network interface that exchanges raw IP packets, without any framing header. */
 export interface Tun {
+  /** Of the interface. */
   readonly name: string;
   /** By which Windows knows it; absent elsewhere. */
   readonly luid?: bigint;
   /**
    * Begins to deliver packets that the system sends into the interface. Each call brings a batch of
    * at least one packet; the buffers are the device's own and valid only until the call returns.
+   * `onEnd` is for a device that can tell that no packet will come any more.
    */
-  start(onPackets: (packets: readonly Uint8Array[]) => void, onError: (error: Error) => void): void;
+  start(
+    onPackets: (packets: readonly Uint8Array[]) => void,
+    onError: (error: Error) => void,
+    onEnd?: () => void,
+  ): void;
   /** Hands a packet to the system. False when it was dropped (queue full, interface down). */
   write(packet: Uint8Array): boolean;
+  /**
+   * The device keeps the process alive no more; absent where it never does. A tunnel calls it after
+   * `start`, since it keeps the process alive by itself.
+   */
+  unref?(): void;
   /** Idempotent; the interface is gone afterwards. */
   close(): void;
 }

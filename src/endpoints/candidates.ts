@@ -1,6 +1,6 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Endpoint } from '../../protocol/dataplane.js';
 import { endpointsOf, type PeerConfig } from '../config/model.js';
+import { pause } from '../pause.js';
 import { type ResolveOptions, resolveAddresses } from '../resolve.js';
 import type { ReachablePeer } from './peerlink.js';
 
@@ -42,7 +42,7 @@ async function findPeer(peer: PeerConfig, options: ResolveOptions): Promise<Reac
   const settled = Promise.allSettled(lookups);
   try {
     await Promise.any(lookups);
-    await Promise.race([settled, sleep(GRACE, undefined, { signal }).catch(() => undefined)]);
+    await Promise.race([settled, pause(GRACE, { ...options, signal }).catch(() => undefined)]);
     options.signal?.throwIfAborted();
   } catch (error) {
     // Of several failures, that of the preferred Endpoint.

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { choosePlane, defaultPlaneName } from '../../src/planechoice.js';
+import { choosePlane, defaultPlane } from '../../src/planechoice.js';
 import { whyNoNativeLibrary } from '../native/library.js';
 
 const native = whyNoNativeLibrary === undefined ? it : it.skip;
@@ -21,7 +21,7 @@ describe('the choice of the data plane', () => {
     expect(choosePlane({}, false).native).toBeDefined();
     expect(choosePlane({}, true).native).toBeUndefined();
     expect(choosePlane({ dataPlane: 'native' }, true).native?.workers).toBe(1);
-    expect(defaultPlaneName()).toBe('native');
+    expect(defaultPlane()).toEqual({ name: 'native' });
   });
 
   native(name('has as many workers as asked for'), () => {
@@ -73,7 +73,7 @@ describe('without a native library', () => {
     const { native, fallback } = planes.choosePlane({}, false);
     expect(native).toBeUndefined();
     expect(fallback).toMatch(/^cannot load \/nonexistent\/libwgts\.so: /);
-    expect(planes.defaultPlaneName()).toBe('portable');
+    expect(planes.defaultPlane()).toEqual({ name: 'portable', why: fallback });
   });
 
   it('the native plane is refused to who asks for it, with what to do', async () => {

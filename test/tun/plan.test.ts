@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { freeRulePriorities } from '../../tun/linux/defaultroute.js';
-import { planSteps, type SystemFacts } from '../../tun/linux/plan.js';
+import { planRoute, planSteps, type SystemFacts } from '../../tun/linux/plan.js';
 import { commandText } from '../../tun/linux/system.js';
 import type { InterfaceSettings } from '../../tun/netconfig.js';
 
@@ -254,5 +254,34 @@ describe('DNS', () => {
     );
     expect(commands).toEqual(BASE);
     expect(warnings).toEqual([expect.stringContaining('corp.example')]);
+  });
+});
+
+describe('one route more', () => {
+  const planned = (
+    route: string,
+    change: Partial<InterfaceSettings> = {},
+    ipv6 = true,
+  ): string[] => {
+    const step = planRoute({ ...settings, ...change }, route, ipv6);
+    return step ? [step.command, ...step.undo].map(commandText) : [];
+  };
+
+  it('has an undo, as the interface stays', () => {
+    expect(planned('192.168.7.0/24')).toEqual([
+      'ip -4 route add 192.168.7.0/24 dev office',
+      'ip -4 route del 192.168.7.0/24 dev office',
+    ]);
+    expect(planned('fd01::/48', { table: 77 })).toEqual([
+      'ip -6 route add fd01::/48 dev office table 77',
+      'ip -6 route del fd01::/48 dev office table 77',
+    ]);
+  });
+
+  it('is none where the address brings it, without routes, and without IPv6', () => {
+    expect(planned('10.0.0.7/32')).toEqual([]);
+    expect(planned('10.0.0.7/32', { table: 77 })).toHaveLength(2);
+    expect(planned('192.168.7.0/24', { table: 'off' })).toEqual([]);
+    expect(planned('fd01::/48', {}, false)).toEqual([]);
   });
 });

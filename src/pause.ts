@@ -1,0 +1,28 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Millis } from '../protocol/dataplane.js';
+import type { Clock } from './clock.js';
+import { orAborted } from './orabort.js';
+
+export interface PauseOptions {
+  /** By whose time; by default by timers of Node's. */
+  readonly clock?: Pick<Clock, 'schedule'>;
+  readonly signal?: AbortSignal;
+}
+
+/** Waits so long. Rejects with the signal's reason as soon as it is aborted. */
+export async function pause(delay: Millis, { clock, signal }: PauseOptions): Promise<void> {
+  if (!clock)
+    return await orAborted(sleep(delay, undefined, { ...(signal && { signal }) }), signal);
+  signal?.throwIfAborted();
+  await new Promise<void>((resolve, reject) => {
+    const timer = clock.schedule(delay, () => {
+      signal?.removeEventListener('abort', onAbort);
+      resolve();
+    });
+    const onAbort = (): void => {
+      timer.cancel();
+      reject(signal?.reason);
+    };
+    signal?.addEventListener('abort', onAbort, { once: true });
+  });
+}
