@@ -1,32 +1,46 @@
 import type { NetConfig } from '../tun/netconfig.js';
-import { systemClock } from './clock.js';
+import { backgroundClock, type Clock, systemClock } from './clock.js';
 import { checkInterfaceName } from './config/file.js';
 import type { Config, PeerConfig } from './config/model.js';
+import { takeTransport } from './embed/owntransport.js';
 import { findPeers } from './endpoints/candidates.js';
 import type { ReachablePeer } from './endpoints/peerlink.js';
 import { permittedHooks } from './hooks.js';
 import { Journal } from './journal.js';
 import { KillSwitch } from './killswitch.js';
-import type { LiveConfiguration, LiveParts } from './livechanges.js';
-import { defaultLogger, type Logger } from './logger.js';
+import type { LiveParts } from './livechanges.js';
+import { Liveness } from './liveness.js';
+import { LiveRoutes } from './liveroutes.js';
+import { type Logger, loadedLogger } from './logger.js';
 import { serveMetrics } from './metrics/serve.js';
 import { followProbedMtu } from './mtuprobe.js';
 import { choosePlane } from './planechoice.js';
+import type { ResolveOptions } from './resolve.js';
+import type { SessionWatch } from './sessionwatch.js';
 import { statusOf } from './status.js';
 import { endpointsOf, openTunnelDevice, type TunnelDevice } from './tunneldevice.js';
 import { TunnelHooks } from './tunnelhooks.js';
 import { applyNetwork, chooseFwMark, systemNetConfig, watchNetwork } from './tunnelnetwork.js';
 import type { StatusSource, TunnelOptions } from './tunneloptions.js';
+import { TunnelPeers, type TunnelPeersParts } from './tunnelpeers.js';
+import { uncaughtLogger } from './uncaught.js';
 import { UndoStack } from './undo.js';
 
 export type { StatusSource, TunnelOptions } from './tunneloptions.js';
 
-/** The parts of a tunnel that is up. */
-export interface BringUp extends LiveParts {
-  readonly live: LiveConfiguration;
+interface UpParts extends LiveParts, TunnelPeersParts {
+  readonly sessions: SessionWatch;
+  readonly clock: Clock;
+  /** Ends with the last step of the undo. */
+  readonly liveness: Liveness;
   readonly killSwitch: KillSwitch | undefined;
   readonly logger: Logger;
   readonly logUndoError: (step: string, error: unknown) => void;
+}
+
+/** The parts of a tunnel that is up. */
+export interface BringUp extends UpParts {
+  readonly peers: TunnelPeers;
 }
 
 /**
@@ -39,33 +53,43 @@ export async function bringUp(
   onFailure: (error: Error) => void,
 ): Promise<{ parts: BringUp; undo: UndoStack }> {
   const undo = new UndoStack();
-  const logger = options.logger ?? defaultLogger(options.name);
+  const logger = uncaughtLogger(options.logger ?? (await loadedLogger(options.name)));
   const permitted = permittedHooks(config, options.allowHooks === true);
   for (const warning of permitted.warnings) logger.warn(warning);
   const logUndoError = (step: string, error: unknown): void =>
     logger.warn(`cannot undo ${step}: ${error instanceof Error ? error.message : String(error)}`);
   const end = new AbortController();
-  const signal = AbortSignal.any([end.signal, ...(options.signal ? [options.signal] : [])]);
+  const { signal } = end;
+  // Not AbortSignal.any: a signal that outlives the tunnel would keep something of each.
+  const giveUp = (): void => end.abort(options.signal?.reason);
+  options.signal?.addEventListener('abort', giveUp);
+  if (options.signal?.aborted) giveUp();
   const onTunError = (error: Error): void => {
     end.abort(error);
     onFailure(error);
   };
+  const liveness = new Liveness();
+  undo.push('what keeps the process alive', () => liveness.close());
   try {
-    const context = { undo, logger, logUndoError, onTunError };
-    return { parts: await runSteps(permitted.config, { ...options, signal }, context), undo };
+    const context = { undo, liveness, logger, logUndoError, onTunError };
+    const up = await runSteps(permitted.config, { ...options, signal }, context);
+    return { parts: Object.assign(up, { peers: new TunnelPeers(up, config) }), undo };
   } catch (error) {
     const reason: unknown = signal.aborted ? signal.reason : error;
     // The names of other peers may still be asked for.
     end.abort();
     await undo.unwind(logUndoError);
     throw reason;
+  } finally {
+    options.signal?.removeEventListener('abort', giveUp);
   }
 }
 
 interface Context {
   readonly undo: UndoStack;
+  readonly liveness: Liveness;
   readonly logger: Logger;
-  readonly logUndoError: BringUp['logUndoError'];
+  readonly logUndoError: UpParts['logUndoError'];
   readonly onTunError: (error: Error) => void;
 }
 
@@ -73,10 +97,12 @@ async function runSteps(
   config: Config,
   options: TunnelOptions,
   context: Context,
-): Promise<BringUp> {
-  const { undo, logger, logUndoError } = context;
-  const { name, clock = systemClock(), onStep, signal } = options;
+): Promise<UpParts> {
+  const { undo, liveness, logger, logUndoError } = context;
+  const { name, onStep, signal } = options;
+  const clock = backgroundClock(options.clock ?? systemClock());
   if (options.tun) undo.push(`the interface ${name}`, () => options.tun?.close());
+  if (options.transport) undo.push('the transport', takeTransport(options.transport));
   checkInterfaceName(name);
   warnOfIgnored(config, options, logger);
   const system = options.tun
@@ -93,12 +119,12 @@ async function runSteps(
     { name, fwMark },
     { ...ofSystem, isInherited },
   );
-  const found = await findPeersOf(config, options, logger);
+  const found = await findPeersOf(config, options, clock, logger);
   await killSwitch?.forbidDns();
 
   signal?.throwIfAborted();
   const hasOwnTun = options.tun !== undefined || options.openTun !== undefined;
-  const choice = choosePlane(options, hasOwnTun);
+  const choice = choosePlane(options, hasOwnTun, options.transport !== undefined);
   if (choice.fallback !== undefined) logger.info(`portable data plane: ${choice.fallback}`);
   await hooks?.preUp();
   const opened = await openTunnelDevice(config, options, {
@@ -109,8 +135,12 @@ async function runSteps(
     fwMark,
     found,
   });
-  const { live } = opened;
-  const parts: BringUp = Object.assign(opened.parts, { live, killSwitch, logger, logUndoError });
+  const { live, sessions, connector } = opened;
+  const parts: UpParts = Object.assign(opened.parts, {
+    ...{ live, sessions, connector, killSwitch, logger, logUndoError, clock, liveness },
+    routes: system && new LiveRoutes(system, opened.settings, logger),
+    resolving: resolvingOf(options, clock, logger),
+  });
   const source: StatusSource = {
     status: () => statusOf(name, parts),
     read: () => live.read(),
@@ -127,6 +157,7 @@ async function runSteps(
   // Now, as the address may be one of the tunnel's own.
   if (metricsAddress) {
     const metrics = await serveMetrics(source, metricsAddress, { clock, logger });
+    metrics.unref();
     undo.push('the metrics', () => metrics.close());
   }
   let cameUp = false;
@@ -148,7 +179,7 @@ function watchSystem(
     parts,
     undo,
     logger,
-  }: Pick<Context, 'undo' | 'logger'> & { readonly opened: TunnelDevice; readonly parts: BringUp },
+  }: Pick<Context, 'undo' | 'logger'> & { readonly opened: TunnelDevice; readonly parts: UpParts },
 ): void {
   const { mtu, probesMtu = false } = config.interface;
   const { opened: plane } = opened.parts;
@@ -171,13 +202,23 @@ function warnOfIgnored(config: Config, { save }: TunnelOptions, logger: Logger):
 
 function findPeersOf(
   { peers }: Config,
-  { resolver, resolveRetries, signal }: TunnelOptions,
+  options: TunnelOptions,
+  clock: Clock,
   logger: Logger,
 ): Promise<Map<PeerConfig, ReachablePeer>> {
-  return findPeers(peers, {
+  const { signal } = options;
+  return findPeers(peers, { ...resolvingOf(options, clock, logger), ...(signal && { signal }) });
+}
+
+function resolvingOf(
+  { resolver, resolveRetries }: TunnelOptions,
+  clock: Clock,
+  logger: Logger,
+): ResolveOptions {
+  return {
+    clock,
     ...(resolver && { resolver }),
     ...(resolveRetries !== undefined && { retries: resolveRetries }),
-    ...(signal && { signal }),
     onRetry: (message) => logger.warn(message),
-  });
+  };
 }

@@ -18,6 +18,11 @@ export type ErrorCode =
   | 'ERR_DOWNLOAD'
   | 'ERR_HASH'
   | 'ERR_WINDOWS'
+  | 'ERR_RESTART_NEEDED'
+  | 'ERR_HANDSHAKE_TIMEOUT'
+  | 'ERR_NO_PEER'
+  | 'ERR_NO_ENDPOINT'
+  | 'ERR_CLOSED'
   | 'ERR_SYSTEMD';
 
 /** 2: what the user wrote has to change; 3: this system or this user cannot do it; else 1. */
@@ -35,20 +40,24 @@ export function exitCodeOf(code: string): number {
   return (EXIT_CODES as Readonly<Record<string, number>>)[code] ?? 1;
 }
 
+/** What an error may have besides its message. */
 export interface ErrorDetails {
   /** What to do next, one line. */
   readonly hint?: string;
+  /** What it came of. */
   readonly cause?: unknown;
 }
 
 /** An error that a user can act on: a stable code, a message of one line, and often a hint. */
 export class WgTsError extends Error {
+  /** Stable across versions. */
   readonly code: ErrorCode;
   /** What to do next, one line. */
   declare readonly hint?: string;
   /** Of the process, when nothing else is left to do. */
   readonly exitCode: number;
 
+  /** Line breaks in `message` become spaces. */
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
     super(oneLine(message), details.cause === undefined ? {} : { cause: details.cause });
     this.name = 'WgTsError';
@@ -66,6 +75,7 @@ export interface ConfigProblem {
   readonly column: number;
   /** As the documentation spells it; absent when the problem is not the value of a key. */
   readonly key?: string;
+  /** What is wrong, and what would be right. */
   readonly message: string;
 }
 
@@ -77,13 +87,18 @@ export function formatProblem(file: string, problem: ConfigProblem): string {
 
 /** A configuration file that cannot be used. The message tells the first problem. */
 export class ConfigError extends WgTsError {
+  /** The name that `parseConfig` was given. */
   readonly file: string;
+  /** Of the first problem, from 1. */
   readonly line: number;
+  /** Of the first problem, from 1, in UTF-16 units. */
   readonly column: number;
+  /** Of the first problem. */
   declare readonly key?: string;
   /** In the order of the file; a file with very many problems is read up to the twentieth. */
   readonly problems: readonly ConfigProblem[];
 
+  /** The message is made of the first problem. */
   constructor(file: string, problems: readonly [ConfigProblem, ...ConfigProblem[]]) {
     const [first, ...others] = problems;
     const more = others.length === 0 ? '' : ` (and ${others.length} more)`;

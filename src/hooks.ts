@@ -71,18 +71,16 @@ export interface PermittedHooks {
 }
 
 /**
- * On Windows, where a tunnel is brought up with more rights than its file's author may have, commands
- * of a file run only when that was allowed; elsewhere always, as with wg-quick(8).
+ * A file may come from somebody with fewer rights than this process, so that its commands run only
+ * where that was allowed: by `wg-ts up`, as with wg-quick(8), but on Windows and in a program that
+ * embeds a tunnel only when it was asked for.
  */
-export function permittedHooks(
-  config: Config,
-  isAllowed: boolean,
-  platform: NodeJS.Platform = process.platform,
-): PermittedHooks {
-  if (isAllowed || platform !== 'win32') return { config, warnings: [] };
+export function permittedHooks(config: Config, isAllowed: boolean): PermittedHooks {
+  if (isAllowed) return { config, warnings: [] };
+  const option = process.platform === 'win32' ? '--allow-hooks' : 'allowHooks';
   const keys = Object.keys(KEYS) as (keyof typeof KEYS)[];
   const warnings = keys.flatMap((key) =>
-    config.interface[key].map((line) => `${KEYS[key]} is skipped without --allow-hooks: ${line}`),
+    config.interface[key].map((line) => `${KEYS[key]} is skipped without ${option}: ${line}`),
   );
   const none = { preUp: [], postUp: [], preDown: [], postDown: [] };
   return { config: { ...config, interface: { ...config.interface, ...none } }, warnings };

@@ -22,10 +22,12 @@ const ERRNO: Readonly<Record<string, number>> = {
 
 /** Why nothing was changed. */
 export class ChangeError extends Error {
+  /** Stable across versions. */
   readonly code = 'ERR_CHANGE';
   /** A positive number of errno.h; undefined when there is no fitting one. */
   readonly errno: number | undefined;
 
+  /** `message` is one line. */
   constructor(message: string, errno: number | undefined, options?: ErrorOptions) {
     super(message, options);
     this.name = 'ChangeError';

@@ -4,29 +4,39 @@ import { formatPrefix } from '../protocol/ip.js';
 import { formatEndpoint } from './config/format.js';
 import { encodeKey } from './config/key.js';
 
+/** A tunnel as `wg show` tells of it. */
 export interface TunnelStatus {
+  /** Of the interface. */
   readonly name: string;
   /** Base64. */
   readonly publicKey: string;
+  /** UDP port, 1 to 65535. */
   readonly listenPort: number;
   /** 0 is none. */
   readonly fwMark: number;
+  /** Bytes; it changes where it follows the network. */
   readonly mtu: number;
   /** Which data plane runs: `native` or `portable`. */
   readonly dataPlane: string;
+  /** In the order in which they were added. */
   readonly peers: readonly PeerStatus[];
 }
 
+/** A peer as `wg show` tells of it; never with a secret. */
 export interface PeerStatus {
   /** Base64. */
   readonly publicKey: string;
+  /** Whether there is one; itself it is not told. */
   readonly hasPresharedKey: boolean;
   /** `192.0.2.1:51820`, `[2001:db8::1]:51820`. */
   readonly endpoint?: string;
+  /** `10.0.0.0/24`, `fd00::/64`. */
   readonly allowedIps: readonly string[];
   /** Unix nanoseconds, 0 is never. */
   readonly latestHandshake: bigint;
+  /** Received from the peer: bytes of UDP payload, handshakes and overhead included. */
   readonly rxBytes: bigint;
+  /** Sent to the peer, counted alike. */
   readonly txBytes: bigint;
   /** Seconds, 0 is off. */
   readonly persistentKeepalive: number;

@@ -1,9 +1,9 @@
 import { rmSync } from 'node:fs';
 import { WgTsError } from '../errors.js';
-import { defaultLogger } from '../index.js';
 import type { LogSource } from '../runtime/control.js';
 import { encodeEntry, formatEntry, type LogEntry } from '../runtime/logentry.js';
 import { RotatingLog } from '../runtime/logfile.js';
+import { logTapeLogger } from '../runtime/logtape.js';
 import type { RingLog } from '../runtime/ringlog.js';
 import { StateFolder } from '../runtime/state.js';
 import type { TunnelServiceContext } from '../service/run.js';
@@ -117,7 +117,7 @@ export async function runInService(
     if (level === 'error' || level === 'fatal') events.report('error', `${name}: ${message}`);
     else if (level === 'warning') events.report('warning', `${name}: ${message}`);
   }, options);
-  const logger = defaultLogger(name);
+  const logger = logTapeLogger(name);
   const end = new AbortController();
   if (stop.aborted) end.abort();
   else stop.addEventListener('abort', () => end.abort(), { once: true });
@@ -170,7 +170,7 @@ async function runUntilStopped(
   settings: SessionSettings,
   { stop, tell, onReady, earlyLog, log }: Frontend,
 ): Promise<number> {
-  const logger = defaultLogger(target.name);
+  const logger = logTapeLogger(target.name);
   let isUp = false;
   let failure: unknown;
   // Stay for good: a second Ctrl-C must not break what the first one has begun.

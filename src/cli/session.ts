@@ -3,9 +3,10 @@ import { excludeLan } from '../config/exclude.js';
 import { zeroConfig } from '../config/model.js';
 import {
   type Config,
+  connect,
   type Logger,
   type StatusSource,
-  Tunnel,
+  type Tunnel,
   type TunnelOptions,
 } from '../index.js';
 import { type Claim, claimName } from '../runtime/claim.js';
@@ -107,7 +108,7 @@ async function runTunnel(
   options: SessionOptions,
 ): Promise<SessionEnd> {
   const { logger, stop, resolveRetries, dataPlane, workers, serviceSid, allowHooks } = options;
-  const tunnel = await Tunnel.up(config, {
+  const tunnel = await connect(config, {
     name,
     logger,
     signal: stop,
@@ -122,7 +123,8 @@ async function runTunnel(
     ...(dataPlane !== undefined && { dataPlane }),
     ...(workers !== undefined && { workers }),
     ...(serviceSid !== undefined && { serviceSid }),
-    ...(allowHooks !== undefined && { allowHooks }),
+    // As wg-quick(8) has it, and WireGuard for Windows.
+    allowHooks: allowHooks ?? process.platform !== 'win32',
     ...(options.metrics && { metrics: options.metrics }),
   });
   return await untilEnd(tunnel, stop, () => {
@@ -154,10 +156,10 @@ async function untilEnd(
   try {
     announce();
   } catch (error) {
-    await tunnel.down();
+    await tunnel.close();
     throw error;
   }
-  const takeDown = (): void => void tunnel.down();
+  const takeDown = (): void => void tunnel.close();
   if (stop.aborted) takeDown();
   else stop.addEventListener('abort', takeDown, { once: true });
   return await tunnel.closed;

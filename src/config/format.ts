@@ -14,7 +14,8 @@ import {
 /**
  * The configuration as a file that parseConfig and wg-quick(8) read. The text holds the private key
  * and the preshared keys, so it is a secret itself: do not log it, and write it with mode 0600.
- * Throws WgTsError for a text that a line of the file cannot hold, such as a command with a `#`.
+ *
+ * @throws WgTsError ERR_CONFIG for a text that a line of the file cannot hold, such as a command with `#`.
  */
 export function formatConfig(config: Config): string {
   return [formatInterface(config.interface), ...config.peers.map(formatPeer)].join('\n');

@@ -3,7 +3,11 @@ import { KEY_LENGTH } from '../../crypto/aead.js';
 /** 43 characters and one `=`; the last of the 43 holds only four bits, so its other two are zero. */
 const CANONICAL = /^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$/;
 
-/** 32 bytes as 44 characters of base64. Throws RangeError for another length. */
+/**
+ * 32 bytes as 44 characters of base64.
+ *
+ * @throws RangeError for another length.
+ */
 export function encodeKey(bytes: Uint8Array): string {
   if (bytes.length !== KEY_LENGTH)
     throw new RangeError(`a key has ${KEY_LENGTH} bytes, not ${bytes.length}`);

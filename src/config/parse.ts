@@ -11,16 +11,20 @@ import { type Entry, findKey, INTERFACE_KEYS, PEER_KEYS } from './section.js';
 
 export type { ConfigWarning } from './findings.js';
 
+/** A configuration that can be used. */
 export interface ParsedConfig {
+  /** Its secrets are the caller's to zero. */
   readonly config: Config;
+  /** What may not be meant as it is written. */
   readonly warnings: readonly ConfigWarning[];
 }
 
 const SECTIONS = ['Interface', 'Peer'] as const;
 
 /**
- * Reads a configuration of wg(8) or wg-quick(8). `file` is only for messages. Throws ConfigError
- * with all problems found; no message holds a part of a secret key.
+ * Reads a configuration of wg(8) or wg-quick(8). `file` is only for messages.
+ *
+ * @throws ConfigError ERR_CONFIG with all problems found; no message holds a part of a secret key.
  */
 export function parseConfig(
   text: string,

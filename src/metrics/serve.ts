@@ -5,9 +5,10 @@ import type { MetricsAddress, MetricsOptions, MetricsServer, MetricsSource } fro
 /**
  * Serves a tunnel's state by HTTP until it is closed: `/metrics` for Prometheus, and `/healthz`, which
  * answers 200, or 503 when a peer that has a keepalive or is sent to has no fresh handshake. There is no
- * secret in it; an address that is not of loopback is warned of. Throws WgTsError: ERR_PORT_IN_USE,
- * ERR_USAGE or ERR_UNSUPPORTED. Close it before the tunnel goes down; the option `metrics` of a tunnel
- * does so by itself.
+ * secret in it; an address that is not of loopback is warned of. Close it before the
+ * tunnel goes down; the option `metrics` of a tunnel does so by itself.
+ *
+ * @throws WgTsError ERR_PORT_IN_USE, ERR_USAGE, ERR_UNSUPPORTED.
  */
 export async function serveMetrics(
   source: MetricsSource,

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { isLoopback } from '../../tun/family.js';
+import type { Scheduled } from '../clock.js';
 import { formatEndpoint } from '../config/format.js';
 import { WgTsError } from '../errors.js';
 import { Health, type PeerProblem } from './health.js';
@@ -56,6 +57,11 @@ export async function startMetricsServer(
   const looking = lookAgain(clock, examine, logger);
   return {
     address: bound,
+    unref() {
+      looking.unref();
+      server.unref();
+      server.on('connection', (socket) => socket.unref());
+    },
     async close() {
       looking.cancel();
       metrics.close();
@@ -76,18 +82,26 @@ function lookAgain(
   clock: Needed['clock'],
   examine: () => Examined,
   logger: Needed['logger'],
-): { cancel(): void } {
-  let timer: { cancel(): void } | undefined;
+): Required<Scheduled> {
+  let timer: Scheduled | undefined;
+  let isRef = true;
   const look = (): void => {
     try {
       examine();
       timer = clock.schedule(LOOK_MS, look);
+      if (!isRef) timer.unref?.();
     } catch (error) {
       logger.warn(`metrics: ${error instanceof Error ? error.message : String(error)}`);
     }
   };
   look();
-  return { cancel: () => timer?.cancel() };
+  return {
+    cancel: () => timer?.cancel(),
+    unref() {
+      isRef = false;
+      timer?.unref?.();
+    },
+  };
 }
 
 function listen(server: Server, { host, port }: MetricsAddress): Promise<void> {

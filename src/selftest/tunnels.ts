@@ -4,10 +4,10 @@ import { memoryTunPair } from '../../tun/memory.js';
 import type { NetConfig } from '../../tun/netconfig.js';
 import type { Tun } from '../../tun/tun.js';
 import type { Config, InterfaceConfig } from '../config/model.js';
+import { connect } from '../connect.js';
 import { generatePrivateKey, publicKeyOf } from '../keys.js';
 import type { Logger } from '../logger.js';
 import type { DataPlaneKind } from '../planechoice.js';
-import { Tunnel } from '../tunnel.js';
 import { type Check, type CheckContext, failed, type Outcome, ok } from './check.js';
 import type { Machine } from './machine.js';
 import { Prober } from './traffic.js';
@@ -63,14 +63,14 @@ async function checkTunnel(
     peers: [{ publicKey: publicKeyOf(nearKey), allowedIps: prefixes(NEAR.map(singleAddress)) }],
   };
   const log: string[] = [];
-  const far = await Tunnel.up(farConfig, {
+  const far = await connect(farConfig, {
     name: 'far',
     tun: farTun,
     udp: LOOPBACK,
     dataPlane: 'portable',
     logger: loggerTo(log),
   });
-  undo.push('the far end', () => far.down());
+  undo.push('the far end', () => far.close());
   echoUdp(farHost);
   const endpoint = { host: LOOPBACK.ipv4Address, port: far.status().listenPort };
   const nearConfig: Config = {
@@ -79,7 +79,7 @@ async function checkTunnel(
       { publicKey: publicKeyOf(farKey), allowedIps: prefixes(FAR.map(singleAddress)), endpoint },
     ],
   };
-  const near = await Tunnel.up(nearConfig, {
+  const near = await connect(nearConfig, {
     name,
     netConfig: withoutWatch(await machine.netConfig()),
     udp: LOOPBACK,
@@ -87,7 +87,7 @@ async function checkTunnel(
     logger: loggerTo(log),
     signal,
   });
-  undo.push('the tunnel', () => near.down());
+  undo.push('the tunnel', () => near.close());
 
   const words: string[] = [];
   for (const [i, address] of FAR.entries()) {
@@ -100,8 +100,8 @@ async function checkTunnel(
   }
   const [peer] = near.status().peers;
   if (!peer || peer.latestHandshake === 0n) return failed('answers came, but not by a handshake');
-  await near.down();
-  await far.down();
+  await near.close();
+  await far.close();
   const notes = log.length === 0 ? '' : `; logged: ${log.join('; ')}`;
   return ok(words.join('; ') + notes);
 }

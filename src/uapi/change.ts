@@ -14,9 +14,11 @@ export interface UapiChange {
   readonly peers: readonly UapiPeerChange[];
 }
 
+/** A peer to be added, changed or removed; what is left out stays as it is. */
 export interface UapiPeerChange {
   /** 32 bytes. */
   readonly publicKey: Uint8Array;
+  /** It is removed, and its session ends. */
   readonly remove?: boolean;
   /** Do nothing when the peer is not there yet. */
   readonly updateOnly?: boolean;
@@ -26,7 +28,9 @@ export interface UapiPeerChange {
   readonly endpoint?: string;
   /** Seconds, 0 to 65535; 0 is off. */
   readonly persistentKeepalive?: number;
+  /** Those that the peer had before are forgotten. */
   readonly replaceAllowedIps?: boolean;
+  /** `10.0.0.0/24`, `fd00::/64`; each moves here from the peer that has it. */
   readonly allowedIps?: readonly string[];
   /** Taken from this peer, as wg(8)'s `-10.0.0.0/24`. */
   readonly removeAllowedIps?: readonly string[];

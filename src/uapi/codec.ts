@@ -8,27 +8,35 @@ export { UapiError } from './lines.js';
  * empty line at the end. `data_plane` is an addition of ours, which wg(8) passes over.
  */
 export interface UapiDevice {
+  /** 32 bytes; absent when there is none. */
   readonly privateKey?: Secret;
   /** 0 is none. */
   readonly listenPort: number;
   /** 0 is none. */
   readonly fwMark: number;
+  /** `native` or `portable`. */
   readonly dataPlane?: string;
+  /** In the order in which they were added. */
   readonly peers: readonly UapiPeer[];
 }
 
+/** A peer with its secret. */
 export interface UapiPeer {
   /** 32 bytes. */
   readonly publicKey: Uint8Array;
+  /** 32 bytes; absent when there is none. */
   readonly presharedKey?: Secret;
   /** `192.0.2.1:51820`, `[2001:db8::1]:51820`. */
   readonly endpoint?: string;
   /** Unix nanoseconds, 0 is never. */
   readonly latestHandshake: bigint;
+  /** Received from the peer. */
   readonly rxBytes: bigint;
+  /** Sent to the peer. */
   readonly txBytes: bigint;
   /** Seconds, 0 is off. */
   readonly persistentKeepalive: number;
+  /** `10.0.0.0/24`, `fd00::/64`. */
   readonly allowedIps: readonly string[];
 }
 

@@ -3,10 +3,10 @@ import { once } from 'node:events';
 import { afterEach, describe, expect, it } from 'vitest';
 import { parsePrefix } from '../../protocol/ip.js';
 import type { Config } from '../../src/config/model.js';
+import { connect } from '../../src/connect.js';
 import { probeHandshake } from '../../src/doctor/handshakeprobe.js';
 import { udpErrorOf } from '../../src/doctor/udpprobe.js';
 import { generatePresharedKey, generatePrivateKey, publicKeyOf } from '../../src/keys.js';
-import { Tunnel } from '../../src/tunnel.js';
 import { MemoryTun } from '../../tun/memory.js';
 import { isRoot } from '../cli/support.js';
 
@@ -63,11 +63,11 @@ describe('probeHandshake', () => {
       postDown: [],
       saveConfig: false,
     } as const;
-    const tunnel = await Tunnel.up(
+    const tunnel = await connect(
       { interface: own, peers: [peer] },
       { name: 'server', tun: new MemoryTun(), udp: { ipv4Address: LOOPBACK, ipv6: false } },
     );
-    cleanups.push(() => tunnel.down());
+    cleanups.push(() => tunnel.close());
     return tunnel.status().listenPort;
   }
 

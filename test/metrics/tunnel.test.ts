@@ -1,7 +1,7 @@
 /** Metrics as a part of a tunnel: served while it is up, and taken back with it. */
 import { createServer } from 'node:net';
 import { afterEach, expect, it } from 'vitest';
-import { MemoryTun, Tunnel, type TunnelOptions } from '../../src/index.js';
+import { connect, MemoryTun, type Tunnel, type TunnelOptions } from '../../src/index.js';
 import { configOf, LOOPBACK, MemoryLogger, newKeys } from '../src/support.js';
 import { parseExposition, sampleValue } from './exposition.js';
 
@@ -10,7 +10,7 @@ const peer = newKeys();
 const tunnels: Tunnel[] = [];
 
 afterEach(async () => {
-  await Promise.all(tunnels.splice(0).map((tunnel) => tunnel.down()));
+  await Promise.all(tunnels.splice(0).map((tunnel) => tunnel.close()));
 });
 
 async function up(lines: readonly string[], options: Partial<TunnelOptions>): Promise<MemoryTun> {
@@ -20,7 +20,7 @@ async function up(lines: readonly string[], options: Partial<TunnelOptions>): Pr
     'AllowedIPs = 10.9.0.2/32',
   ]);
   const logger = new MemoryLogger();
-  tunnels.push(await Tunnel.up(config, { name: 'office', tun, udp: LOOPBACK, logger, ...options }));
+  tunnels.push(await connect(config, { name: 'office', tun, udp: LOOPBACK, logger, ...options }));
   return tun;
 }
 
@@ -40,7 +40,7 @@ it('a tunnel serves them at the address of its file until it is down', async () 
   const families = parseExposition(await (await fetch(url(port))).text());
   const labels = { public_key: peer.publicKey, allowed_ips: '10.9.0.2/32', interface: 'office' };
   expect(sampleValue(families, 'wireguard_received_bytes_total', labels)).toBe(0);
-  await tunnels.pop()?.down();
+  await tunnels.pop()?.close();
   await expect(fetch(url(port))).rejects.toThrow();
 });
 

@@ -1,7 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { parsePrefix } from '../../protocol/ip.js';
-import { type Config, Tunnel, type TunnelOptions } from '../../src/index.js';
+import { type Config, connect, type Tunnel, type TunnelOptions } from '../../src/index.js';
 import type { Command, InterfaceSettings, NetListener, NetWatch } from '../../tun/netconfig.js';
 import {
   configOf,
@@ -15,13 +15,8 @@ import {
   Trace,
   TracedTun,
   takePort,
+  VirtualClock,
 } from './support.js';
-
-const sleep = vi.hoisted(() => vi.fn());
-vi.mock('node:timers/promises', async (importOriginal) => {
-  const { setTimeout } = await importOriginal<typeof import('node:timers/promises')>();
-  return { setTimeout: sleep.mockImplementation(setTimeout) };
-});
 
 const isRoot = process.geteuid?.() === 0;
 const keys = newKeys();
@@ -41,10 +36,9 @@ beforeEach(async () => {
   port = await freePort();
   tun = undefined;
   logger = new MemoryLogger();
-  sleep.mockClear();
 });
 afterEach(async () => {
-  await Promise.all(tunnels.splice(0).map((tunnel) => tunnel.down()));
+  await Promise.all(tunnels.splice(0).map((tunnel) => tunnel.close()));
   trace.remove();
 });
 
@@ -62,10 +56,11 @@ async function up(
   net: FakeNetConfigOptions = {},
   from: Config = config(),
 ): Promise<Tunnel> {
-  const tunnel = await Tunnel.up(from, {
+  const tunnel = await connect(from, {
     name: 'office',
     logger,
     udp: LOOPBACK,
+    allowHooks: true,
     netConfig: new FakeNetConfig(trace, { steps: STEPS, ...net }),
     openTun(name) {
       tun = new TracedTun(name, trace);
@@ -93,7 +88,7 @@ describe('the bring-up', () => {
     const steps = range(0, STEPS);
     expect(trace.lines).toEqual([OPEN, ...applied(steps)]);
     expect(tunnel.status()).toMatchObject({ name: 'office', listenPort: port });
-    await tunnel.down();
+    await tunnel.close();
     expect(trace.lines).toEqual([OPEN, ...applied(steps), ...undone(steps), CLOSE]);
     await takePort(port);
   });
@@ -158,7 +153,7 @@ describe('the bring-up', () => {
     const first = await up();
     await expect(up({ name: 'other' })).rejects.toMatchObject({ code: 'ERR_PORT_IN_USE' });
     expect(trace.lines.slice(-2)).toEqual(['open other', 'close other']);
-    await first.down();
+    await first.close();
     await takePort(port);
   });
 
@@ -196,7 +191,7 @@ describe('the bring-up', () => {
     const hooks = [`PreDown = ${trace.hook('PreDown')}`, `PostDown = ${trace.hook('PostDown')}`];
     const tunnel = await up({ save }, {}, config([...hooks, 'SaveConfig = true']));
     expect(trace.lines).not.toContain('save');
-    await tunnel.down();
+    await tunnel.close();
     const last = trace.lines.slice(trace.lines.indexOf('PreDown'));
     expect(last.slice(0, 2)).toEqual(['PreDown', 'save']);
     expect(last.at(-1)).toBe('PostDown');
@@ -210,7 +205,7 @@ describe('the bring-up', () => {
     };
     await expect(up({ save }, {}, config(['PostUp = false']))).rejects.toThrow('PostUp');
     expect(trace.lines).not.toContain('save');
-    await (await up({ save })).down();
+    await (await up({ save })).close();
     expect(logger.lines).toContain('warn: cannot undo SaveConfig: full');
     expect(trace.lines.at(-1)).toBe(CLOSE);
   });
@@ -221,7 +216,7 @@ describe('the bring-up', () => {
       (key) => `${key} = ${trace.hook(key)}`,
     );
     const tunnel = await up({ tun: own }, {}, config([...hooks, 'Address = 10.9.0.1/24']));
-    await tunnel.down();
+    await tunnel.close();
     expect(trace.lines).toEqual(['open own', 'close own']);
   });
 
@@ -312,7 +307,7 @@ describe('the way to watch a tunnel', () => {
       },
       { steps: 1 },
     );
-    await tunnel.down();
+    await tunnel.close();
     expect(trace.lines).toEqual([
       OPEN,
       'expose true',
@@ -370,7 +365,7 @@ describe('giving up a bring-up', () => {
     controller.abort(reason);
     await nextTurn();
     expect(tun?.closed).toBe(false);
-    await tunnel.down();
+    await tunnel.close();
     expect(await tunnel.closed).toBeUndefined();
   });
 
@@ -386,9 +381,10 @@ describe('giving up a bring-up', () => {
       `Endpoint = ${['missing', 'slow'][i]}.example:51820`,
     ]);
     const from = configOf(keys.privateKey, [], ...others);
-    await expect(up({ resolver }, {}, from)).rejects.toMatchObject({ code: 'ERR_RESOLVE' });
-    expect(sleep).toHaveBeenCalledTimes(1);
-    await expect(sleep.mock.results[0]?.value).rejects.toMatchObject({ name: 'AbortError' });
+    const clock = new VirtualClock();
+    const bringUp = up({ resolver, clock }, {}, from);
+    await expect(bringUp).rejects.toMatchObject({ code: 'ERR_RESOLVE' });
+    expect([clock.delays, clock.waiting]).toEqual([[1000], 0]);
   });
 });
 
@@ -415,7 +411,7 @@ describe('the network', () => {
     const tunnel = await up({ netConfig }, {}, config([], 'Endpoint = 127.0.0.1:9'));
     const watch = 'watch 1 {"bindsSockets":false,"followMtu":true}';
     expect(trace.lines).toEqual([OPEN, 'apply 0', watch]);
-    await tunnel.down();
+    await tunnel.close();
     expect(trace.lines.slice(3)).toEqual(['close the watch', 'undo 0b', 'undo 0a', CLOSE]);
   });
 
@@ -440,7 +436,7 @@ describe('the network', () => {
       return { warnings, steps: steps.map((s) => ({ ...s, revert: () => trace.note('revert') })) };
     };
     const tunnel = await up({ netConfig });
-    await tunnel.down();
+    await tunnel.close();
     expect(trace.lines.slice(2)).toEqual(['revert', 'undo 0b', 'undo 0a', CLOSE]);
   });
 });

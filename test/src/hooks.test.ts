@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Config } from '../../src/config/model.js';
 import { hookCommand, runHooks } from '../../src/hooks.js';
-import { Tunnel, type TunnelOptions } from '../../src/index.js';
+import { connect, type Tunnel, type TunnelOptions } from '../../src/index.js';
 import type { Command } from '../../tun/netconfig.js';
 import {
   configOf,
@@ -113,10 +113,11 @@ describe('the hooks of a tunnel', () => {
     options: Partial<TunnelOptions> = {},
     net: FakeNetConfigOptions = {},
   ): Promise<Tunnel> {
-    return await Tunnel.up(from, {
+    return await connect(from, {
       name: 'office',
       logger,
       udp: LOOPBACK,
+      allowHooks: true,
       netConfig: new FakeNetConfig(trace, { steps: 1, ...net }),
       openTun: (name) => new TracedTun(name, trace),
       ...options,
@@ -130,7 +131,7 @@ describe('the hooks of a tunnel', () => {
   it('run around the interface and the network, up and down', async () => {
     const tunnel = await up(config());
     expect(trace.lines).toEqual(UP);
-    await tunnel.down();
+    await tunnel.close();
     expect(trace.lines).toEqual([...UP, ...DOWN]);
     expect(logger.lines).toEqual([]);
   });
@@ -152,7 +153,7 @@ describe('the hooks of a tunnel', () => {
 
   it('cannot stop the way down', async () => {
     const tunnel = await up(config('PreDown = exit 4', 'PostDown = exit 5'));
-    await tunnel.down();
+    await tunnel.close();
     expect(trace.lines).toEqual([...UP, ...DOWN]);
     expect(logger.lines).toEqual([
       'warn: cannot undo PreDown: a PreDown command failed (4): exit 4',
@@ -187,14 +188,14 @@ describe('the hooks of a tunnel', () => {
       ['undo', '0a'],
       ...postDown.map(command),
     ]);
-    await tunnel.down();
+    await tunnel.close();
   });
 
   it('are told like the steps', async () => {
     const told: string[] = [];
     const onStep = (line: string): number => told.push(line.replace(/ >> .*/, ''));
     const tunnel = await up(config(), { onStep });
-    await tunnel.down();
+    await tunnel.close();
     const echoes = (key: string): string[] => both(key).map((line) => `echo '${line}'`);
     expect(told).toEqual([
       ...echoes('PreUp'),

@@ -15,6 +15,7 @@ function readJson(path: string): unknown {
 describe('the public API', () => {
   it('is this and no more', () => {
     expect(Object.keys(api).sort()).toEqual([
+      'ChangeError',
       'ConfigError',
       'MemoryTun',
       'NetConfigError',
@@ -23,18 +24,22 @@ describe('the public API', () => {
       'Tunnel',
       'UdpError',
       'WgTsError',
+      'connect',
       'decodeKey',
       'defaultLogger',
       'encodeKey',
       'formatConfig',
       'generatePresharedKey',
       'generatePrivateKey',
+      'isWgTsError',
       'memoryTunPair',
       'packageVersion',
+      'packetStream',
       'parseConfig',
       'publicKeyOf',
       'serveMetrics',
       'systemClock',
+      'tunFromStream',
       'versions',
     ]);
   });
@@ -59,9 +64,9 @@ describe('the public API', () => {
     expect(Buffer.from(publicKey).toString('hex')).toBe(vectors.agreement.alicePublic);
   });
 
-  it('tells its versions', () => {
+  it('tells its versions', async () => {
     expect(api.packageVersion()).toBe(manifest.version);
-    expect(api.versions()).toMatchObject({
+    expect(await api.versions()).toMatchObject({
       wgTs: manifest.version,
       node: process.versions.node,
       dataPlane: whyNoNativeLibrary === undefined ? 'native' : 'portable',

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type Config, Tunnel, type TunnelOptions } from '../../src/index.js';
+import { type Config, connect, type Tunnel, type TunnelOptions } from '../../src/index.js';
 import type { Command, KillSwitchSettings, NetStep } from '../../tun/netconfig.js';
 import {
   configOf,
@@ -51,7 +51,7 @@ beforeEach(() => {
   logger = new MemoryLogger();
 });
 afterEach(async () => {
-  await Promise.all(tunnels.splice(0).map((tunnel) => tunnel.down()));
+  await Promise.all(tunnels.splice(0).map((tunnel) => tunnel.close()));
   trace.remove();
 });
 
@@ -64,7 +64,7 @@ function config(...lines: readonly string[]): Config {
 }
 
 async function up(from: Config, options: Partial<TunnelOptions> = {}): Promise<Tunnel> {
-  const tunnel = await Tunnel.up(from, {
+  const tunnel = await connect(from, {
     name: 'office',
     logger,
     udp: LOOPBACK,
@@ -97,7 +97,7 @@ describe(`the kill switch${whyNot}`, () => {
       };
       const netConfig = new NetConfigWithKillSwitch(trace);
       const tunnel = await up(config('Endpoint = 127.0.0.1:9'), { netConfig, journal: { record } });
-      await tunnel.down();
+      await tunnel.close();
       expect(trace.lines.at(0)).toBe(CLOSE);
       expect(trace.lines.at(-1)).toBe(OPEN);
       expect(order(CLOSE, OPEN)).toEqual([CLOSE, OPEN]);
@@ -150,7 +150,7 @@ describe(`the kill switch${whyNot}`, () => {
 
   asRoot('that was closed before is opened by down', async () => {
     const tunnel = await up(config(), { inheritsKillSwitch: true });
-    await tunnel.down();
+    await tunnel.close();
     expect(trace.lines.at(-1)).toBe(OPEN);
   });
 

@@ -1,15 +1,16 @@
 import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { providers } from '../../crypto/providers.js';
+import { defaultProviders } from '../../crypto/providers.js';
 import { Device } from '../../protocol/device.js';
 import { decodeKey } from '../../src/config/key.js';
 import { Driver } from '../../src/driver.js';
 import {
+  connect,
   generatePresharedKey,
   generatePrivateKey,
   MemoryTun,
   publicKeyOf,
-  Tunnel,
+  type Tunnel,
 } from '../../src/index.js';
 import { ChangeError, LiveConfiguration } from '../../src/livechanges.js';
 import { PortableDataPlane } from '../../src/portable.js';
@@ -71,8 +72,8 @@ describe('a tunnel that is up', () => {
   async function up(tun: MemoryTun, key: string, peer: readonly string[]): Promise<Tunnel> {
     const { name } = tun;
     const config = configOf(key, [], peer);
-    const tunnel = await Tunnel.up(config, { name, tun, udp: LOOPBACK, dataPlane: 'portable' });
-    closers.push(() => tunnel.down());
+    const tunnel = await connect(config, { name, tun, udp: LOOPBACK, dataPlane: 'portable' });
+    closers.push(() => tunnel.close());
     return tunnel;
   }
 
@@ -239,10 +240,11 @@ describe('a tunnel that is up', () => {
   it('has no sockets left when it goes down in the middle of a change', async () => {
     const port = await freePort();
     const changing = change({ listenPort: port }).catch(() => undefined);
-    await tunnels().a.down();
+    await tunnels().a.close();
     await changing;
     await takePort(port);
-    await change({ peers: [{ publicKey: publicKeyOf(generatePrivateKey()) }] });
+    const late = change({ peers: [{ publicKey: publicKeyOf(generatePrivateKey()) }] });
+    await expect(late).rejects.toMatchObject({ code: 'ERR_CLOSED' });
     expect(tunnels().a.status().peers).toEqual([]);
   });
 });
@@ -295,7 +297,7 @@ class Marked {
       tun: new MemoryTun(),
       udp,
       mtu: 1420,
-      aead: providers.aead,
+      aead: defaultProviders().aead,
       clock: new VirtualClock(),
       logger: new MemoryLogger(),
       onTunError: () => undefined,

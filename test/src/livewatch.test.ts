@@ -1,6 +1,6 @@
 /** Whoever watches the network of the machine hears of changes of a tunnel that is up. */
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { type StatusSource, Tunnel, type TunnelOptions } from '../../src/index.js';
+import { connect, type StatusSource, type Tunnel, type TunnelOptions } from '../../src/index.js';
 import { MemoryTun } from '../../tun/memory.js';
 import type { InterfaceSettings, NetWatch } from '../../tun/netconfig.js';
 import { configOf, FakeNetConfig, freePort, LOOPBACK, newKeys, Trace } from './support.js';
@@ -12,7 +12,7 @@ beforeEach(() => {
   trace = new Trace();
 });
 afterEach(async () => {
-  await tunnel?.down();
+  await tunnel?.close();
   tunnel = undefined;
   trace.remove();
 });
@@ -31,7 +31,7 @@ async function up(options: Partial<TunnelOptions> = {}): Promise<Tunnel> {
     },
   });
   const peer = [`PublicKey = ${newKeys().publicKey}`, 'Endpoint = 127.0.0.1:9'];
-  tunnel = await Tunnel.up(configOf(newKeys().privateKey, [], peer), {
+  tunnel = await connect(configOf(newKeys().privateKey, [], peer), {
     name: 'office',
     udp: LOOPBACK,
     netConfig,

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { existsSync, readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { MemoryTun, Tunnel, type TunnelOptions } from '../../src/index.js';
+import { connect, MemoryTun, type TunnelOptions } from '../../src/index.js';
 import { ipPacket } from '../support/packets.js';
 import {
   configOf,
@@ -27,7 +27,7 @@ async function up(tun: MemoryTun, options: Partial<TunnelOptions> = {}, port?: n
     // Somebody who is not there, so that a handshake is under way and timers run.
     [`PublicKey = ${peer.publicKey}`, 'Endpoint = 127.0.0.1:9', 'PersistentKeepalive = 1'],
   );
-  return await Tunnel.up(config, { name: 'test', tun, udp: LOOPBACK, ...options });
+  return await connect(config, { name: 'test', tun, udp: LOOPBACK, ...options });
 }
 
 describe('the end of a tunnel', () => {
@@ -38,7 +38,7 @@ describe('the end of a tunnel', () => {
     expect(tunnel.status().listenPort).toBe(port);
     await expect(takePort(port)).rejects.toMatchObject({ code: 'ERR_PORT_IN_USE' });
     expect(tun.closed).toBe(false);
-    await tunnel.down();
+    await tunnel.close();
     expect(tun.closed).toBe(true);
     expect(await tunnel.closed).toBeUndefined();
     await takePort(port);
@@ -46,10 +46,10 @@ describe('the end of a tunnel', () => {
 
   it('comes once, however often it is asked for', async () => {
     const tunnel = await up(new MemoryTun());
-    const first = tunnel.down();
-    expect(tunnel.down()).toBe(first);
+    const first = tunnel.close();
+    expect(tunnel.close()).toBe(first);
     await first;
-    await tunnel.down();
+    await tunnel.close();
     expect(await tunnel.closed).toBeUndefined();
     expect(tunnel.status().peers).toEqual([]);
   });
@@ -63,7 +63,7 @@ describe('the end of a tunnel', () => {
     const tun = new MemoryTun();
     const tunnel = await up(tun, { expose: async () => hide });
     const atClosed = tunnel.closed.then(() => [isHidden, tun.closed]);
-    void tunnel.down();
+    void tunnel.close();
     expect(await atClosed).toEqual([true, true]);
   });
 
@@ -78,7 +78,7 @@ describe('the end of a tunnel', () => {
     expect(logger.lines).toContain('error: the interface is gone');
     expect(tun.closed).toBe(true);
     await takePort(port);
-    await tunnel.down();
+    await tunnel.close();
     expect(await tunnel.closed).toBe(error);
   });
 
@@ -89,7 +89,7 @@ describe('the end of a tunnel', () => {
       throw new Error('stuck');
     };
     const tunnel = await up(new MemoryTun(), { logger, expose: async () => hide }, port);
-    await tunnel.down();
+    await tunnel.close();
     expect(logger.lines).toContain('warn: cannot undo the way to watch it: stuck');
     await takePort(port);
   });
@@ -98,7 +98,7 @@ describe('the end of a tunnel', () => {
     const tun = new MemoryTun();
     const tunnel = await up(tun);
     tun.inject(ipPacket('10.9.0.1', '10.9.0.2', 'too late'));
-    await tunnel.down();
+    await tunnel.close();
     expect(tun.inject(ipPacket('10.9.0.1', '10.9.0.2', 'too late'))).toBe(false);
     await nextTurn();
     expect(tun.received).toEqual([]);
@@ -110,7 +110,7 @@ describe('the end of a tunnel', () => {
       const port = await freePort();
       const round = async (): Promise<void> => {
         const tunnel = await up(new MemoryTun(), {}, port);
-        await tunnel.down();
+        await tunnel.close();
       };
       const descriptors = (): number => readdirSync('/proc/self/fd').length;
       await round();
@@ -124,13 +124,13 @@ describe('the end of a tunnel', () => {
 
   it.runIf(existsSync(library))('lets the process end (needs `npm run build`)', async () => {
     const program = `
-      const { Tunnel, MemoryTun, parseConfig } = await import(${JSON.stringify(library)});
+      const { connect, MemoryTun, parseConfig } = await import(${JSON.stringify(library)});
       const { config } = parseConfig(process.env.CONFIG);
       const tun = new MemoryTun();
       const options = { name: 'test', tun, udp: { ipv4Address: '127.0.0.1', ipv6: false } };
-      const tunnel = await Tunnel.up(config, options);
+      const tunnel = await connect(config, options);
       await new Promise((resolve) => setTimeout(resolve, 50));
-      await tunnel.down();
+      await tunnel.close();
       process.stdout.write('down');
     `;
     const child = spawn(process.execPath, ['--input-type=module', '-e', program], {

@@ -1,9 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
+  connect,
   encodeKey,
   generatePresharedKey,
   MemoryTun,
-  Tunnel,
+  type Tunnel,
   type TunnelOptions,
 } from '../../src/index.js';
 import { ipPacket, payloadText } from '../support/packets.js';
@@ -23,7 +24,7 @@ beforeEach(() => {
 });
 
 afterEach(async () => {
-  await Promise.all(tunnels.splice(0).map((tunnel) => tunnel.down()));
+  await Promise.all(tunnels.splice(0).map((tunnel) => tunnel.close()));
 });
 
 async function up(
@@ -35,7 +36,7 @@ async function up(
 ): Promise<End> {
   const tun = new MemoryTun({ name });
   const config = configOf(keys.privateKey, interfaceLines, peer);
-  const tunnel = await Tunnel.up(config, { name, tun, udp: LOOPBACK, ...options });
+  const tunnel = await connect(config, { name, tun, udp: LOOPBACK, ...options });
   tunnels.push(tunnel);
   return { tunnel, tun };
 }
@@ -77,7 +78,7 @@ async function arrived(end: End, packet: Uint8Array): Promise<void> {
 }
 
 /** One packet each way. */
-async function connect({ a, b }: { a: End; b: End }): Promise<void> {
+async function talk({ a, b }: { a: End; b: End }): Promise<void> {
   a.tun.inject(toB('connect'));
   await arrived(b, toB('connect'));
   b.tun.inject(toA('connected'));
@@ -90,7 +91,7 @@ describe('two tunnels over loopback', () => {
     { host: '[::1]', udp: { ipv4Address: '127.0.0.1', ipv6Address: '::1' } },
   ])('carry packets of both families both ways by $host', async (options) => {
     const ends = await pair(options);
-    await connect(ends);
+    await talk(ends);
     const { a, b } = ends;
     const [ping, pong] = [
       ipPacket('fd09::1', 'fd09::2', 'ping'),
@@ -107,7 +108,7 @@ describe('two tunnels over loopback', () => {
 
   it('carry many packets in order, of every size up to the MTU', async () => {
     const ends = await pair();
-    await connect(ends);
+    await talk(ends);
     const sizes = Array.from({ length: 100 }, (_, i) => (i * 14) % 1401);
     const packets = sizes.map((n) => ipPacket('10.9.0.1', '10.9.0.2', new Uint8Array(n).fill(n)));
     ends.b.tun.received.length = 0;
@@ -119,7 +120,7 @@ describe('two tunnels over loopback', () => {
   it('agree on a preshared key', async () => {
     const line = `PresharedKey = ${encodeKey(generatePresharedKey().expose())}`;
     const ends = await pair({ peerOfA: [line], peerOfB: [line] });
-    await connect(ends);
+    await talk(ends);
     for (const { tunnel } of [ends.a, ends.b])
       expect(tunnel.status().peers[0]?.hasPresharedKey).toBe(true);
   });
@@ -137,7 +138,7 @@ describe('two tunnels over loopback', () => {
 
   it('deliver nothing that the peer may not send', async () => {
     const ends = await pair();
-    await connect(ends);
+    await talk(ends);
     ends.b.tun.received.length = 0;
     ends.a.tun.inject(ipPacket('10.9.0.77', '10.9.0.2', 'spoofed'));
     ends.a.tun.inject(toB('honest'));
@@ -163,14 +164,14 @@ describe('two tunnels over loopback', () => {
   it('follow a peer that comes back from another port', async () => {
     const clock = new VirtualClock();
     const { a, b } = await pair({ clock });
-    await connect({ a, b });
+    await talk({ a, b });
     const before = b.tunnel.status().peers[0]?.endpoint;
     expect(before).toBe(`127.0.0.1:${a.tunnel.status().listenPort}`);
     const endpoint = `Endpoint = 127.0.0.1:${b.tunnel.status().listenPort}`;
     // While the old one holds its port, so that the new one gets another.
     clock.advance(1000);
     const a2 = await up('a2', keysA, [...peerB(), endpoint], { clock });
-    await a.tunnel.down();
+    await a.tunnel.close();
     a2.tun.inject(toB('here I am'));
     await arrived(b, toB('here I am'));
     expect(b.tunnel.status().peers[0]?.endpoint).toBe(`127.0.0.1:${a2.tunnel.status().listenPort}`);
@@ -182,7 +183,7 @@ describe('two tunnels over loopback', () => {
   it('renew their keys after two minutes without losing a packet', async () => {
     const clock = new VirtualClock();
     const ends = await pair({ clock });
-    await connect(ends);
+    await talk(ends);
     const { a, b } = ends;
     const first = a.tunnel.status().peers[0]?.latestHandshake ?? 0n;
     b.tun.received.length = 0;
@@ -264,7 +265,7 @@ describe('status', () => {
   it('counts every byte of UDP payload', async () => {
     const clock = new VirtualClock();
     const { a, b } = await pair({ clock });
-    await connect({ a, b });
+    await talk({ a, b });
     // Inner packets of 20 + 7 and 20 + 9 bytes, both padded to 32.
     const [sent, received] = [148n + 64n, 92n + 64n];
     await eventually(() => expect(a.tunnel.status().peers[0]?.rxBytes).toBe(received));

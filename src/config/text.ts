@@ -1,0 +1,16 @@
+import { type Config, zeroConfig } from './model.js';
+import { parseConfig } from './parse.js';
+
+/** Text is read first, and the secrets in it are zeroed after `work`. Throws ConfigError. */
+export async function withConfig<T>(
+  config: Config | string,
+  work: (config: Config) => Promise<T>,
+): Promise<T> {
+  if (typeof config !== 'string') return await work(config);
+  const { config: read } = parseConfig(config);
+  try {
+    return await work(read);
+  } finally {
+    zeroConfig(read);
+  }
+}

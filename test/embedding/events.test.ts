@@ -1,0 +1,137 @@
+import { once } from 'node:events';
+import { afterEach, describe, expect, it } from 'vitest';
+import type { TransferEvent, TunnelState } from '../../src/index.js';
+import { eventually, freePort, nextTurn, VirtualClock } from '../src/support.js';
+import { ipPacket } from '../support/packets.js';
+import { ConnectedPair } from './support.js';
+
+let pair: ConnectedPair | undefined;
+
+afterEach(async () => {
+  await pair?.close();
+  pair = undefined;
+});
+
+async function open(...options: Parameters<typeof ConnectedPair.open>): Promise<ConnectedPair> {
+  pair = await ConnectedPair.open(...options);
+  return pair;
+}
+
+function statesOf(tunnel: ConnectedPair['a']): TunnelState[] {
+  const states: TunnelState[] = [];
+  tunnel.on('state', (state, previous) => states.push(previous, state));
+  return states;
+}
+
+describe('the events of a tunnel', () => {
+  it('tell both sides of the handshake, and who began it', async () => {
+    const { a, b, keysA, keysB } = await open();
+    const told = Promise.all([once(a, 'handshake'), once(b, 'handshake')]);
+    await pair?.talk();
+    const [[atA], [atB]] = await told;
+    expect(atA).toEqual({
+      publicKey: keysB.publicKey,
+      role: 'initiator',
+      endpoint: `127.0.0.1:${b.listenPort}`,
+    });
+    expect(atB).toEqual({
+      publicKey: keysA.publicKey,
+      role: 'responder',
+      endpoint: `127.0.0.1:${a.listenPort}`,
+    });
+  });
+
+  it('tell its states, from up to closed', async () => {
+    const { a } = await open();
+    const states = statesOf(a);
+    await pair?.talk();
+    await eventually(() => expect(states).toEqual(['up', 'connected']));
+    expect(a.state).toBe('connected');
+    await a.close();
+    await nextTurn();
+    expect(states.slice(2)).toEqual(['connected', 'closing', 'closing', 'closed']);
+    expect(await a.closed).toBeUndefined();
+  });
+
+  it('tell that nobody is connected any more when a session has expired', async () => {
+    const clock = new VirtualClock();
+    const { a, b } = await open({ a: { clock }, b: { clock } });
+    await pair?.talk();
+    await b.close();
+    const states = statesOf(a);
+    clock.advance(179_000);
+    await nextTurn();
+    expect(states).toEqual([]);
+    clock.advance(2000);
+    await nextTurn();
+    expect(states).toEqual(['connected', 'up']);
+    expect(a.stats().connectedPeers).toBe(0);
+  });
+
+  it('tell where a peer is when it moves to another port', async () => {
+    const { a, b, keysA } = await open({ peerOfA: ['PersistentKeepalive = 25'] });
+    await pair?.talk();
+    const moved = once(b, 'endpoint');
+    await a.configure({ listenPort: 0, peers: [] });
+    const before = a.listenPort;
+    const port = await freePort();
+    await a.configure({ listenPort: port, peers: [] });
+    expect(a.listenPort).not.toBe(before);
+    await pair?.talk('again');
+    expect((await moved)[0]).toEqual({ publicKey: keysA.publicKey, endpoint: `127.0.0.1:${port}` });
+  });
+
+  it('tell the totals of a peer, at most once in the interval', async () => {
+    const { a, keysB } = await open({ a: { transferInterval: 50 } });
+    const told: TransferEvent[] = [];
+    a.on('transfer', (event) => told.push(event));
+    await pair?.talk('one');
+    await eventually(() => expect(told).not.toEqual([]));
+    const peer = a.peers()[0];
+    await eventually(() =>
+      expect(told.at(-1)).toEqual({
+        publicKey: keysB.publicKey,
+        rxBytes: peer?.rxBytes,
+        txBytes: peer?.txBytes,
+      }),
+    );
+    const before = told.length;
+    for (let i = 0; i < 20; i++) await pair?.talk(`many ${i}`);
+    await eventually(() => expect(told.at(-1)?.txBytes).toBe(a.peers()[0]?.txBytes));
+    expect(told.length - before).toBeLessThan(20);
+  });
+
+  it('tell why it broke, to whoever listens; otherwise nothing is thrown', async () => {
+    const { a, b, tunA, tunB } = await open();
+    const failure = new Error('the interface is gone');
+    const told = once(a, 'error').catch((error: unknown) => [error]);
+    tunA.fail(failure);
+    tunB.fail(failure);
+    expect(await told).toEqual([failure]);
+    expect([await a.closed, await b.closed]).toEqual([failure, failure]);
+    expect([a.state, b.state]).toEqual(['closed', 'closed']);
+  });
+
+  it('come to the other listeners when one throws, and to one that closes the tunnel', async () => {
+    const { a, b } = await open();
+    const thrown: unknown[] = [];
+    const listeners = process.listeners('uncaughtException');
+    process.removeAllListeners('uncaughtException');
+    process.on('uncaughtException', (error) => thrown.push(error));
+    try {
+      const failure = new Error('a mistake of the program');
+      a.on('handshake', () => {
+        throw failure;
+      });
+      const states = statesOf(a);
+      b.on('handshake', () => void b.close());
+      pair?.tunA.inject(ipPacket('10.9.0.1', '10.9.0.2', 'hello'));
+      await eventually(() => expect(thrown).toEqual([failure]));
+      await eventually(() => expect(states).toEqual(['up', 'connected']));
+      expect(await b.closed).toBeUndefined();
+    } finally {
+      process.removeAllListeners('uncaughtException');
+      for (const listener of listeners) process.on('uncaughtException', listener);
+    }
+  });
+});
