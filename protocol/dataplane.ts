@@ -20,6 +20,7 @@ export type PeerId = number;
 
 /** Where datagrams come from and go to. `address` is canonical text (RFC 5952 for IPv6). */
 export interface Endpoint {
+  /** Of IPv4 or IPv6, never a name; a link-local one with its zone. */
   readonly address: string;
   /** 1 to 65535. */
   readonly port: number;
@@ -31,21 +32,29 @@ export interface TransportKeypair {
   readonly localIndex: number;
   /** The index that the peer chose: in the messages we send. */
   readonly remoteIndex: number;
+  /** 32 bytes. */
   readonly sendKey: Secret;
+  /** 32 bytes. */
   readonly receiveKey: Secret;
+  /** Whether the handshake was ours: then the session is ours to renew. */
   readonly isInitiator: boolean;
+  /** From which the limits of its age count. */
   readonly createdAt: Millis;
   /** Where the send counter begins, for a session that is taken over; 0 for a new one. */
   readonly sendCounter?: bigint;
 }
 
+/** `replace` comes first, then `remove`, then `add`. */
 export interface AllowedIpsChange {
   /** Forget all that the peer had before. */
   readonly replace: boolean;
+  /** Each moves here from the peer that has it. */
   readonly add: readonly IpPrefix[];
+  /** What the peer does not have is passed over. */
   readonly remove: readonly IpPrefix[];
 }
 
+/** What Device tells the data plane to do. */
 export type Action =
   | {
       /** Makes the peer known, or changes what is given; what is left out stays as it is. */
@@ -79,6 +88,7 @@ export type Action =
   /** An empty transport message, or the staged packets if there are any. */
   | { readonly type: 'sendKeepalive'; readonly peer: PeerId };
 
+/** What the data plane tells Device. */
 export type DataPlaneEvent =
   | { readonly type: 'handshake'; readonly message: Uint8Array; readonly from: Endpoint }
   /** A packet waits for a key, or the send counter passed REKEY_AFTER_MESSAGES. */
@@ -98,18 +108,23 @@ export type DataPlaneEvent =
       readonly keepaliveReceived: boolean;
     };
 
+/** Totals of a peer since it was added. */
 export interface Transfer {
   /** Bytes of UDP payload, handshakes and overhead included, as wg(8) counts them. */
   readonly rxBytes: bigint;
+  /** Counted alike. */
   readonly txBytes: bigint;
 }
 
+/** Moves the packets of one Device. */
 export interface DataPlane {
   /** As shown by `wg-ts show`. */
   readonly name: string;
+  /** Carries an action out. One for a peer that is not there is passed over. */
   apply(action: Action): void;
   /** At most one listener. Called outside of `apply`. */
   onEvents(listener: (batch: readonly DataPlaneEvent[]) => void): void;
+  /** Zeros for a peer that is not there. */
   transfer(peer: PeerId): Transfer;
   /** Zeroes all keys. Idempotent. */
   close(): Promise<void>;

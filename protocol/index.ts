@@ -1,6 +1,13 @@
-/** The WireGuard protocol without IO, for those who bring sockets, devices and clocks of their own. */
+/**
+ * The WireGuard protocol without IO, for those who bring sockets, devices and clocks of their own.
+ *
+ * @module wg-ts/protocol
+ */
 
+export type { AeadKey, AeadProvider } from '../crypto/aead.js';
+export type { CryptoProviders } from '../crypto/providers.js';
 export { Secret } from '../crypto/secret.js';
+export type { X25519 } from '../crypto/x25519.js';
 export type {
   Action,
   AllowedIpsChange,
@@ -12,7 +19,13 @@ export type {
   Transfer,
   TransportKeypair,
 } from './dataplane.js';
-export { Device, type DeviceEnv, type DevicePeerStatus, type PeerChange } from './device.js';
+export {
+  Device,
+  type DeviceEnv,
+  type DevicePeerPlace,
+  type DevicePeerStatus,
+  type PeerChange,
+} from './device.js';
 export {
   formatIp,
   formatPrefix,

@@ -2,6 +2,7 @@ import ipaddr from 'ipaddr.js';
 
 /** An IPv4 (4 bytes) or IPv6 (16 bytes) network: `length` leading bits of `address` count. */
 export interface IpPrefix {
+  /** 4 or 16 bytes, network order. */
   readonly address: Uint8Array;
   /** 0 to 32 or 0 to 128. */
   readonly length: number;
@@ -67,6 +68,10 @@ export function parsePrefix(text: string): IpPrefix | undefined {
   return { address, length: Number(length) };
 }
 
+/**
+ * `10.0.0.0/8`, `fd00::/64`, as `formatIp` writes addresses. Throws RangeError for other than 4 or
+ * 16 bytes.
+ */
 export function formatPrefix(prefix: IpPrefix): string {
   return `${formatIp(prefix.address)}/${prefix.length}`;
 }

@@ -33,6 +33,7 @@ import { TransportSession } from './transportsession.js';
 export interface TransportSink {
   /** `trafficClass` is the byte of that name in the outer IP header. */
   sendDatagram(datagram: Uint8Array, to: Endpoint, trafficClass: number): void;
+  /** To the TUN device: what a peer sent, or an ICMP error for what cannot be sent. */
   writePacket(packet: Uint8Array): void;
 }
 
@@ -40,6 +41,7 @@ const MAX_PACKET = 65535;
 const MAX_DATAGRAM: number = MAX_PACKET + TRANSPORT_OVERHEAD;
 const NOTHING = new Uint8Array(0);
 
+/** Seals, opens and routes packets for one Device; whoever brings the IO calls it with the time. */
 export class Transport {
   readonly #sink: TransportSink;
   readonly #aead: AeadProvider;
@@ -63,10 +65,12 @@ export class Transport {
     this.#mtu = mtu;
   }
 
+  /** In bytes, of the TUN device from now on. */
   setMtu(mtu: number): void {
     this.#mtu = mtu;
   }
 
+  /** As `DataPlane.apply`, at `now`. */
   apply(now: Millis, action: Action): void {
     if (action.type === 'setPeer') this.#setPeer(action);
     else if (action.type === 'sendCookieReply')
@@ -170,6 +174,7 @@ export class Transport {
     return events;
   }
 
+  /** As `DataPlane.transfer`. */
   transfer(id: PeerId): Transfer {
     const peer = this.#peers.get(id);
     return { rxBytes: BigInt(peer?.rxBytes ?? 0), txBytes: BigInt(peer?.txBytes ?? 0) };
