@@ -4,6 +4,8 @@
 //                                 without a compiler it says so and ends well
 //   build.mjs --required          without a compiler for this machine it fails
 //   build.mjs --target win32-x64  for Windows alone; without a compiler for it it fails
+//   build.mjs --release           for every machine that the package has a library for, and tells which
+//                                 are missing; with --required a missing one is a failure
 //
 // CC names another compiler for this machine. Everything that compiles the library (tests, benchmarks,
 // fuzzers) does it through `compile`, so that the flags stand in one place.
@@ -12,39 +14,26 @@ import { mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
+import {
+  adviceFor,
+  compilersOf,
+  flagsOf,
+  isThere,
+  OWN_COMPILERS,
+  RELEASED,
+  systemOf,
+  targetName,
+  WINDOWS,
+} from './targets.mjs';
+
+export { targetName } from './targets.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
 
 export const LIB = join(here, 'lib');
-const WINDOWS = 'win32-x64';
-const MINGW = 'x86_64-w64-mingw32-gcc';
 
 const WARNINGS = ['-Wall', '-Wextra', '-Wconversion', '-Werror=implicit-function-declaration'];
 const FLAGS = ['-std=c11', '-O3', '-g', '-fno-strict-aliasing'];
-
-/** Of each system: its folder of `lib`, and what its compiler and linker are told. */
-const SYSTEMS = {
-  linux: {
-    folder: 'linux',
-    compilers: () => [process.env.CC, 'cc', 'gcc', 'clang'],
-    flags: ['-D_GNU_SOURCE', '-fPIC', '-pthread'],
-    libraries: [],
-    hides: true,
-    file: 'libwgts.so',
-  },
-  // The prototypes of Windows 10. Nothing of MinGW's may be needed where the DLL is used.
-  win32: {
-    folder: 'windows',
-    compilers: () =>
-      process.platform === 'win32' ? [process.env.CC, 'gcc', 'clang', MINGW] : [MINGW],
-    flags: ['-D_WIN32_WINNT=0x0A00', '-DWIN32_LEAN_AND_MEAN', '-D__USE_MINGW_ANSI_STDIO=0'],
-    libraries: ['-static', '-lws2_32'],
-    hides: false,
-    file: 'wgts.dll',
-  },
-};
-
-const systemOf = (target) => SYSTEMS[target.startsWith('win32') ? 'win32' : 'linux'];
 
 /** The C files of the library, or those of the given names (without folder and ending), for Linux. */
 export function sources(...names) {
@@ -61,14 +50,15 @@ export function sourcesFor(target) {
 }
 
 /** The compiler's name, or undefined when there is none. */
-export function findCompiler(candidates = SYSTEMS.linux.compilers()) {
-  return candidates.find((name) => name && spawnSync(name, ['--version']).status === 0);
+export function findCompiler(candidates = OWN_COMPILERS) {
+  return candidates.find((name) => isThere([name]));
 }
 
 /**
  * Compiles `files` into the shared library (or, with `program`, the program) `out`. Everything of a
  * shared library is hidden but what its source exports; `exportAll` is for tests of the inner parts.
- * Throws with the compiler's words; answers them (warnings) otherwise.
+ * `compiler` is a name, or the words that its command line begins with; without it that of the target,
+ * or of this machine. Throws with the compiler's words; answers them (warnings) otherwise.
  */
 export function compile({
   out,
@@ -77,18 +67,19 @@ export function compile({
   compiler,
   exportAll = false,
   program = false,
-  target = 'linux',
+  target,
 }) {
-  const system = systemOf(target);
-  const cc = compiler ?? findCompiler(system.compilers());
-  if (!cc) throw new Error(`there is no C compiler for ${target}: install gcc or clang`);
+  const system = systemOf(target ?? 'linux');
+  const words = compiler ?? (target ? compilersOf(target).find(isThere) : findCompiler());
+  if (!words) throw new Error(`there is no C compiler for ${target ?? 'this machine'}`);
+  const [cc, ...first] = [words].flat();
   mkdirSync(dirname(out), { recursive: true });
   // Under another name first: a process that has the old one loaded must not see it change.
   const unfinished = `${out}.${process.pid}`;
   const visibility = system.hides ? [`-fvisibility=${exportAll ? 'default' : 'hidden'}`] : [];
   const kind = program ? [] : ['-shared', ...visibility];
   const includes = [LIB, join(LIB, system.folder), here].map((folder) => `-I${folder}`);
-  const all = [...FLAGS, ...system.flags, ...WARNINGS, ...includes, ...kind, ...flags];
+  const all = [...first, ...FLAGS, ...system.flags, ...WARNINGS, ...includes, ...kind, ...flags];
   const { status, stderr, error } = spawnSync(
     cc,
     [...all, ...files, '-o', unfinished, ...system.libraries],
@@ -102,44 +93,64 @@ export function compile({
   return stderr;
 }
 
-/** `linux-x64`, `linux-arm64-musl`: the folder of the library of a machine. */
-export function targetName() {
-  const isMusl =
-    process.platform === 'linux' && !process.report?.getReport().header.glibcVersionRuntime;
-  return `${process.platform}-${process.arch}${isMusl ? '-musl' : ''}`;
-}
+/** Where the library of a target is made, within the package. */
+const placeOf = (target) => join(here, '..', 'dist', 'native', target, systemOf(target).file);
 
-/** Why it was not built, or undefined. */
+/** Makes the library of a target: `{ by }`, its compiler, or `{ why }` there is none. */
 function build(target) {
-  const { file, compilers } = systemOf(target);
-  if (!/^(linux|win32)-/.test(target)) return `no native data plane for ${target} yet`;
-  if (!findCompiler(compilers()))
-    return `no C compiler for ${target} here: the portable data plane will be used`;
+  if (!/^(linux|win32)-/.test(target)) return { why: `no native data plane for ${target} yet` };
+  const compiler = compilersOf(target).find(isThere);
+  if (!compiler) return { why: `no C compiler for ${target} here (${adviceFor(target)})` };
   try {
-    const words = compile({
-      out: join(here, '..', 'dist', 'native', target, file),
-      files: sourcesFor(target),
-      target,
-    });
+    const out = placeOf(target);
+    const files = sourcesFor(target);
+    const words = compile({ out, files, flags: flagsOf(target), compiler, target });
     if (words) console.error(words);
-    return undefined;
+    return { by: compiler.join(' ') };
   } catch (error) {
-    return error.message;
+    return { why: error.message };
   }
 }
 
-function main({ required, target }) {
-  const why = build(target ?? targetName());
-  if (why !== undefined) {
-    console.error(`build:native: ${why}`);
-    process.exitCode = required || target !== undefined ? 1 : 0;
+function buildHere(target, isRequired) {
+  const { why } = build(target);
+  if (why === undefined) return;
+  const what = isRequired ? '' : ': the portable data plane will be used';
+  console.error(`build:native: ${why}${what}`);
+  if (isRequired) process.exitCode = 1;
+}
+
+/** With MinGW, which takes a second; zig would take many at each build. */
+function buildForWindowsToo() {
+  if (!isThere(compilersOf(WINDOWS)[0])) return;
+  const { by, why } = build(WINDOWS);
+  console.log(`build:native: ${why ?? `for Windows as well (${WINDOWS}, by ${by})`}`);
+}
+
+function buildRelease(isRequired) {
+  for (const target of RELEASED) {
+    const { by, why } = build(target);
+    // One of an earlier build would be taken for this one's.
+    if (why !== undefined) rmSync(placeOf(target), { force: true });
+    console.log(`build:release: ${target}: ${why === undefined ? `by ${by}` : `missing: ${why}`}`);
+    if (why !== undefined && isRequired) process.exitCode = 1;
   }
-  if (target !== undefined || process.platform !== 'linux' || !findCompiler([MINGW])) return;
-  const whyNotWindows = build(WINDOWS);
-  console.log(`build:native: ${whyNotWindows ?? `for Windows as well (${WINDOWS}, by ${MINGW})`}`);
+}
+
+function main({ required = false, release, target }) {
+  if (release) return buildRelease(required);
+  if (target !== undefined) return buildHere(target, true);
+  buildHere(targetName(), required);
+  if (process.platform === 'linux') buildForWindowsToo();
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href)
   main(
-    parseArgs({ options: { required: { type: 'boolean' }, target: { type: 'string' } } }).values,
+    parseArgs({
+      options: {
+        required: { type: 'boolean' },
+        release: { type: 'boolean' },
+        target: { type: 'string' },
+      },
+    }).values,
   );

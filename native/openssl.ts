@@ -81,9 +81,9 @@ const SIGNATURES: Readonly<Record<keyof Openssl, string>> = {
 };
 
 /**
- * Binds OpenSSL's functions in the running executable. Throws where koffi does not load or the
- * executable does not export them: a distribution's node links to its own libcrypto, Electron has
- * BoringSSL.
+ * Binds OpenSSL's functions in the running process: official builds of Node.js export them, and
+ * Debian's links to a libcrypto that does. Throws where koffi does not load or they are not there, as in
+ * Electron, which has BoringSSL.
  */
 export function bindOpenssl(): Openssl {
   const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');

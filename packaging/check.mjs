@@ -1,0 +1,44 @@
+// Checks the package as npm would upload it: `npm run check:package`, after a build. Needs no network.
+//
+// - publint: that what package.json names is in the tarball, in the module format that its name and
+//   conditions promise. (A wrong path in "exports" is seen by nobody who works in the checkout.)
+// - attw (@arethetypeswrong/cli): that TypeScript finds for each way of importing an entry the types of what
+//   node would load there; tsc tells that only for the one way that it is set to.
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const bin = (name) => join(root, 'node_modules/.bin', name);
+
+function run(command, ...args) {
+  const { status, stdout, error } = spawnSync(command, args, {
+    cwd: root,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'inherit'],
+    shell: process.platform === 'win32',
+  });
+  if (error) throw error;
+  return { isWell: status === 0, stdout };
+}
+
+function check(name, ...args) {
+  const { isWell, stdout } = run(bin(name), ...args);
+  console.log(`== ${name}\n${stdout.trim()}`);
+  if (!isWell) process.exitCode = 1;
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'wg-ts-package-'));
+try {
+  // Without scripts: `prepare` would build once more.
+  const packed = run('npm', 'pack', '--json', '--ignore-scripts', '--pack-destination', folder);
+  if (!packed.isWell) throw new Error('npm pack failed');
+  const [{ filename }] = JSON.parse(packed.stdout);
+  const tarball = join(folder, filename);
+  check('publint', 'run', '--strict', tarball);
+  check('attw', '--no-color', '--format', 'table-flipped', tarball);
+} finally {
+  rmSync(folder, { recursive: true });
+}
