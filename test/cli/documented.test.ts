@@ -1,5 +1,5 @@
 /** That what the documents tell to type is there to be typed. */
-import { readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { buildOnce, wgTs } from './support.js';
 
@@ -38,4 +38,29 @@ it('the way on Windows is the same in both', () => {
   const [ours] = FIVE_LINES.exec(read('README.md')) ?? [];
   expect(ours?.split('\n')).toHaveLength(7);
   expect(FIVE_LINES.exec(read('docs/windows.md'))?.[0]).toBe(ours);
+});
+
+describe('the examples in README.md', () => {
+  const readme = read('README.md');
+  const sources = readdirSync(new URL('../../examples', import.meta.url))
+    .filter((name) => name.endsWith('.mjs'))
+    .map((name) => ({ name, text: read(`examples/${name}`) }));
+  const programs = sources.filter(
+    ({ name }) => !sources.some(({ text }) => text.includes(`'./${name}'`)),
+  );
+
+  it.each(programs)('tells how to run $name', ({ name }) => {
+    expect(readme).toContain(`node examples/${name}`);
+  });
+
+  it('are those that there are', () => {
+    const told = readme.match(/\bexamples\/[\w-]+\.mjs\b/g) ?? [];
+    expect(told.filter((file) => !existsSync(new URL(`../../${file}`, import.meta.url)))).toEqual(
+      [],
+    );
+  });
+
+  it('begin with quickstart.mjs as it is', () => {
+    expect(readme).toContain(`\`\`\`js\n${read('examples/quickstart.mjs')}\`\`\`\n`);
+  });
 });

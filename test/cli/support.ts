@@ -59,6 +59,8 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** As an unprivileged user, when the test has the right to become one. */
   readonly asNobody?: boolean;
+  /** It is killed then, and the code is null. */
+  readonly timeoutMs?: number;
 }
 
 const NOBODY = 65_534;
@@ -75,12 +77,13 @@ export function wgTs(args: readonly string[], options: RunOptions = {}): Promise
 export function runProgram(
   program: string,
   args: readonly string[],
-  { stdin = '', env = {}, asNobody = false }: RunOptions = {},
+  { stdin = '', env = {}, asNobody = false, timeoutMs }: RunOptions = {},
 ): Promise<Outcome> {
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, {
       env: { ...process.env, NO_COLOR: '1', WG_TS_DEBUG: '', ...env },
       ...(asNobody && isRoot() && { uid: NOBODY, gid: NOBODY }),
+      ...(timeoutMs !== undefined && { timeout: timeoutMs, killSignal: 'SIGKILL' as const }),
     });
     let [stdout, stderr] = ['', ''];
     child.stdout.on('data', (chunk) => {
