@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { formatIp } from '../../protocol/index.js';
 import { type Config, formatConfig } from '../index.js';
-import { addressPairs, withEndpoint } from './demo-memory.js';
+import { addressPairs, withEndpoint } from './demo-ends.js';
 import { print } from './output.js';
 
 /** RFC 2544: for tests between two machines. */

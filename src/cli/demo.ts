@@ -1,8 +1,8 @@
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import { zeroConfig } from '../config/model.js';
-import { runMemoryDemo } from './demo-memory.js';
 import { runNamespaceDemo, whyNoNamespaces } from './demo-namespaces.js';
+import { runProcessDemo } from './demo-process.js';
 import { EXIT_INTERRUPTED } from './explain.js';
 import { loadConfig } from './load.js';
 import { print } from './output.js';
@@ -10,25 +10,36 @@ import { print } from './output.js';
 export const demoCommand: Command = new Command('demo')
   .summary('see a tunnel work, here and now')
   .description(
-    `Brings up both ends of a tunnel on this machine and sends pings through it. As root it makes two
-network namespaces with real interfaces and removes them again; else both ends live in this process
-and talk over UDP on the loopback interface.`,
+    'Brings up both ends of a tunnel in this process, over UDP on the loopback interface, and shows the handshake, pings, how much each data plane moves, a rekey, and roaming. As root it then brings up both with real interfaces in two network namespaces, which it makes and removes again. It takes about ten seconds.',
   )
   .option('--no-root', 'stay within this process even as root')
   .addHelpText('after', '\nExample:\n  wg-ts demo')
   .action(async ({ root }: { root: boolean }) => {
     const interrupted = new AbortController();
-    for (const signal of ['SIGINT', 'SIGTERM'] as const)
-      process.on(signal, () => interrupted.abort());
+    const end = (): void => interrupted.abort();
+    for (const signal of ENDING_SIGNALS) process.on(signal, end);
+    const isRead = whileRead(end);
     try {
       await runDemo(root, interrupted.signal);
       print(NEXT);
       process.exitCode = 0;
     } catch (error) {
       if (!interrupted.signal.aborted) throw error;
-      process.exitCode = EXIT_INTERRUPTED;
+      process.exitCode = isRead() ? EXIT_INTERRUPTED : 0;
     }
   });
+
+const ENDING_SIGNALS: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+
+/** When nobody reads any more, what was made has to be removed before the process ends. */
+function whileRead(onClosed: () => void): () => boolean {
+  let isRead = true;
+  process.stdout.removeAllListeners('error').on('error', () => {
+    isRead = false;
+    onClosed();
+  });
+  return () => isRead;
+}
 
 const NEXT = `
 It works. What to type next:
@@ -40,14 +51,13 @@ It works. What to type next:
 async function runDemo(mayUseRoot: boolean, signal: AbortSignal): Promise<void> {
   const [client, server] = [await loadExample('demo.conf'), await loadExample('server.conf')];
   try {
+    print('Two tunnels in this process, over UDP on the loopback interface:\n\n');
+    await runProcessDemo(client, server, signal);
     const obstacle = mayUseRoot ? await whyNoNamespaces() : 'asked to stay within this process';
     if (obstacle === undefined) {
-      print('Two network namespaces with real interfaces, client and server:\n');
+      print('\nTwo network namespaces with real interfaces, client and server:\n');
       await runNamespaceDemo(client, server, signal);
-    } else {
-      print(`Both ends in this process, over UDP on the loopback interface (${obstacle}):\n`);
-      await runMemoryDemo(client, server, signal);
-    }
+    } else print(`\nNo real interfaces: ${obstacle}.\n`);
   } finally {
     zeroConfig(client);
     zeroConfig(server);

@@ -87,8 +87,8 @@ function setChecksums(packet: Uint8Array, layout: Layout): void {
   view.setUint16(header + 2, checksum(packet.subarray(header), pseudoHeader));
 }
 
-/** RFC 1071. */
-function checksum(bytes: Uint8Array, start: number): number {
+/** RFC 1071; `start` is the sum of what comes before. */
+export function checksum(bytes: Uint8Array, start: number): number {
   let total = sum(bytes, start);
   while (total > 0xffff) total = (total & 0xffff) + (total >>> 16);
   return ~total & 0xffff;

@@ -7,8 +7,8 @@ import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { startLogging } from '../../src/cli/logging.js';
 import { followLog, LogPrinter, parseDuration } from '../../src/cli/logs.js';
 import { formatServices } from '../../src/cli/service.js';
-import { defaultLogger } from '../../src/logger.js';
 import { encodeEntry, type LogEntry } from '../../src/runtime/logentry.js';
+import { logTapeLogger } from '../../src/runtime/logtape.js';
 
 function logFile(): string {
   const folder = mkdtempSync(path.join(tmpdir(), 'wg-ts-logs-'));
@@ -126,7 +126,7 @@ describe('what a tunnel logs', () => {
   ])('becomes entries; verbose: %s', async (verbose, levels) => {
     const entries: LogEntry[] = [];
     await startLogging((entry) => entries.push(entry), { verbose });
-    const logger = defaultLogger('office');
+    const logger = logTapeLogger('office');
     for (const level of ['debug', 'info', 'warn', 'error'] as const)
       logger[level](`{x}\n  ${level}`);
     expect(entries.map(({ level }) => level)).toEqual(levels);
