@@ -9,12 +9,14 @@ const EITHER_PLANE: readonly string[] = [
   'dnsleak',
   'dnsrestore',
   'doctor',
+  'examples',
   'excluded',
   'failures',
   'fallback',
   'foreground',
   'keepalive',
   'killswitch',
+  'liveroutes',
   'logs',
   'metrics',
   'mtuprobe',
@@ -61,7 +63,9 @@ const config: ViteUserConfig = {
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/system/**', 'test/long/**', 'test/windows/**', 'test/wine/**'],
+          exclude: ['system', 'long', 'windows', 'wine', 'install'].map(
+            (name) => `test/${name}/**`,
+          ),
           testTimeout: 20_000,
         },
       },
@@ -79,6 +83,15 @@ const config: ViteUserConfig = {
         test: {
           name: 'wine',
           include: ['test/wine/*.test.ts'],
+          ...ALONE,
+        },
+      },
+      {
+        test: {
+          name: 'install',
+          include: ['test/install/*.test.ts'],
+          globalSetup: 'test/install/setup.ts',
+          testTimeout: 90_000,
           ...ALONE,
         },
       },

@@ -16,12 +16,15 @@ programs+=(zsh fish groff mandoc systemd-analyze)
 # What runs Windows code, on x86-64 alone.
 windows_programs=(wine x86_64-w64-mingw32-gcc)
 windows_packages=(wine wine64 gcc-mingw-w64-x86-64)
-if [ "$(uname -m)" = x86_64 ]; then programs+=("${windows_programs[@]}"); fi
+# What compiles a release for the other machines, and runs it there.
+release_programs=(musl-gcc aarch64-linux-gnu-gcc qemu-aarch64)
+release_packages=(musl-tools gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user)
+if [ "$(uname -m)" = x86_64 ]; then programs+=("${windows_programs[@]}" "${release_programs[@]}"); fi
 packages=(
   wireguard-go wireguard-tools iperf3 iputils-ping nftables iptables tcpdump iproute2 procps util-linux tmux
-  gcc clang libc6-dev zsh fish groff mandoc systemd
+  gcc clang libc6-dev zsh fish groff mandoc systemd android-libboringssl
 )
-if [ "$(uname -m)" = x86_64 ]; then packages+=("${windows_packages[@]}"); fi
+if [ "$(uname -m)" = x86_64 ]; then packages+=("${windows_packages[@]}" "${release_packages[@]}"); fi
 
 has_sanitizers() {
   local runtimes
@@ -29,12 +32,17 @@ has_sanitizers() {
   compgen -G "$runtimes/lib/*/libclang_rt.fuzzer*" >/dev/null
 }
 
+# What Electron has in place of OpenSSL.
+has_boringssl() {
+  compgen -G '/usr/lib/*/android/libcrypto.so.0' >/dev/null
+}
+
 lacks_programs() {
   local program
   for program in "${programs[@]}"; do
     command -v "$program" >/dev/null || return 0
   done
-  ! has_sanitizers
+  ! has_sanitizers || ! has_boringssl
 }
 
 install() {
@@ -69,7 +77,7 @@ step() {
 reports=$(mktemp -d)
 trap 'rm -rf "$reports"' EXIT
 
-projects=(unit system system-portable system-native wine)
+projects=(unit system system-portable system-native wine install)
 
 run_project() {
   step npx vitest run --project "$1" --reporter=default --reporter=json \
@@ -114,6 +122,9 @@ install_programs
 step npm run build
 build_native
 step npm run check
+step npm run check:package
+step npm run check:api
+step npm run docs
 begin_long
 for project in "${projects[@]}"; do
   run_project "$project"

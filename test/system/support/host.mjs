@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 
 const [module, file, name, milliseconds] = process.argv.slice(2);
-const { parseConfig, Tunnel } = await import(pathToFileURL(module).href);
+const { connect, parseConfig } = await import(pathToFileURL(module).href);
 
 /** Milliseconds. */
 let longestStall = 0;
@@ -23,11 +23,11 @@ process.on('SIGUSR2', () => {
   console.log('goes on');
 });
 const { config } = parseConfig(readFileSync(file, 'utf8'), { file });
-const tunnel = await Tunnel.up(config, { name });
+const tunnel = await connect(config, { name });
 console.log(`up: ${tunnel.status().dataPlane}`);
 
 process.once('SIGTERM', async () => {
-  await tunnel.down();
+  await tunnel.close();
   console.log(JSON.stringify({ longestStall }));
   process.exit();
 });

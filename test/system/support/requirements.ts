@@ -46,7 +46,15 @@ export const TUNNEL: readonly Need[] = ['namespaces', 'tun', 'cli', 'wireguard-g
 export function describeSystem(name: string, needs: readonly Need[], body: () => void): void {
   const isNative = PLANE === 'native' && needs.includes('cli');
   const all = new Set<Need>([...needs, ...(isNative ? (['native'] as const) : [])]);
-  const missing = [...all].map(whyMissing).filter((reason) => reason !== undefined);
+  describeWhere(
+    name,
+    [...all].map(whyMissing).filter((reason) => reason !== undefined),
+    body,
+  );
+}
+
+/** The same for requirements of another kind: `missing` has a reason for each that is not met. */
+export function describeWhere(name: string, missing: readonly string[], body: () => void): void {
   if (missing.length === 0) describe(name, body);
   else if (process.env['WG_TS_REQUIRE_SYSTEM'] === '1')
     describe(name, () => {
