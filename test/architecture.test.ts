@@ -44,7 +44,7 @@ const rules: IForbiddenRuleType[] = [
       '^crypto/',
       '^protocol/',
       '^tun/tun\\.ts$',
-      '^tun/linux/(libc|readiness|zone)\\.ts$',
+      '^tun/linux/(descriptor|libc|readiness|zone)\\.ts$',
       '^node_modules/koffi/',
     ],
     'and builtins',

@@ -12,7 +12,7 @@ import { ping } from './support/traffic.js';
 
 const HOST: string = fileURLToPath(new URL('./support/host.mjs', import.meta.url));
 const STALL_MS = 3000;
-const PINGS = { count: 800, intervalSeconds: 0.01, size: 1000 };
+const PINGS = { count: 1600, intervalSeconds: 0.005, size: 1000 };
 /** More than the pings and the stall take. */
 const FLOW_SECONDS = 12;
 

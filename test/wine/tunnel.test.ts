@@ -11,12 +11,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFailed, vi } from 'vitest';
 import { systemClock } from '../../src/clock.js';
 import {
+  connect,
   encodeKey,
   generatePrivateKey,
   MemoryTun,
   parseConfig,
   publicKeyOf,
-  Tunnel,
+  type Tunnel,
 } from '../../src/index.js';
 import { CONDITIONS } from '../../tun/windows/net/firewall-structs.js';
 import { ipPacket } from '../support/packets.js';
@@ -86,13 +87,13 @@ function tunnelTests(): void {
     const tun = new MemoryTun({ name: 'linux', capacity: 8192 });
     const server = `[Interface]\nPrivateKey = ${encodeKey(theirKey.expose())}\nMTU = 1420
 [Peer]\nPublicKey = ${encodeKey(publicKeyOf(ourKey))}\nAllowedIPs = ${OURS}/32\n`;
-    const linux = await Tunnel.up(parseConfig(server).config, {
+    const linux = await connect(parseConfig(server).config, {
       name: 'linux',
       tun,
       clock: fastClock(systemClock(), SPEED),
       udp: { ipv4Address: '127.0.0.1', ipv6: false },
     });
-    closers.push(() => linux.down());
+    closers.push(() => linux.close());
     const middle = await Middle.open(linux.status().listenPort);
     closers.push(() => middle.close());
     const far = createSocket('udp4').bind(0, '127.0.0.1');

@@ -8,7 +8,7 @@ import { copyFileSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { createInterface } from 'node:readline';
 import { systemClock } from '../../../src/clock.js';
-import { parseConfig, Tunnel } from '../../../src/index.js';
+import { connect, parseConfig } from '../../../src/index.js';
 import { systemFolder } from '../../../tun/windows/libraries.js';
 import { FirewallDouble, NetworkDouble } from '../../windows/net/network-double.js';
 import { doublePath, WintunDouble } from '../../windows/support/wintundouble.js';
@@ -35,7 +35,7 @@ network.takeLog();
 const installed = `${systemFolder()}\\wintun.dll`;
 copyFileSync(doublePath('wintun'), installed);
 
-const tunnel = await Tunnel.up(parseConfig(settings.config).config, {
+const tunnel = await connect(parseConfig(settings.config).config, {
   name: settings.name,
   dataPlane: settings.dataPlane,
   clock: fastClock(systemClock(), settings.speed),
@@ -90,7 +90,7 @@ async function carryOut(line: string): Promise<unknown> {
     case 'move':
       return await move();
     case 'down':
-      await tunnel.down();
+      await tunnel.close();
       return { network: network.state(), firewall: firewall.state() };
     default:
       return undefined;
