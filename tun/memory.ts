@@ -104,6 +104,7 @@ export class MemoryTun implements Tun {
     this.#schedule();
   }
 
+  /** Idempotent; `watch` hears of it. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;

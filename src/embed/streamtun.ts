@@ -20,6 +20,7 @@ export type PacketStream =
       readonly writable: Writable | WritableStream<Uint8Array>;
     };
 
+/** For `tunFromStream`. */
 export interface TunFromStreamOptions {
   /** By default `stream`. */
   readonly name?: string;
