@@ -18,7 +18,10 @@ export interface TunnelOptions extends PlaneOptions {
   readonly name: string;
   /** By default `defaultLogger` of the interface's name. */
   readonly logger?: Logger;
-  /** What time it is, and who wakes the tunnel; by default the system's clock and timers. */
+  /**
+   * What time it is, and who wakes the tunnel; by default the system's clock and timers. The native data
+   * plane ends keys by the system's clock in any case.
+   */
   readonly clock?: Clock;
   /**
    * Makes as many unpredictable bytes as it is asked for, at once; by default node:crypto's

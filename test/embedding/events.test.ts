@@ -1,9 +1,9 @@
 import { once } from 'node:events';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, expect, it } from 'vitest';
 import type { TransferEvent, TunnelState } from '../../src/index.js';
 import { eventually, freePort, nextTurn, VirtualClock } from '../src/support.js';
 import { ipPacket } from '../support/packets.js';
-import { ConnectedPair } from './support.js';
+import { ConnectedPair, describeOnPlanes, type PairOptions } from './support.js';
 
 let pair: ConnectedPair | undefined;
 
@@ -12,18 +12,18 @@ afterEach(async () => {
   pair = undefined;
 });
 
-async function open(...options: Parameters<typeof ConnectedPair.open>): Promise<ConnectedPair> {
-  pair = await ConnectedPair.open(...options);
-  return pair;
-}
-
 function statesOf(tunnel: ConnectedPair['a']): TunnelState[] {
   const states: TunnelState[] = [];
   tunnel.on('state', (state, previous) => states.push(previous, state));
   return states;
 }
 
-describe('the events of a tunnel', () => {
+describeOnPlanes('the events of a tunnel', (dataPlane) => {
+  async function open(options: PairOptions = {}): Promise<ConnectedPair> {
+    pair = await ConnectedPair.open({ dataPlane, ...options });
+    return pair;
+  }
+
   it('tell both sides of the handshake, and who began it', async () => {
     const { a, b, keysA, keysB } = await open();
     const told = Promise.all([once(a, 'handshake'), once(b, 'handshake')]);
@@ -55,7 +55,7 @@ describe('the events of a tunnel', () => {
 
   it('tell that nobody is connected any more when a session has expired', async () => {
     const clock = new VirtualClock();
-    const { a, b } = await open({ a: { clock }, b: { clock } });
+    const { a, b } = await open({ dataPlane: 'portable', a: { clock }, b: { clock } });
     await pair?.talk();
     await b.close();
     const states = statesOf(a);

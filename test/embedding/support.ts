@@ -1,10 +1,28 @@
 /** Two tunnels against each other in one process, as a program would connect them. */
-import { expect } from 'vitest';
-import { type ConnectOptions, connect, MemoryTun, type Tunnel } from '../../src/index.js';
+import { describe, expect } from 'vitest';
+import {
+  type ConnectOptions,
+  connect,
+  type DataPlaneKind,
+  MemoryTun,
+  type Tunnel,
+} from '../../src/index.js';
+import { whyNoNativeLibrary } from '../native/library.js';
 import { configOf, eventually, type Keys, LOOPBACK, newKeys } from '../src/support.js';
 import { ipPacket } from '../support/packets.js';
 
+/** The same tests on either data plane; of one that does not load they are skipped with the reason. */
+export function describeOnPlanes(name: string, body: (dataPlane: DataPlaneKind) => void): void {
+  for (const plane of ['portable', 'native'] as const) {
+    const why = plane === 'native' ? whyNoNativeLibrary : undefined;
+    const skipped = why === undefined ? '' : `, skipped: ${why}`;
+    describe.skipIf(why !== undefined)(`${name} (${plane}${skipped})`, () => body(plane));
+  }
+}
+
 export interface PairOptions {
+  /** Of both, where they do not choose for themselves. */
+  readonly dataPlane?: DataPlaneKind;
   readonly a?: ConnectOptions;
   readonly b?: ConnectOptions;
   /** Further lines of the section of b in a's configuration. */
@@ -23,11 +41,13 @@ export class ConnectedPair {
   static async open(options: PairOptions = {}): Promise<ConnectedPair> {
     const pair = new ConnectedPair();
     const { keysA, keysB, tunA, tunB } = pair;
+    const { dataPlane = 'portable' } = options;
+    const common = { udp: LOOPBACK, dataPlane };
     const peerA = [`PublicKey = ${keysA.publicKey}`, 'AllowedIPs = 10.9.0.1/32'];
     const configB = configOf(keysB.privateKey, [], peerA);
-    pair.b = await connect(configB, { udp: LOOPBACK, ...options.b, tun: tunB });
+    pair.b = await connect(configB, { ...common, ...options.b, tun: tunB });
     const configA = configOf(keysA.privateKey, [], pair.peerB(options.peerOfA));
-    pair.a = await connect(configA, { udp: LOOPBACK, ...options.a, tun: tunA });
+    pair.a = await connect(configA, { ...common, ...options.a, tun: tunA });
     return pair;
   }
 
