@@ -122,8 +122,20 @@ describe.skipIf(!isReady)('TUN and network configuration (needs root and /dev/ne
         throw new Error('exception');
       }, () => {});
       sh('ip addr add 10.9.0.1/24 dev t0; ip link set t0 up; ping -c 1 -W 0.1 10.9.0.2');
+      await delay(50); // What is watched keeps no process alive.
     `);
     expect(seen).toEqual(['exception', 'promise']);
+  });
+
+  it('lets the process end while packets wait to be read', async () => {
+    const seen = await inNamespace(`
+      const tun = openTun('t0');
+      let count = 0;
+      tun.start((packets) => { count += packets.length; }, () => {});
+      process.on('exit', () => report(count));
+      sh('ip addr add 10.9.0.1/24 dev t0; ip link set t0 up; ping -c 1 -W 0.1 10.9.0.2');
+    `);
+    expect(seen).toBe(0);
   });
 
   it('keeps packets of every size and loses none of a burst', async () => {

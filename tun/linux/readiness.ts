@@ -1,9 +1,31 @@
 import { isMainThread } from 'node:worker_threads';
-import { libc } from './libc.js';
+import { libc, type PollHandle } from './libc.js';
 
 export interface Readiness {
   /** Idempotent. Call it before the descriptor is closed. */
   close(): void;
+}
+
+const handles = new Set<PollHandle>();
+
+/**
+ * The process ends while descriptors are watched: Node then runs its loop once more to close what is left,
+ * and of one that is readable koffi would call JavaScript, which ends the process with an abort.
+ */
+function closeAll(): void {
+  for (const handle of handles) handle.close();
+  handles.clear();
+}
+
+function hold(handle: PollHandle): void {
+  if (handles.size === 0) process.on('exit', closeAll);
+  handles.add(handle);
+}
+
+function letGo(handle: PollHandle): void {
+  if (!handles.delete(handle)) return;
+  handle.close();
+  if (handles.size === 0) process.off('exit', closeAll);
 }
 
 /**
@@ -28,12 +50,10 @@ export function whileReadable(fd: number, onReadable: () => void): Readiness {
     pending ??= setImmediate(run);
   });
   handle.unref();
-  let open = true;
+  hold(handle);
   return {
     close(): void {
-      if (!open) return;
-      open = false;
-      handle.close();
+      letGo(handle);
       clearImmediate(pending);
     },
   };

@@ -1,6 +1,13 @@
 // A program whose tunnels are all that it has: liveness.mjs MODULE PLANE WHAT. What is printed last tells
 // how far it came.
+import { execFileSync } from 'node:child_process';
 import { connectPair, load, talk } from './pair.mjs';
+
+/** As a handshake message, which goes up from either data plane. */
+const SENDER = `const socket = require('node:dgram').createSocket('udp4');
+const message = Buffer.alloc(148);
+message[0] = 1;
+socket.send(message, process.argv[1], '127.0.0.1', () => socket.close());`;
 
 const [module, dataPlane, what] = process.argv.slice(2);
 const wgts = await load(module);
@@ -48,6 +55,12 @@ async function work(pair, unref) {
       await new Promise((resolve) => setTimeout(resolve, 2500));
       await talk(pair, 100);
       console.log('talked again');
+      return;
+    case 'unread':
+      unref();
+      // Nothing of ours runs from here to the end, so that the datagrams are still there then.
+      execFileSync(process.execPath, ['-e', SENDER, String(pair.a.tunnel.listenPort)]);
+      console.log('sent');
       return;
     case 'ports':
       unref();
