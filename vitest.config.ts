@@ -58,6 +58,8 @@ function systemWith(
 
 const config: ViteUserConfig = {
   test: {
+    // Vitest would leave one of two processors alone; most of the tests wait for something.
+    maxWorkers: '100%',
     projects: [
       {
         test: {
