@@ -1,8 +1,6 @@
 import { closeSync } from 'node:fs';
-import { isMainThread } from 'node:worker_threads';
 import { ofThisThread, readMessages } from '../tun/linux/descriptor.js';
 import { libc } from '../tun/linux/libc.js';
-import { whileReadable } from '../tun/linux/readiness.js';
 import type { Tun, TunQueues } from '../tun/tun.js';
 
 // asm-generic: x86-64, arm64, riscv64
@@ -11,34 +9,24 @@ const SOCK_SEQPACKET = 5;
 const SOCK_NONBLOCK = 0o4000;
 const SOCK_CLOEXEC = 0o2000000;
 
-/** Packets taken in one turn of the event loop. */
-const BATCH = 64;
-const MAX_PACKET = 65_535;
-
 /**
  * Makes a device of packets in JavaScript look like the queue of an interface: a socket pair that
  * keeps the boundaries of packets. What finds the socket full is dropped, as by any interface.
  */
 export function bridgeTun(tun: Tun, onError: (error: Error) => void): TunQueues {
-  const { socketpair, read, write } = libc();
+  const { socketpair, write } = libc();
   const pair = new Int32Array(2);
   const type = SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC;
   if (socketpair(AF_UNIX, type, 0, new Uint8Array(pair.buffer)) !== 0)
     throw new Error(`no socket pair: errno ${libc().errno()}`);
   const [ours, theirs] = [...pair].map(ofThisThread) as [number, number];
-  const buffer = new Uint8Array(MAX_PACKET);
-  const readiness = isMainThread
-    ? whileReadable(ours, () => {
-        for (let i = 0; i < BATCH; i++) {
-          const length = read(ours, buffer, MAX_PACKET);
-          if (length <= 0) return;
-          tun.write(buffer.subarray(0, length));
-        }
-      })
-    : readMessages(ours, {
-        onMessage: (packet) => tun.write(packet),
-        onError: (errno) => onError(new Error(`no packets of the data plane: errno ${errno}`)),
-      });
+  const reading = readMessages(ours, {
+    onMessage: (packet) => tun.write(packet),
+    onError(errno) {
+      onError(new Error(`no packets of the data plane: errno ${errno}`));
+      return false;
+    },
+  });
   tun.start((packets) => {
     for (const packet of packets) write(ours, packet, packet.length);
   }, onError);
@@ -54,7 +42,7 @@ export function bridgeTun(tun: Tun, onError: (error: Error) => void): TunQueues 
       if (!isOpen) return;
       isOpen = false;
       tun.close();
-      readiness.close();
+      reading.close();
       closeSync(ours);
       closeSync(theirs);
     },

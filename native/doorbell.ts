@@ -28,7 +28,7 @@ function descriptorDoorbell(): Doorbell {
         return;
       }
       // Reading it is what the library does first, too.
-      const onError = (errno: number): void => {
+      const onError = (errno: number): never => {
         throw new Error(`the doorbell cannot be read: errno ${errno}`);
       };
       close = readMessages(descriptor, { onMessage: onRing, onError }).close;

@@ -1,9 +1,10 @@
-/** Descriptors of a worker_thread, which may be terminated at any time and runs none of our code then. */
+/** Descriptors also of a worker_thread, which may be terminated at any time and runs none of our code then. */
 import { openSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { getSystemErrorName } from 'node:util';
 import { isMainThread } from 'node:worker_threads';
-import { libc } from './libc.js';
+import { Errno, libc } from './libc.js';
+import { whileReadable } from './readiness.js';
 
 // asm-generic: x86-64, arm64, riscv64
 const O_CLOEXEC = 0o2000000;
@@ -24,21 +25,86 @@ export function ofThisThread(fd: number): number {
 }
 
 export interface MessageHandlers {
-  /** What one read(2) has brought; it may be kept. */
+  /** What one read(2) has brought, valid only during the call. */
   onMessage(bytes: Uint8Array): void;
-  /** Nothing comes after it. `errno` as in errno.h. */
-  onError(errno: number): void;
+  /** After the last of some messages that were there together. */
+  onBatchEnd?(): void;
+  /** `errno` as in errno.h. True: it goes on all the same. Otherwise nothing comes after it. */
+  onError(errno: number): boolean;
+}
+
+/** Messages read in one turn of the event loop. */
+const BATCH = 64;
+const LARGEST = 65_536;
+
+/**
+ * Reads messages, one by one, from a descriptor that does not block, in whichever thread; nothing of it
+ * keeps the process alive. Stop it before `fd` is closed.
+ */
+export function readMessages(fd: number, handlers: MessageHandlers): { close(): void } {
+  return isMainThread ? readPolled(fd, handlers) : readByNode(fd, handlers);
+}
+
+function readPolled(
+  fd: number,
+  { onMessage, onBatchEnd, onError }: MessageHandlers,
+): { close(): void } {
+  const { read, errno } = libc();
+  const buffer = new Uint8Array(LARGEST);
+  let isOpen = true;
+  const close = (): void => {
+    isOpen = false;
+    readiness.close();
+  };
+  const readiness = whileReadable(fd, () => {
+    // Whoever is told may close it.
+    for (let i = 0; isOpen && i < BATCH; i++) {
+      const length = read(fd, buffer, LARGEST);
+      if (length > 0) {
+        onMessage(buffer.subarray(0, length));
+        continue;
+      }
+      const code = length < 0 ? errno() : Errno.EBADFD;
+      if (code === Errno.EAGAIN) break;
+      if (code !== Errno.EINTR && !onError(code)) close();
+    }
+    onBatchEnd?.();
+  });
+  return { close };
 }
 
 /**
- * Reads messages, one by one, from a descriptor that does not block; nothing of it keeps the process
- * alive. For a worker, where `whileReadable` must not be: by a handle of Node's, on a number of its own
- * for the same file. Stop it before `fd` is closed.
+ * For a worker, where `whileReadable` must not be: by a handle of Node's, on a number of its own for the
+ * same file.
  */
-export function readMessages(
+function readByNode(
   fd: number,
-  { onMessage, onError }: MessageHandlers,
+  { onMessage, onBatchEnd, onError }: MessageHandlers,
 ): { close(): void } {
+  let socket: Socket;
+  let isOpen = true;
+  const begin = (): void => {
+    socket = socketOn(fd);
+    socket.on('data', (bytes) => {
+      onMessage(bytes);
+      onBatchEnd?.();
+    });
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      if (!isOpen || !onError(-(error.errno ?? 0))) return;
+      begin();
+      onBatchEnd?.();
+    });
+  };
+  begin();
+  return {
+    close(): void {
+      isOpen = false;
+      socket.destroy();
+    },
+  };
+}
+
+function socketOn(fd: number): Socket {
   const pair = new Int32Array(2);
   const { socketpair, close, dup3 } = libc();
   must(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, new Uint8Array(pair.buffer)));
@@ -48,17 +114,7 @@ export function readMessages(
   must(dup3(fd, own, O_CLOEXEC));
   close(other);
   socket.unref();
-  let isOpen = true;
-  socket.on('data', (bytes) => onMessage(bytes));
-  socket.on('error', (error: NodeJS.ErrnoException) => {
-    if (isOpen) onError(-(error.errno ?? 0));
-  });
-  return {
-    close(): void {
-      isOpen = false;
-      socket.destroy();
-    },
-  };
+  return socket;
 }
 
 /** The file of `from` has the number `to` from now on, in place of what had it. */

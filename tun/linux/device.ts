@@ -176,7 +176,10 @@ class LinuxTun implements Tun {
     if (!isMainThread) {
       this.#readiness = readMessages(fd, {
         onMessage: (packet) => onPackets([packet]),
-        onError: (code) => onError(tunReadFailure(this.name, code)),
+        onError: (code) => {
+          onError(tunReadFailure(this.name, code));
+          return false;
+        },
       });
       return;
     }

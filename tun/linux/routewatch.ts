@@ -1,12 +1,11 @@
 import { closeSync } from 'node:fs';
 import { endianness, networkInterfaces } from 'node:os';
 import { getSystemErrorName } from 'node:util';
-import { isMainThread } from 'node:worker_threads';
 import { parseIp } from '../../protocol/ip.js';
 import { ofThisThread, readMessages } from './descriptor.js';
-import { Errno, libc } from './libc.js';
+import { libc } from './libc.js';
 import { type NetlinkChange, parseNetlink } from './netlink.js';
-import { type Readiness, whileReadable } from './readiness.js';
+import type { Readiness } from './readiness.js';
 
 // asm-generic: x86-64, arm64, riscv64
 const AF_NETLINK = 16;
@@ -20,10 +19,6 @@ const SOCKADDR_NL_SIZE = 12;
 const GROUPS = 0x1 | 0x10 | 0x40 | 0x100 | 0x400;
 const ENOBUFS = 105;
 
-/** The system makes no datagram of it larger. */
-const BUFFER_BYTES = 32_768;
-/** Datagrams read in one turn of the event loop. */
-const BATCH = 32;
 const SCOPE_UNIVERSE = 0;
 const SCOPE_SITE = 200;
 
@@ -35,7 +30,7 @@ export function watchRoutes(ownName: string, onChange: () => void): Readiness {
   const fd = openSocket();
   try {
     const changes = new ChangeFilter(libc().if_nametoindex(ownName), knownAddresses());
-    return isMainThread ? listen(fd, changes, onChange) : listenInWorker(fd, changes, onChange);
+    return listen(fd, changes, onChange);
   } catch (error) {
     closeSync(fd);
     throw error;
@@ -43,55 +38,30 @@ export function watchRoutes(ownName: string, onChange: () => void): Readiness {
 }
 
 function listen(fd: number, changes: ChangeFilter, onChange: () => void): Readiness {
-  const buffer = new Uint8Array(BUFFER_BYTES);
   let isOpen = true;
-  const close = (): void => {
-    if (!isOpen) return;
-    isOpen = false;
-    readiness.close();
-    closeSync(fd);
-  };
-  const readiness = whileReadable(fd, () => {
-    let hasChanged = false;
-    for (let i = 0; i < BATCH; i++) {
-      const length = libc().read(fd, buffer, buffer.length);
-      const errno = length < 0 ? libc().errno() : 0;
-      if (length > 0)
-        hasChanged = changes.take(parseNetlink(buffer.subarray(0, length))) || hasChanged;
-      else if (errno === ENOBUFS)
-        hasChanged = true; // More was told than fits: something of it counts.
-      else if (errno !== Errno.EINTR) {
-        if (errno !== Errno.EAGAIN) close();
-        break;
-      }
-    }
-    if (hasChanged) onChange();
-  });
-  return { close };
-}
-
-function listenInWorker(fd: number, changes: ChangeFilter, onChange: () => void): Readiness {
-  let isOpen = true;
-  let reading: { close(): void };
+  let hasChanged = false;
   const close = (): void => {
     if (!isOpen) return;
     isOpen = false;
     reading.close();
     closeSync(fd);
   };
-  const read = (): void => {
-    reading = readMessages(fd, {
-      onMessage(bytes) {
-        if (changes.take(parseNetlink(bytes))) onChange();
-      },
-      onError(errno) {
-        if (errno !== ENOBUFS) return close();
-        read();
-        onChange();
-      },
-    });
-  };
-  read();
+  const reading = readMessages(fd, {
+    onMessage(bytes) {
+      hasChanged = changes.take(parseNetlink(bytes)) || hasChanged;
+    },
+    onError(errno) {
+      // More was told than fits: something of it counts.
+      if (errno === ENOBUFS) hasChanged = true;
+      else close();
+      return isOpen;
+    },
+    onBatchEnd() {
+      if (!hasChanged) return;
+      hasChanged = false;
+      onChange();
+    },
+  });
   return { close };
 }
 
