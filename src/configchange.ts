@@ -1,6 +1,6 @@
 /** What of a configuration can change while its tunnel is up, and how the device is told. */
 import { formatPrefix } from '../protocol/ip.js';
-import { formatEndpoint } from './config/format.js';
+import { formatEndpoint, formatPlace } from './config/format.js';
 import type { Config, InterfaceConfig, PeerConfig } from './config/model.js';
 import { firstAddress } from './endpoints/candidates.js';
 import type { ReachablePeer } from './endpoints/peerlink.js';
@@ -65,6 +65,6 @@ export function peerChangeOf(
     allowedIps: allowedIps.map(formatPrefix),
     ...(presharedKey && { presharedKey }),
     ...(persistentKeepalive !== undefined && { persistentKeepalive }),
-    ...(endpoint && { endpoint: formatEndpoint({ host: endpoint.address, port: endpoint.port }) }),
+    ...(endpoint && { endpoint: formatPlace(endpoint) }),
   };
 }

@@ -72,7 +72,7 @@ export function isLiteral({ host }: EndpointConfig): boolean {
 }
 
 /** With the zone of a link-local address, which UDP needs; undefined for a name. */
-function canonicalAddress(host: string): string | undefined {
+export function canonicalAddress(host: string): string | undefined {
   const [text = '', zone] = host.split('%');
   const bytes = parseIp(text);
   if (!bytes) return undefined;

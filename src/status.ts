@@ -1,7 +1,7 @@
 import type { DataPlane } from '../protocol/dataplane.js';
 import type { Device } from '../protocol/device.js';
 import { formatPrefix } from '../protocol/ip.js';
-import { formatEndpoint } from './config/format.js';
+import { formatPlace } from './config/format.js';
 import { encodeKey } from './config/key.js';
 
 /** A tunnel as `wg show` tells of it. */
@@ -65,7 +65,7 @@ export function statusOf(name: string, parts: StatusParts): TunnelStatus {
       publicKey: encodeKey(peer.publicKey),
       hasPresharedKey: peer.hasPresharedKey,
       ...(peer.endpoint && {
-        endpoint: formatEndpoint({ host: peer.endpoint.address, port: peer.endpoint.port }),
+        endpoint: formatPlace(peer.endpoint),
       }),
       allowedIps: peer.allowedIps.map(formatPrefix),
       latestHandshake: peer.latestHandshake,

@@ -34,8 +34,9 @@ export interface UdpTransport {
   start(handlers: UdpHandlers): void;
   /**
    * Sends before the current turn of the event loop ends; the caller may reuse `datagram` at once, but
-   * that which a program's own transport is given is its to keep. Never throws for what the network or the system thinks of it. `trafficClass` is the byte of that
-   * name in the IP header; where it cannot be set for one datagram (`dgram`) it is passed over.
+   * that which a program's own transport is given is its to keep. Never throws for what the network or
+   * the system thinks of it. `trafficClass` is the byte of that name in the IP header; where it cannot
+   * be set for one datagram (`dgram`) it is passed over.
    */
   send(datagram: Uint8Array, to: Endpoint, trafficClass?: number): void;
   /**

@@ -1,3 +1,4 @@
+import type { Endpoint } from '../../protocol/dataplane.js';
 import { formatPrefix } from '../../protocol/ip.js';
 import { WgTsError } from '../errors.js';
 import { formatExcludedIp } from './exclude.js';
@@ -24,6 +25,11 @@ export function formatConfig(config: Config): string {
 /** `host:port`, with brackets around an IPv6 address. */
 export function formatEndpoint({ host, port }: EndpointConfig): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/** As `formatEndpoint`, of where a peer is. */
+export function formatPlace({ address, port }: Endpoint): string {
+  return formatEndpoint({ host: address, port });
 }
 
 /** As wg(8) shows it. */

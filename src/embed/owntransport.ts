@@ -1,9 +1,10 @@
 /** UDP that the host's program brings along: its transport, kept from harming the tunnel. */
 import { isUint8Array } from 'node:util/types';
 import type { Endpoint } from '../../protocol/dataplane.js';
-import { formatIp, parseIp } from '../../protocol/ip.js';
+import { parseIp } from '../../protocol/ip.js';
 import { WgTsError } from '../errors.js';
 import { orAborted } from '../orabort.js';
+import { canonicalAddress } from '../resolve.js';
 import {
   sendFailed,
   UdpError,
@@ -233,7 +234,7 @@ export class OwnUdp implements UdpTransport {
       const { address, port } = source as Endpoint;
       const last = this.#lastSource;
       if (last?.port === port && last.address === address) return last;
-      const canonical = canonicalAddress(address);
+      const canonical = sourceAddress(address);
       if (canonical === undefined || !isPort(port, 1)) return undefined;
       this.#lastSource = { address: canonical, port };
       return this.#lastSource;
@@ -260,11 +261,9 @@ function isPort(value: unknown, least: number): boolean {
   return Number.isInteger(value) && Number(value) >= least && Number(value) <= 65_535;
 }
 
-/** With the zone of a link-local address. */
-function canonicalAddress(address: unknown): string | undefined {
-  if (typeof address !== 'string') return undefined;
-  const [text = '', zone] = address.split('%');
-  const bytes = parseIp(address);
-  if (!bytes || (zone !== undefined && !/^[\w.-]+$/.test(zone))) return undefined;
-  return formatIp(parseIp(text) ?? bytes) + (zone === undefined ? '' : `%${zone}`);
+function sourceAddress(address: unknown): string | undefined {
+  if (typeof address !== 'string' || !parseIp(address)) return undefined;
+  const [, zone] = address.split('%');
+  if (zone !== undefined && !/^[\w.-]+$/.test(zone)) return undefined;
+  return canonicalAddress(address);
 }

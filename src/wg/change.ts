@@ -1,4 +1,4 @@
-import { formatEndpoint } from '../config/format.js';
+import { formatPlace } from '../config/format.js';
 import type { EndpointConfig } from '../config/model.js';
 import { type ResolveOptions, resolveEndpoint } from '../resolve.js';
 import type { UapiChange, UapiPeerChange } from '../uapi/change.js';
@@ -23,8 +23,7 @@ export async function resolveChange(
       peers.push(peer);
       continue;
     }
-    const { address, port } = await resolveEndpoint(endpoint, options);
-    peers.push({ ...peer, endpoint: formatEndpoint({ host: address, port }) });
+    peers.push({ ...peer, endpoint: formatPlace(await resolveEndpoint(endpoint, options)) });
   }
   return { ...change, peers };
 }
