@@ -67,6 +67,13 @@ export class WgTsError extends Error {
   }
 }
 
+/** `what` takes effect at `connect` only, and is a clause. */
+export function restartNeeded(what: string): WgTsError {
+  return new WgTsError('ERR_RESTART_NEEDED', what, {
+    hint: 'close the tunnel and connect it with the new configuration',
+  });
+}
+
 /** A remark about a place in a configuration file. Never holds a secret. */
 export interface ConfigProblem {
   /** From 1. */

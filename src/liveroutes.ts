@@ -2,7 +2,7 @@
 
 import { formatPrefix, maskPrefix, parsePrefix } from '../protocol/ip.js';
 import type { InterfaceSettings, NetConfig, NetStep } from '../tun/netconfig.js';
-import { WgTsError } from './errors.js';
+import { restartNeeded, type WgTsError } from './errors.js';
 import type { Logger } from './logger.js';
 import type { UapiChange } from './uapi/change.js';
 
@@ -31,8 +31,8 @@ export class LiveRoutes {
       (route) => !this.#routes.has(route) && !this.#isPartOfWhole(route),
     );
     const whole = missing.find((route) => route.endsWith('/0'));
-    if (whole !== undefined) throw needsRestart(whole);
-    if (missing.length > 0 && !this.#system.routeStep) throw needsRestart(missing.join(', '));
+    if (whole !== undefined) throw cannotRoute(whole);
+    if (missing.length > 0 && !this.#system.routeStep) throw cannotRoute(missing.join(', '));
     const added: string[] = [];
     const takeBack = async (): Promise<void> => {
       for (const route of added.reverse()) await this.#remove(route);
@@ -92,12 +92,8 @@ export class LiveRoutes {
   }
 }
 
-function needsRestart(routes: string): WgTsError {
-  return new WgTsError(
-    'ERR_RESTART_NEEDED',
-    `${routes} cannot be routed into a tunnel that is up already`,
-    { hint: 'close the tunnel and connect it with the new configuration' },
-  );
+function cannotRoute(routes: string): WgTsError {
+  return restartNeeded(`${routes} cannot be routed into a tunnel that is up already`);
 }
 
 function networkOf(allowedIp: string): string {

@@ -3,7 +3,7 @@ import { REJECT_AFTER_TIME } from '../protocol/constants.js';
 import type { Action, DataPlaneEvent, Millis, PeerId } from '../protocol/dataplane.js';
 import type { Device } from '../protocol/device.js';
 import type { Clock } from './clock.js';
-import { formatEndpoint } from './config/format.js';
+import { formatPlace } from './config/format.js';
 import { encodeKey } from './config/key.js';
 import type { Driver } from './driver.js';
 
@@ -16,6 +16,9 @@ export interface SessionListener {
   onSessions(): void;
 }
 
+/** `removed`: the peer, or the tunnel with it. */
+export type HandshakeOutcome = 'done' | 'given up' | 'removed';
+
 interface Watched {
   readonly publicKey: string;
   endpoint: string | undefined;
@@ -23,8 +26,7 @@ interface Watched {
   expiresAt: Millis;
   /** The responder's, of which the first message is awaited. */
   next: { readonly localIndex: number; readonly expiresAt: Millis } | undefined;
-  /** What waits for a handshake to complete: told the error when none will. */
-  readonly waiting: Set<(error: Error | undefined) => void>;
+  readonly waiting: Set<(outcome: HandshakeOutcome) => void>;
 }
 
 export interface SessionWatchParts {
@@ -55,6 +57,14 @@ export class SessionWatch {
     this.#listener = listener;
   }
 
+  /** Whether any peer has a session. */
+  get isConnected(): boolean {
+    const now = this.#parts.clock.now();
+    for (const { expiresAt } of this.#peers.values()) if (expiresAt > now) return true;
+    return false;
+  }
+
+  /** How many have one. */
   get connected(): number {
     const now = this.#parts.clock.now();
     let count = 0;
@@ -67,18 +77,12 @@ export class SessionWatch {
     return watched !== undefined && watched.expiresAt > this.#parts.clock.now();
   }
 
-  /** Settled by the next handshake with the peer; rejects with what `givenUp` makes, or when it goes. */
-  async nextHandshake(
-    peer: PeerId,
-    errors: { readonly givenUp: () => Error; readonly removed: () => Error },
-  ): Promise<void> {
+  /** What comes of the next handshake with the peer. */
+  nextHandshake(peer: PeerId): Promise<HandshakeOutcome> {
     const watched = this.#peers.get(peer);
-    if (!watched) throw errors.removed();
-    await new Promise<void>((resolve, reject) => {
-      watched.waiting.add((error) => {
-        if (error === undefined) resolve();
-        else reject(error === GIVEN_UP ? errors.givenUp() : errors.removed());
-      });
+    return new Promise((resolve) => {
+      if (watched) watched.waiting.add(resolve);
+      else resolve('removed');
     });
   }
 
@@ -87,7 +91,7 @@ export class SessionWatch {
     for (const end of this.#unobserve) end();
     this.#timer?.cancel();
     this.#timer = undefined;
-    for (const watched of this.#peers.values()) settle(watched, REMOVED);
+    for (const watched of this.#peers.values()) settle(watched, 'removed');
     this.#peers.clear();
     this.#listener = undefined;
   }
@@ -102,7 +106,7 @@ export class SessionWatch {
       case 'removePeer': {
         const watched = this.#peers.get(action.peer);
         this.#peers.delete(action.peer);
-        if (watched) settle(watched, REMOVED);
+        if (watched) settle(watched, 'removed');
         this.#listener?.onSessions();
         return;
       }
@@ -124,7 +128,7 @@ export class SessionWatch {
       case 'dropStaged': {
         // Nobody has answered for REKEY_ATTEMPT_TIME: what is left of the session reaches nobody.
         const watched = this.#peers.get(action.peer);
-        if (watched) settle(watched, GIVEN_UP);
+        if (watched) settle(watched, 'given up');
         this.#ended(action.peer);
         return;
       }
@@ -157,7 +161,7 @@ export class SessionWatch {
     watched.expiresAt = expiresAt;
     watched.next = undefined;
     this.#listener?.onHandshake(watched.publicKey, role, watched.endpoint);
-    settle(watched, undefined);
+    settle(watched, 'done');
     this.#listener?.onSessions();
     this.#wakeBy(expiresAt);
   }
@@ -195,14 +199,11 @@ export class SessionWatch {
 
   #endpointOf(peer: PeerId): string | undefined {
     const endpoint = this.#parts.device.peer(peer)?.endpoint;
-    return endpoint && formatEndpoint({ host: endpoint.address, port: endpoint.port });
+    return endpoint && formatPlace(endpoint);
   }
 }
 
-const GIVEN_UP = new Error('the handshake was given up');
-const REMOVED = new Error('the peer was removed');
-
-function settle({ waiting }: Watched, error: Error | undefined): void {
-  for (const tell of waiting) tell(error);
+function settle({ waiting }: Watched, outcome: HandshakeOutcome): void {
+  for (const tell of waiting) tell(outcome);
   waiting.clear();
 }

@@ -7,6 +7,7 @@ import { withConfig } from './config/text.js';
 import { WgTsError } from './errors.js';
 import { orAborted } from './orabort.js';
 import { type PeerOptions, readPublicKey } from './peeroptions.js';
+import type { HandshakeOutcome } from './sessionwatch.js';
 import { type PeerStatus, statusOf, type TunnelStatus } from './status.js';
 import { TRANSFER_INTERVAL, type TunnelEvents, type TunnelState } from './tunnelevents.js';
 import { TunnelFeed } from './tunnelfeed.js';
@@ -136,8 +137,6 @@ export class Tunnel extends EventEmitter<TunnelEvents> implements AsyncDisposabl
    */
   async addPeer(peer: PeerOptions, options: WaitOptions = {}): Promise<void> {
     this.#mustBeOpen();
-    if (encodeKey(readPublicKey(peer.publicKey)) === this.publicKey)
-      throw new WgTsError('ERR_USAGE', "the peer's publicKey is that of the tunnel itself");
     await this.#parts.peers.add(peer, options);
   }
 
@@ -259,22 +258,19 @@ export class Tunnel extends EventEmitter<TunnelEvents> implements AsyncDisposabl
 
   async #nextHandshake(peer: PeerId, publicKey: Uint8Array): Promise<void> {
     const { sessions, driver, clock } = this.#parts;
-    const givenUp = (): WgTsError =>
-      new WgTsError('ERR_HANDSHAKE_TIMEOUT', 'the peer does not answer', {
-        hint: 'check its Endpoint, both public keys, and whether a firewall drops UDP on the way',
-      });
-    const removed = (): WgTsError => (this.#feed.isClosing ? isClosed() : noPeer(publicKey));
-    const done = sessions.nextHandshake(peer, { givenUp, removed });
+    const next = sessions.nextHandshake(peer);
     let timer: { cancel(): void } | undefined;
-    const late = new Promise<never>((_, reject) => {
-      timer = clock.schedule(HANDSHAKE_PATIENCE, () => reject(givenUp()));
+    const late = new Promise<HandshakeOutcome>((resolve) => {
+      timer = clock.schedule(HANDSHAKE_PATIENCE, () => resolve('given up'));
     });
     driver.initiate(peer);
-    try {
-      await Promise.race([done, late]);
-    } finally {
-      timer?.cancel();
-    }
+    const outcome = await Promise.race([next, late]);
+    timer?.cancel();
+    if (outcome === 'given up')
+      throw new WgTsError('ERR_HANDSHAKE_TIMEOUT', 'the peer does not answer', {
+        hint: 'check its Endpoint, both public keys, and whether a firewall drops UDP on the way',
+      });
+    if (outcome === 'removed') throw this.#feed.isClosing ? isClosed() : noPeer(publicKey);
   }
 
   #mustBeOpen(): void {

@@ -30,13 +30,13 @@ export class TunnelFeed {
     this.#parts = parts;
     this.#transferInterval = transferInterval;
     const { sessions } = parts;
-    this.#state = sessions.connected > 0 ? 'connected' : 'up';
+    this.#state = sessions.isConnected ? 'connected' : 'up';
     sessions.listen({
       onHandshake: (publicKey, role, endpoint) =>
         this.#tell('handshake', { publicKey, role, ...(endpoint !== undefined && { endpoint }) }),
       onEndpoint: (publicKey, endpoint) => this.#tell('endpoint', { publicKey, endpoint }),
       onTraffic: (peer) => this.#traffic(peer),
-      onSessions: () => this.#enter(sessions.connected > 0 ? 'connected' : 'up'),
+      onSessions: () => this.#enter(sessions.isConnected ? 'connected' : 'up'),
     });
   }
 

@@ -1,14 +1,15 @@
 /** Adds, changes and removes peers of a tunnel that is up, with what lies around the device. */
-
-import { formatEndpoint } from './config/format.js';
+import type { Device } from '../protocol/device.js';
+import { formatPrefix } from '../protocol/ip.js';
+import { formatEndpoint, formatPlace } from './config/format.js';
 import { encodeKey } from './config/key.js';
-import type { Config, EndpointConfig, PeerConfig } from './config/model.js';
+import type { Config, PeerConfig } from './config/model.js';
 import { endpointsOf } from './config/model.js';
 import { changeOf, fixedKeysThatDiffer } from './configchange.js';
 import { findPeers, firstAddress } from './endpoints/candidates.js';
 import type { Connector } from './endpoints/connector.js';
 import type { ReachablePeer } from './endpoints/peerlink.js';
-import { WgTsError } from './errors.js';
+import { restartNeeded, WgTsError } from './errors.js';
 import type { LiveConfiguration } from './livechanges.js';
 import type { LiveRoutes } from './liveroutes.js';
 import { type PeerOptions, readPeer, readPublicKey } from './peeroptions.js';
@@ -17,6 +18,7 @@ import type { UapiChange } from './uapi/change.js';
 import { isEmptyChange, syncChange } from './wg/sync.js';
 
 export interface TunnelPeersParts {
+  readonly device: Device;
   readonly live: LiveConfiguration;
   readonly connector: Connector;
   /** Undefined where the tunnel has no routes of the system's. */
@@ -45,10 +47,12 @@ export class TunnelPeers {
     const { change, endpoint, zero } = readPeer(options);
     try {
       const { publicKey } = change;
+      if (encodeKey(publicKey) === encodeKey(this.#parts.device.publicKey))
+        throw new WgTsError('ERR_USAGE', "the peer's publicKey is that of the tunnel itself");
       const place = endpoint && (await this.#find({ publicKey, allowedIps: [], endpoint }, wait));
       await this.#oneByOne(async () => {
         const found = firstAddress(place);
-        const peer = { ...change, ...(found && { endpoint: textOf(found) }) };
+        const peer = { ...change, ...(found && { endpoint: formatPlace(found) }) };
         await this.#change({ peers: [peer] });
         if (place) this.#parts.connector.setPeer(place);
       }, wait);
@@ -61,9 +65,7 @@ export class TunnelPeers {
   async remove(key: string | Uint8Array): Promise<boolean> {
     const publicKey = readPublicKey(key);
     return await this.#oneByOne(async () => {
-      const id = encodeKey(publicKey);
-      const { peers } = this.#parts.live.read();
-      if (!peers.some((peer) => encodeKey(peer.publicKey) === id)) return false;
+      if (!this.#parts.device.peer(publicKey)) return false;
       await this.#change({ peers: [{ publicKey, remove: true }] });
       this.#parts.connector.forget(publicKey);
       return true;
@@ -78,11 +80,7 @@ export class TunnelPeers {
     const { routes, live, connector, resolving } = this.#parts;
     const fixed = fixedKeysThatDiffer(this.#config, config, routes !== undefined);
     if (fixed.length > 0)
-      throw new WgTsError(
-        'ERR_RESTART_NEEDED',
-        `${fixed.join(', ')} cannot change while the tunnel is up`,
-        { hint: 'close the tunnel and connect it with the new configuration' },
-      );
+      throw restartNeeded(`${fixed.join(', ')} cannot change while the tunnel is up`);
     const found = await findPeers(config.peers, withSignal(resolving, wait));
     await this.#oneByOne(async () => {
       const before = new Map(this.#config.peers.map((peer) => [encodeKey(peer.publicKey), peer]));
@@ -105,7 +103,7 @@ export class TunnelPeers {
   }
 
   async #change(change: UapiChange): Promise<void> {
-    const { live, routes } = this.#parts;
+    const { live, routes, device } = this.#parts;
     const takeBack = await routes?.prepare(change);
     try {
       await live.change(change);
@@ -113,8 +111,8 @@ export class TunnelPeers {
       await takeBack?.();
       throw error;
     }
-    const { peers } = live.read();
-    await routes?.keepOnly(peers.flatMap(({ allowedIps }) => allowedIps));
+    if (routes)
+      await routes.keepOnly(device.peers().flatMap((peer) => peer.allowedIps.map(formatPrefix)));
   }
 
   async #find(peer: PeerConfig, wait: WaitOptions): Promise<ReachablePeer | undefined> {
@@ -137,9 +135,4 @@ function withSignal(resolving: ResolveOptions, { signal }: WaitOptions): Resolve
 
 function placesOf(peer: PeerConfig | undefined): string {
   return peer ? endpointsOf(peer).map(formatEndpoint).join() : '';
-}
-
-function textOf({ address, port }: { address: string; port: number }): string {
-  const endpoint: EndpointConfig = { host: address, port };
-  return formatEndpoint(endpoint);
 }
