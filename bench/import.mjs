@@ -39,7 +39,7 @@ const programs = [
   ...dists.flatMap((dist) =>
     ['--help', 'version', 'genkey'].map((verb) => [
       `wg-ts ${verb} (${dist})`,
-      [path.resolve(dist, 'src/cli/main.js'), verb],
+      [path.resolve(dist, 'cli/main.js'), verb],
     ]),
   ),
 ].map(([name, args]) => ({ name, run: () => timedProgram(args) }));

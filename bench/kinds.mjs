@@ -9,7 +9,7 @@ import { hasMapped } from './processes.mjs';
 import { inShort } from './tables.mjs';
 
 export const CLI =
-  process.env.WG_TS_CLI ?? fileURLToPath(new URL('../dist/src/cli/main.js', import.meta.url));
+  process.env.WG_TS_CLI ?? fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
 const BUILD = new URL('../native/build.mjs', import.meta.url);
 
 const INNER_CLIENT = '10.64.0.2';

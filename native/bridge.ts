@@ -1,6 +1,6 @@
 import { closeSync } from 'node:fs';
-import { ofThisThread, readMessages } from '../tun/linux/descriptor.js';
-import { libc } from '../tun/linux/libc.js';
+import { ofThisThread, readMessages } from '../system/linux/descriptor.js';
+import { libc } from '../system/linux/libc.js';
 import type { Tun, TunQueues } from '../tun/tun.js';
 
 // asm-generic: x86-64, arm64, riscv64

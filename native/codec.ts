@@ -8,8 +8,8 @@ import type {
   TransportKeypair,
 } from '../protocol/dataplane.js';
 import { formatIp, type IpPrefix, parseIp } from '../protocol/ip.js';
+import { zoneIndex, zoneName } from '../system/zone.js';
 import { EventType, Layout, STATISTICS, type Statistics, Traffic } from './layout.js';
-import { zoneIndex, zoneName } from './zone.js';
 
 /** Undefined for an address that is none, or whose zone does not exist. */
 export function encodeEndpoint(endpoint: Endpoint): Uint8Array | undefined {

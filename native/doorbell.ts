@@ -2,8 +2,8 @@
 import { randomBytes } from 'node:crypto';
 import { createServer, type Server, type Socket } from 'node:net';
 import { isMainThread } from 'node:worker_threads';
-import { readMessages } from '../tun/linux/descriptor.js';
-import { whileReadable } from '../tun/linux/readiness.js';
+import { readMessages } from '../system/linux/descriptor.js';
+import { whileReadable } from '../system/linux/readiness.js';
 
 /** Keeps the process no more alive than what it calls for does. */
 export interface Doorbell {

@@ -17,7 +17,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const dist = resolve(process.argv[2] ?? join(root, 'dist'));
 
 const ENTRIES = ['src/index', 'protocol/index'];
-const FOLDERS = ['crypto', 'native', 'protocol', 'src', 'tun'];
+const FOLDERS = ['cli', 'crypto', 'native', 'network', 'protocol', 'src', 'system', 'tun', 'udp'];
 const MADE = /\.(?:js|cjs|d\.ts|d\.cts)$/;
 
 /** The imports of files of the package, from the last to the first. */

@@ -1,8 +1,9 @@
 /** How a program tells the errors of wg-ts from others, and from each other. */
+
+import { WgTsError } from '../system/errors.js';
 import { NetConfigError, TunError } from '../tun/errors.js';
-import { WgTsError } from './errors.js';
-import { ChangeError } from './livechanges.js';
-import { UdpError } from './udp-transport.js';
+import { UdpError } from '../udp/transport.js';
+import { ChangeError } from './control/configuration.js';
 
 /**
  * An error of this package: one of five classes, each of which says more in fields of its own. They have no

@@ -6,15 +6,6 @@
 
 export type { CryptoNames } from '../crypto/providers.js';
 export { Secret } from '../crypto/secret.js';
-export type { Endpoint, Millis } from '../protocol/dataplane.js';
-export type { IpPrefix } from '../protocol/ip.js';
-export {
-  NetConfigError,
-  type NetConfigErrorCode,
-  TunError,
-  type TunErrorCode,
-} from '../tun/errors.js';
-export { MemoryTun, type MemoryTunOptions, memoryTunPair } from '../tun/memory.js';
 export type {
   Command,
   InterfaceSettings,
@@ -24,9 +15,40 @@ export type {
   NetPlan,
   NetStep,
   NetWatch,
-} from '../tun/netconfig.js';
+} from '../network/netconfig.js';
+export type { Endpoint, Millis } from '../protocol/dataplane.js';
+export type { IpPrefix } from '../protocol/ip.js';
+export { type Clock, type Scheduled, systemClock } from '../system/clock.js';
+export {
+  ConfigError,
+  type ConfigProblem,
+  type ErrorCode,
+  type ErrorDetails,
+  WgTsError,
+} from '../system/errors.js';
+export {
+  NetConfigError,
+  type NetConfigErrorCode,
+  TunError,
+  type TunErrorCode,
+} from '../tun/errors.js';
+export { MemoryTun, type MemoryTunOptions, memoryTunPair } from '../tun/memory.js';
+export { packetStream } from '../tun/stream/packetstream.js';
+export {
+  type PacketStream,
+  type StreamTun,
+  type TunFromStreamOptions,
+  tunFromStream,
+} from '../tun/stream/streamtun.js';
 export type { Tun } from '../tun/tun.js';
-export { type Clock, type Scheduled, systemClock } from './clock.js';
+export type { OwnTransport } from '../udp/own.js';
+export {
+  UdpError,
+  type UdpErrorCode,
+  type UdpHandlers,
+  type UdpOptions,
+  type UdpTransport,
+} from '../udp/transport.js';
 export { formatConfig } from './config/format.js';
 export { decodeKey, encodeKey } from './config/key.js';
 export type {
@@ -38,31 +60,18 @@ export type {
 } from './config/model.js';
 export type { ConfigWarning, ParsedConfig } from './config/parse.js';
 export { parseConfig } from './config/parse.js';
-export { type ConnectOptions, connect } from './connect.js';
-export type { OwnTransport } from './embed/owntransport.js';
-export { packetStream } from './embed/packetstream.js';
-export {
-  type PacketStream,
-  type StreamTun,
-  type TunFromStreamOptions,
-  tunFromStream,
-} from './embed/streamtun.js';
+export { ChangeError } from './control/configuration.js';
+export type { Resolver } from './control/endpoints/resolve.js';
+export type { PeerStatus, TunnelStatus } from './control/status.js';
+export type { DataPlaneKind, PlaneOptions } from './dataplane/choice.js';
 export {
   type AnyWgTsError,
   type CommandLineErrorCode,
   isWgTsError,
   type WgTsErrorCode,
 } from './errorcodes.js';
-export {
-  ConfigError,
-  type ConfigProblem,
-  type ErrorCode,
-  type ErrorDetails,
-  WgTsError,
-} from './errors.js';
 export type { UndoJournal } from './journal.js';
 export { generatePresharedKey, generatePrivateKey, publicKeyOf } from './keys.js';
-export { ChangeError } from './livechanges.js';
 export { defaultLogger, type Logger } from './logger.js';
 export type {
   MetricsAddress,
@@ -71,29 +80,20 @@ export type {
   MetricsSource,
 } from './metrics/model.js';
 export { serveMetrics } from './metrics/serve.js';
-export type { PeerOptions } from './peeroptions.js';
-export type { DataPlaneKind, PlaneOptions } from './planechoice.js';
-export type { Resolver } from './resolve.js';
-export { packageVersion } from './runtime/packageversion.js';
-export type { PeerStatus, TunnelStatus } from './status.js';
-export type { HandshakeOptions, TunnelStats } from './tunnel.js';
-export { Tunnel } from './tunnel.js';
+export { packageVersion } from './packageversion.js';
+export type { WaitOptions } from './tunnel/changes.js';
+export { type ConnectOptions, connect } from './tunnel/connect.js';
 export type {
   EndpointEvent,
   HandshakeEvent,
   TransferEvent,
   TunnelEvents,
   TunnelState,
-} from './tunnelevents.js';
-export type { StatusSource, TunnelOptions } from './tunneloptions.js';
-export type { WaitOptions } from './tunnelpeers.js';
+} from './tunnel/events.js';
+export type { StatusSource, TunnelOptions } from './tunnel/options.js';
+export type { PeerOptions } from './tunnel/peeroptions.js';
+export type { HandshakeOptions, TunnelStats } from './tunnel/tunnel.js';
+export { Tunnel } from './tunnel/tunnel.js';
 export type { UapiChange, UapiPeerChange } from './uapi/change.js';
 export type { UapiDevice, UapiPeer } from './uapi/codec.js';
-export {
-  UdpError,
-  type UdpErrorCode,
-  type UdpHandlers,
-  type UdpOptions,
-  type UdpTransport,
-} from './udp-transport.js';
 export { type Versions, versions } from './version.js';

@@ -1,4 +1,4 @@
-import type { Command } from '../tun/netconfig.js';
+import type { Command } from '../network/netconfig.js';
 
 /** Where the undo of what is about to be done is written down, for when this process is killed. */
 export interface UndoJournal {

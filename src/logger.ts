@@ -14,7 +14,7 @@ let makeLogger: ((name: string) => Logger) | undefined;
 
 /** LogTape is only for those who log: a program that has a logger of its own never loads it. */
 async function loadLogTape(): Promise<(name: string) => Logger> {
-  makeLogger ??= (await import('./runtime/logtape.js')).logTapeLogger;
+  makeLogger ??= (await import('./logtape.js')).logTapeLogger;
   return makeLogger;
 }
 

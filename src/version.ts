@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import type { CryptoNames } from '../crypto/providers.js';
-import { packageVersion } from './runtime/packageversion.js';
+import { packageVersion } from './packageversion.js';
 
 /** What runs here. */
 export interface Versions {
@@ -23,7 +23,7 @@ export async function versions(): Promise<Versions> {
   const [{ cryptoNames }, { fastestProviders }, { defaultPlane }] = await Promise.all([
     import('../crypto/providers.js'),
     import('../native/providers.js'),
-    import('./planechoice.js'),
+    import('./dataplane/choice.js'),
   ]);
   const { name, why } = defaultPlane();
   return {

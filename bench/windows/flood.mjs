@@ -3,10 +3,10 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { Secret } from '../../dist/crypto/secret.js';
 import { fastestProviders } from '../../dist/native/providers.js';
 import { parsePrefix } from '../../dist/protocol/ip.js';
-import { systemClock } from '../../dist/src/clock.js';
-import { PortableDataPlane } from '../../dist/src/portable.js';
-import { openUdp } from '../../dist/src/udp.js';
+import { PortableDataPlane } from '../../dist/src/dataplane/portable.js';
+import { systemClock } from '../../dist/system/clock.js';
 import { MemoryTun } from '../../dist/tun/memory.js';
+import { openUdp } from '../../dist/udp/open.js';
 
 const [port, size] = process.argv.slice(2).map(Number);
 const LOOPBACK = '127.0.0.1';

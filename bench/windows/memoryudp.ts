@@ -1,4 +1,4 @@
-import type { UdpHandlers, UdpTransport } from '../../src/udp.js';
+import type { UdpHandlers, UdpTransport } from '../../udp/open.js';
 
 const BATCH = 64;
 const FROM = { address: '127.0.0.1', port: 9 };

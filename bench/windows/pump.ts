@@ -15,14 +15,14 @@ import { fastestProviders } from '../../native/providers.js';
 import type { DataPlane, Endpoint } from '../../protocol/dataplane.js';
 import { parsePrefix } from '../../protocol/ip.js';
 import { TransportSession } from '../../protocol/transportsession.js';
-import { systemClock } from '../../src/clock.js';
-import { choosePlane, type DataPlaneKind } from '../../src/planechoice.js';
-import { openPlane, openPlaneTun } from '../../src/planes.js';
-import { PortableDataPlane } from '../../src/portable.js';
-import { openWinsockQueues } from '../../src/udp-winsock.js';
+import { choosePlane, type DataPlaneKind } from '../../src/dataplane/choice.js';
+import { openPlane, openPlaneTun } from '../../src/dataplane/open.js';
+import { PortableDataPlane } from '../../src/dataplane/portable.js';
+import { systemClock } from '../../system/clock.js';
+import { koffi, systemFolder } from '../../system/windows/libraries.js';
 import { ipPacket } from '../../test/support/packets.js';
 import { doublePath, WintunDouble } from '../../test/windows/support/wintundouble.js';
-import { koffi, systemFolder } from '../../tun/windows/libraries.js';
+import { openWinsockQueues } from '../../udp/windows/winsock.js';
 import { MemoryUdp } from './memoryudp.js';
 
 const [result = '', plane = '', direction = '', size = '', seconds = '', sockets = ''] =

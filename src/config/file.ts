@@ -1,7 +1,7 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import path from 'node:path';
-import { knownFolder } from '../../tun/windows/folders.js';
-import { WgTsError } from '../errors.js';
+import { WgTsError } from '../../system/errors.js';
+import { knownFolder } from '../../system/windows/folders.js';
 
 export const MAX_CONFIG_BYTES: number = 1024 * 1024;
 

@@ -1,6 +1,6 @@
 import type { Endpoint } from '../../protocol/dataplane.js';
 import { formatPrefix } from '../../protocol/ip.js';
-import { WgTsError } from '../errors.js';
+import { WgTsError } from '../../system/errors.js';
 import { formatExcludedIp } from './exclude.js';
 import { encodeKey } from './key.js';
 import {

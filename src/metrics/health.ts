@@ -1,5 +1,5 @@
 import type { Millis } from '../../protocol/dataplane.js';
-import type { PeerStatus, TunnelStatus } from '../status.js';
+import type { PeerStatus, TunnelStatus } from '../control/status.js';
 
 /** What is wrong with a peer. Holds no secret. */
 export interface PeerProblem {

@@ -1,6 +1,6 @@
-import type { Clock } from '../clock.js';
+import type { Clock } from '../../system/clock.js';
+import type { TunnelStatus } from '../control/status.js';
 import type { Logger } from '../logger.js';
-import type { TunnelStatus } from '../status.js';
 
 /** An IP address of this machine, IPv6 without brackets; port 0 is chosen by the system. */
 export interface MetricsAddress {

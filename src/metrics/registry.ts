@@ -1,6 +1,6 @@
 import { Counter, Gauge, Registry } from 'prom-client';
-import { packageVersion } from '../runtime/packageversion.js';
-import type { PeerStatus, TunnelStatus } from '../status.js';
+import type { PeerStatus, TunnelStatus } from '../control/status.js';
+import { packageVersion } from '../packageversion.js';
 import { registerProcessMetrics } from './process.js';
 
 /** What a scrape is made of. */

@@ -1,4 +1,4 @@
-import { systemClock } from '../clock.js';
+import { systemClock } from '../../system/clock.js';
 import { defaultLogger } from '../logger.js';
 import type { MetricsAddress, MetricsOptions, MetricsServer, MetricsSource } from './model.js';
 

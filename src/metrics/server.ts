@@ -1,9 +1,9 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { isLoopback } from '../../tun/family.js';
-import type { Scheduled } from '../clock.js';
+import { isLoopback } from '../../network/family.js';
+import type { Scheduled } from '../../system/clock.js';
+import { WgTsError } from '../../system/errors.js';
 import { formatEndpoint } from '../config/format.js';
-import { WgTsError } from '../errors.js';
 import { Health, type PeerProblem } from './health.js';
 import type { MetricsAddress, MetricsOptions, MetricsServer, MetricsSource } from './model.js';
 import { createMetrics, type TunnelMetrics } from './registry.js';

@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Argument, Command, Option } from 'commander';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { commandTree } from '../../src/cli/commandtree.js';
-import { type CompletedCommand, completedCommands } from '../../src/cli/completion/expected.js';
+import { commandTree } from '../../cli/commandtree.js';
+import { type CompletedCommand, completedCommands } from '../../cli/completion/expected.js';
 import { buildOnce, runProgram, wgTs } from './support.js';
 
 const has = (program: string): boolean => !spawnSync(program, ['--version']).error;

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { forwardClock } from '../../src/cli/demo-clock.js';
+import { forwardClock } from '../../cli/demo/clock.js';
 
 const MINUTE = 60_000;
 

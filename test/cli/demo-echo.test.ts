@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { echoReply, echoRequest, isReplyTo } from '../../src/cli/echo.js';
+import { echoReply, echoRequest, isReplyTo } from '../../cli/demo/echo.js';
 
 describe('an echo', () => {
   const pairs = [

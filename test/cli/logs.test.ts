@@ -4,11 +4,11 @@ import path from 'node:path';
 import { reset } from '@logtape/logtape';
 import { createColors } from 'picocolors';
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
-import { startLogging } from '../../src/cli/logging.js';
-import { followLog, LogPrinter, parseDuration } from '../../src/cli/logs.js';
-import { formatServices } from '../../src/cli/service.js';
-import { encodeEntry, type LogEntry } from '../../src/runtime/logentry.js';
-import { logTapeLogger } from '../../src/runtime/logtape.js';
+import { startLogging } from '../../cli/daemon/logging.js';
+import { encodeEntry, type LogEntry } from '../../cli/runtime/logentry.js';
+import { followLog, LogPrinter, parseDuration } from '../../cli/verbs/logs.js';
+import { formatServices } from '../../cli/verbs/service.js';
+import { logTapeLogger } from '../../src/logtape.js';
 
 function logFile(): string {
   const folder = mkdtempSync(path.join(tmpdir(), 'wg-ts-logs-'));

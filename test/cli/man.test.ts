@@ -4,11 +4,11 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Command } from 'commander';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type CommandNode, commandTree } from '../../src/cli/commandtree.js';
-import { configPage, explainedKeys } from '../../src/cli/man/configpage.js';
-import { parseNotes } from '../../src/cli/man/notes.js';
-import { verbPage } from '../../src/cli/man/pages.js';
-import { RoffPage } from '../../src/cli/man/roff.js';
+import { type CommandNode, commandTree } from '../../cli/commandtree.js';
+import { configPage, explainedKeys } from '../../cli/man/configpage.js';
+import { parseNotes } from '../../cli/man/notes.js';
+import { verbPage } from '../../cli/man/pages.js';
+import { RoffPage } from '../../cli/man/roff.js';
 import { INTERFACE_KEYS, PEER_KEYS } from '../../src/config/section.js';
 import { buildOnce, wgTs } from './support.js';
 

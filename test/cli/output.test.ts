@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { explain } from '../../src/cli/explain.js';
-import { stdoutColors } from '../../src/cli/output.js';
-import { ConfigError, WgTsError } from '../../src/errors.js';
+import { explain } from '../../cli/explain.js';
+import { stdoutColors } from '../../cli/output.js';
 import { UdpError } from '../../src/index.js';
+import { ConfigError, WgTsError } from '../../system/errors.js';
 import { NetConfigError, TunError } from '../../tun/errors.js';
 
 describe('colours', () => {

@@ -13,11 +13,11 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { claimName } from '../../src/runtime/claim.js';
-import { withLock } from '../../src/runtime/lock.js';
-import { isAlive, ownIdentity, type ProcessIdentity } from '../../src/runtime/process.js';
-import { StateFolder } from '../../src/runtime/state.js';
-import { stopTunnel } from '../../src/runtime/stop.js';
+import { claimName } from '../../cli/runtime/claim.js';
+import { withLock } from '../../cli/runtime/lock.js';
+import { isAlive, ownIdentity, type ProcessIdentity } from '../../cli/runtime/process.js';
+import { StateFolder } from '../../cli/runtime/state.js';
+import { stopTunnel } from '../../cli/runtime/stop.js';
 
 /** No interface and no socket has this name. */
 const NAME = 'wgts-unit-test';

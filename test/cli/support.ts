@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 /** The command-line tool as `npm run build` leaves it. */
-export const CLI: string = path.join(ROOT, 'dist/src/cli/main.js');
+export const CLI: string = path.join(ROOT, 'dist/cli/main.js');
 
 const SOURCES = ['crypto', 'protocol', 'tun', 'native', 'src'];
 const STAMP = path.join(ROOT, 'dist/src/version.js');

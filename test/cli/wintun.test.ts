@@ -2,8 +2,8 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { describeInstalled, describeStatus } from '../../src/cli/wintun.js';
-import { WINTUN } from '../../src/wintun/pins.js';
+import { describeInstalled, describeStatus } from '../../cli/verbs/wintun.js';
+import { WINTUN } from '../../cli/wintun/pins.js';
 import { buildOnce, wgTs } from './support.js';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'wg-ts-wintun-'));

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { formatProblem, WgTsError } from '../../src/errors.js';
+import { formatProblem, WgTsError } from '../../system/errors.js';
 
 describe('WgTsError', () => {
   it('has a code, a hint, a cause and a message of one line', () => {

@@ -9,7 +9,7 @@ import {
   readConfigFile,
   resolveConfigPath,
 } from '../../src/config/file.js';
-import { WgTsError } from '../../src/errors.js';
+import { WgTsError } from '../../system/errors.js';
 import { INTERFACE } from './samples.js';
 
 describe('readConfigFile', () => {

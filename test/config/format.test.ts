@@ -6,7 +6,7 @@ import { describeConfig } from '../../src/config/describe.js';
 import { formatConfig } from '../../src/config/format.js';
 import type { Config } from '../../src/config/model.js';
 import { parseConfig } from '../../src/config/parse.js';
-import { WgTsError } from '../../src/errors.js';
+import { WgTsError } from '../../system/errors.js';
 import { INTERFACE, PEER, PRESHARED_KEY, PRIVATE_KEY, PUBLIC_KEY, plain } from './samples.js';
 
 const key: fc.Arbitrary<Uint8Array> = fc

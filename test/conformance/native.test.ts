@@ -2,9 +2,9 @@ import { describe } from 'vitest';
 import { loadNativeLibrary } from '../../native/binding.js';
 import { bridgeTun } from '../../native/bridge.js';
 import { NativeDataPlane, type NativeOptions } from '../../native/dataplane.js';
-import { systemClock } from '../../src/clock.js';
-import { openUdpQueues } from '../../src/udp.js';
+import { systemClock } from '../../system/clock.js';
 import { MemoryTun } from '../../tun/memory.js';
+import { openUdpQueues } from '../../udp/open.js';
 import { whyNoNativeLibrary } from '../native/library.js';
 import { testDataPlane } from './suite.js';
 

@@ -1,10 +1,10 @@
 import { defaultProviders } from '../../crypto/providers.js';
 import { fastestProviders } from '../../native/providers.js';
-import { systemClock } from '../../src/clock.js';
-import { PortableDataPlane } from '../../src/portable.js';
-import { openUdp } from '../../src/udp.js';
-import { openDgramUdp } from '../../src/udp-dgram.js';
+import { PortableDataPlane } from '../../src/dataplane/portable.js';
+import { systemClock } from '../../system/clock.js';
 import { MemoryTun } from '../../tun/memory.js';
+import { openDgramUdp } from '../../udp/dgram.js';
+import { openUdp } from '../../udp/open.js';
 import { testDataPlane } from './suite.js';
 
 const LOOPBACK = { ipv4Address: '127.0.0.1', ipv6: false };

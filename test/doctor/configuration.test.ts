@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { checkConfiguration } from '../../src/doctor/configuration.js';
-import type { MachineFacts, TunnelFacts } from '../../src/doctor/facts.js';
+import { checkConfiguration } from '../../cli/doctor/configuration.js';
+import type { MachineFacts, TunnelFacts } from '../../cli/doctor/facts.js';
 import { machineWith, OURS, peerWith, runningWith, THEIRS, told, tunnelWith } from './facts.js';
 
 function foundIn(tunnel: TunnelFacts, machine: Partial<MachineFacts> = {}): string[] {

@@ -4,8 +4,8 @@ import type {
   MachineFacts,
   PeerFacts,
   TunnelFacts,
-} from '../../src/doctor/facts.js';
-import type { Finding, Outcome } from '../../src/doctor/finding.js';
+} from '../../cli/doctor/facts.js';
+import type { Finding, Outcome } from '../../cli/doctor/finding.js';
 
 export const OURS = 'OUR0000000000000000000000000000000000000000=';
 export const THEIRS = 'THEIR00000000000000000000000000000000000000=';

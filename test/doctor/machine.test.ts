@@ -7,7 +7,7 @@ import {
   checkPrivileges,
   checkPrograms,
   checkTun,
-} from '../../src/doctor/machine.js';
+} from '../../cli/doctor/machine.js';
 import { machineWith, told } from './facts.js';
 
 const NOW = Date.UTC(2026, 5, 1);

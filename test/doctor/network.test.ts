@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import type { EndpointFacts } from '../../src/doctor/facts.js';
-import { firewallOutcomes } from '../../src/doctor/firewall.js';
+import type { EndpointFacts } from '../../cli/doctor/facts.js';
+import { firewallOutcomes } from '../../cli/doctor/firewall.js';
 import {
   checkEndpoint,
   checkKeepalive,
   checkOtherVpn,
   checkReversePath,
-} from '../../src/doctor/network.js';
-import { diagnoseHandshake } from '../../src/doctor/peer.js';
+} from '../../cli/doctor/network.js';
+import { diagnoseHandshake } from '../../cli/doctor/peer.js';
 import {
   endpointWith,
   machineWith,

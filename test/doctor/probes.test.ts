@@ -1,12 +1,12 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { afterEach, describe, expect, it } from 'vitest';
+import { probeHandshake } from '../../cli/doctor/handshakeprobe.js';
+import { udpErrorOf } from '../../cli/doctor/udpprobe.js';
 import { parsePrefix } from '../../protocol/ip.js';
 import type { Config } from '../../src/config/model.js';
-import { connect } from '../../src/connect.js';
-import { probeHandshake } from '../../src/doctor/handshakeprobe.js';
-import { udpErrorOf } from '../../src/doctor/udpprobe.js';
 import { generatePresharedKey, generatePrivateKey, publicKeyOf } from '../../src/keys.js';
+import { connect } from '../../src/tunnel/connect.js';
 import { MemoryTun } from '../../tun/memory.js';
 import { isRoot } from '../cli/support.js';
 

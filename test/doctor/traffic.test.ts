@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import type { TrafficFacts } from '../../src/doctor/facts.js';
-import type { Finding } from '../../src/doctor/finding.js';
-import { causeOf, formatFindings, formatVerdict, PLAIN, toJson } from '../../src/doctor/report.js';
-import { checkTraffic } from '../../src/doctor/traffic.js';
+import type { TrafficFacts } from '../../cli/doctor/facts.js';
+import type { Finding } from '../../cli/doctor/finding.js';
+import { causeOf, formatFindings, formatVerdict, PLAIN, toJson } from '../../cli/doctor/report.js';
+import { checkTraffic } from '../../cli/doctor/traffic.js';
 import { told } from './facts.js';
 
 const NOTHING: TrafficFacts = { asked: ['10.0.0.1'], answering: '10.0.0.1', dns: [], beyond: [] };

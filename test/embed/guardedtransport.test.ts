@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Endpoint } from '../../protocol/dataplane.js';
-import { type OwnUdp, ownUdpOpener } from '../../src/embed/owntransport.js';
-import type { UdpTransport } from '../../src/udp-transport.js';
+import { type OwnUdp, ownUdpOpener } from '../../udp/own.js';
+import type { UdpTransport } from '../../udp/transport.js';
 import { A_PORT, Wire, type WireTransport } from './support.js';
 
 const FROM: Endpoint = { address: '192.0.2.9', port: 9 };

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type ConnectOptions, connect, MemoryTun } from '../../src/index.js';
-import type { UdpHandlers, UdpOptions, UdpTransport } from '../../src/udp-transport.js';
+import type { UdpHandlers, UdpOptions, UdpTransport } from '../../udp/transport.js';
 import {
   configOf,
   eventually,

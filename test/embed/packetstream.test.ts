@@ -1,6 +1,4 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { packetStream } from '../../src/embed/packetstream.js';
-import { tunFromStream } from '../../src/embed/streamtun.js';
 import {
   connect,
   type DataPlaneKind,
@@ -8,6 +6,8 @@ import {
   memoryTunPair,
   type Tunnel,
 } from '../../src/index.js';
+import { packetStream } from '../../tun/stream/packetstream.js';
+import { tunFromStream } from '../../tun/stream/streamtun.js';
 import { whyNoNativeLibrary } from '../native/library.js';
 import { configOf, eventually, LOOPBACK, newKeys, nextTurn } from '../src/support.js';
 import { ipPacket, payloadText } from '../support/packets.js';

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { afterEach, describe, expect, it } from 'vitest';
-import { checkedRandom } from '../../src/embed/random.js';
+import { checkedRandom } from '../../src/tunnel/random.js';
 import { eventually, MemoryLogger, newKeys, nextTurn, VirtualClock } from '../src/support.js';
 import { ipPacket, payloadText } from '../support/packets.js';
 import { Prng } from '../support/prng.js';

@@ -1,7 +1,7 @@
 import { PassThrough, Writable } from 'node:stream';
 import { ReadableStream, WritableStream } from 'node:stream/web';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { PacketStream } from '../../src/embed/streamtun.js';
+import type { PacketStream } from '../../tun/stream/streamtun.js';
 import { eventually, nextTurn } from '../src/support.js';
 import { closeAll, generated, HostDuplex, kept, numberOf, open, packet, upTo } from './streams.js';
 

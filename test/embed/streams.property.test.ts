@@ -3,9 +3,9 @@ import { Duplex, Writable } from 'node:stream';
 import { WritableStream } from 'node:stream/web';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { packetStream } from '../../src/embed/packetstream.js';
-import { tunFromStream } from '../../src/embed/streamtun.js';
 import { memoryTunPair } from '../../tun/memory.js';
+import { packetStream } from '../../tun/stream/packetstream.js';
+import { tunFromStream } from '../../tun/stream/streamtun.js';
 import { nextTurn } from '../src/support.js';
 
 const CAPACITY = 200;

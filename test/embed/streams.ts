@@ -1,6 +1,6 @@
 /** What the tests of packet streams share: a host's streams, and an interface made of them. */
 import { Duplex, Writable } from 'node:stream';
-import { type PacketStream, type StreamTun, tunFromStream } from '../../src/embed/streamtun.js';
+import { type PacketStream, type StreamTun, tunFromStream } from '../../tun/stream/streamtun.js';
 
 export const packet = (n: number): Uint8Array => Uint8Array.of(0x45, n >> 8, n);
 export const numberOf = (bytes: Uint8Array): number =>

@@ -2,13 +2,13 @@ import { PassThrough, Readable } from 'node:stream';
 import { ReadableStream, WritableStream } from 'node:stream/web';
 import { runInNewContext } from 'node:vm';
 import { afterEach, describe, expect, it } from 'vitest';
+import { MemoryTun } from '../../tun/memory.js';
 import {
   asTun,
   type PacketStream,
   type StreamTun,
   tunFromStream,
-} from '../../src/embed/streamtun.js';
-import { MemoryTun } from '../../tun/memory.js';
+} from '../../tun/stream/streamtun.js';
 import { eventually, nextTurn } from '../src/support.js';
 import {
   closeAll,

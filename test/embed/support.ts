@@ -2,7 +2,7 @@
 
 import type { Endpoint } from '../../protocol/dataplane.js';
 import { type ConnectOptions, connect, MemoryTun, type Tunnel } from '../../src/index.js';
-import type { UdpHandlers, UdpTransport } from '../../src/udp-transport.js';
+import type { UdpHandlers, UdpTransport } from '../../udp/transport.js';
 import { configOf, type Keys, nextTurn, type VirtualClock } from '../src/support.js';
 
 export interface Sent {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { findPeers, firstAddress } from '../../src/endpoints/candidates.js';
-import type { Resolver } from '../../src/resolve.js';
+import { findPeers, firstAddress } from '../../src/control/endpoints/candidates.js';
+import type { Resolver } from '../../src/control/endpoints/resolve.js';
 import { configOf, newKeys } from '../src/support.js';
 
 const [OURS, THEIRS] = [newKeys(), newKeys()];

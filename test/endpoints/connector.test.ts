@@ -2,10 +2,10 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Secret } from '../../crypto/secret.js';
 import type { Action, DataPlane, DataPlaneEvent, Endpoint } from '../../protocol/dataplane.js';
 import { Device } from '../../protocol/device.js';
-import { Driver } from '../../src/driver.js';
-import { type Connector, keepConnected } from '../../src/endpoints/connector.js';
-import type { ReachablePeer } from '../../src/endpoints/peerlink.js';
-import { isSame } from '../../src/endpoints/rotation.js';
+import { Driver } from '../../src/control/driver.js';
+import { type Connector, keepConnected } from '../../src/control/endpoints/connector.js';
+import type { ReachablePeer } from '../../src/control/endpoints/peerlink.js';
+import { isSame } from '../../src/control/endpoints/rotation.js';
 import { MemoryLogger, nextTurn, VirtualClock } from '../src/support.js';
 import { Prng } from '../support/prng.js';
 

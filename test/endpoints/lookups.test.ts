@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import { Lookups } from '../../src/endpoints/lookups.js';
-import type { Resolver } from '../../src/resolve.js';
+import { Lookups } from '../../src/control/endpoints/lookups.js';
+import type { Resolver } from '../../src/control/endpoints/resolve.js';
 import { MemoryLogger, nextTurn, VirtualClock } from '../src/support.js';
 
 describe('Lookups', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Rotation } from '../../src/endpoints/rotation.js';
+import { Rotation } from '../../src/control/endpoints/rotation.js';
 
 const at = (address: string, port = 1) => ({ address, port });
 const A = at('2001:db8::1');

@@ -11,9 +11,9 @@ import { loadNativeLibrary } from '../../native/binding.js';
 import { NativeDataPlane } from '../../native/dataplane.js';
 import type { DataPlaneEvent, Endpoint } from '../../protocol/dataplane.js';
 import { parsePrefix } from '../../protocol/ip.js';
-import { systemClock } from '../../src/clock.js';
-import { openUdpQueues } from '../../src/udp.js';
-import { libc } from '../../tun/linux/libc.js';
+import { systemClock } from '../../system/clock.js';
+import { libc } from '../../system/linux/libc.js';
+import { openUdpQueues } from '../../udp/open.js';
 import { ipPacket } from '../support/packets.js';
 import { whyNoNativeLibrary } from './library.js';
 

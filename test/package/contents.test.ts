@@ -4,14 +4,14 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type Manifest, pack, ROOT } from './packed.js';
 
-const COMPILED = ['crypto', 'native', 'protocol', 'src', 'tun'];
+const COMPILED = ['cli', 'crypto', 'native', 'network', 'protocol', 'src', 'system', 'tun', 'udp'];
 const LIBRARY =
   /^dist\/native\/(?:linux-(?:x64|arm64)(?:-musl)?\/libwgts\.so|win32-x64\/wgts\.dll)$/;
 
 /** Each kind of file that belongs into the package. */
 const KINDS: readonly RegExp[] = [
   /^(?:package\.json|LICENSE|README\.md|CHANGELOG\.md|SECURITY\.md)$/,
-  /^dist\/(?:crypto|native|protocol|src|tun)\/(?:[\w-]+\/)*[\w-]+\.(?:js|d\.ts|d\.cts)$/,
+  /^dist\/(?:cli|crypto|native|network|protocol|src|system|tun|udp)\/(?:[\w-]+\/)*[\w-]+\.(?:js|d\.ts|d\.cts)$/,
   /^dist\/(?:src|protocol)\/index\.cjs$/,
   LIBRARY,
   /^native\/(?:build\.mjs|targets\.mjs|wg_ts\.h)$/,

@@ -57,7 +57,7 @@ it('the classes that both entries have are the same', async () => {
 
 it('nothing else of the package can be imported', async () => {
   const program = `
-    const attempts = ['wg-ts/dist/src/tunnel.js', 'wg-ts/src/index.js', 'wg-ts/package.json'];
+    const attempts = ['wg-ts/dist/src/tunnel/tunnel.js', 'wg-ts/src/index.js', 'wg-ts/package.json'];
     console.log(JSON.stringify(attempts.map((name) => {
       try { return typeof require(name); } catch (error) { return error.code; }
     })));`;

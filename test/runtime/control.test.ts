@@ -11,7 +11,7 @@ import {
   requestLog,
   requestStop,
   serveControl,
-} from '../../src/runtime/control.js';
+} from '../../cli/runtime/stoppipe.js';
 
 let folder: string;
 let address: string;

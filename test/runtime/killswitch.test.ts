@@ -2,10 +2,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { claimName } from '../../src/runtime/claim.js';
-import { ownIdentity } from '../../src/runtime/process.js';
-import { StateFolder } from '../../src/runtime/state.js';
-import { stopTunnel } from '../../src/runtime/stop.js';
+import { claimName } from '../../cli/runtime/claim.js';
+import { ownIdentity } from '../../cli/runtime/process.js';
+import { StateFolder } from '../../cli/runtime/state.js';
+import { stopTunnel } from '../../cli/runtime/stop.js';
 
 /** No interface, no socket and no table has this name. */
 const NAME = 'wgts-unit-kill';

@@ -1,6 +1,5 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Secret } from '../../crypto/secret.js';
 import {
   decodeEntry,
   encodeEntry,
@@ -8,8 +7,9 @@ import {
   formatEntry,
   LOG_LEVELS,
   type LogEntry,
-} from '../../src/runtime/logentry.js';
-import { RingTail } from '../../src/runtime/ringtail.js';
+} from '../../cli/runtime/logentry.js';
+import { RingTail } from '../../cli/runtime/ringtail.js';
+import { Secret } from '../../crypto/secret.js';
 
 const AT = Date.UTC(2026, 10, 23, 16, 0, 0, 7);
 const entry = (message: string, more: Partial<LogEntry> = {}): LogEntry => ({

@@ -18,7 +18,7 @@ import {
   logFiles,
   RotatingLog,
   removeLogFiles,
-} from '../../src/runtime/logfile.js';
+} from '../../cli/runtime/logfile.js';
 
 const MAX = 100;
 

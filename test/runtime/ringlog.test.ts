@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { RingLog, readRingLog } from '../../src/runtime/ringlog.js';
+import { RingLog, readRingLog } from '../../cli/runtime/ringlog.js';
 
 const SIZE = 64 + 100;
 

@@ -11,9 +11,9 @@ import {
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { commandLineOf } from '../../src/service/commandline.js';
-import { packageParts, packageRoot, programFiles } from '../../src/service/package.js';
-import { installProgram, removeUnusedPrograms } from '../../src/service/program.js';
+import { commandLineOf } from '../../cli/service/windows/commandline.js';
+import { packageParts, packageRoot, programFiles } from '../../cli/service/windows/package.js';
+import { installProgram, removeUnusedPrograms } from '../../cli/service/windows/program.js';
 
 let folder: string;
 let root: string;
@@ -48,7 +48,7 @@ function writePackage(
 /** Beside wg-ts, below it, and two versions of one. */
 function writeAll(): void {
   writePackage(root, { a: '1', b: '1' }, { absent: '1' });
-  write(path.join(root, 'dist/src/cli/main.js'), 'main');
+  write(path.join(root, 'dist/cli/main.js'), 'main');
   write(path.join(root, 'native/lib/source.c'), '');
   const beside = path.dirname(root);
   writePackage(path.join(beside, 'a'), { c: '1' });
@@ -75,7 +75,7 @@ describe('the files of a program', () => {
     const { node: copy, script } = installProgram({ root, programs, node: node() });
     const place = path.dirname(copy);
     expect(listed(place)).toEqual([
-      'dist/src/cli/main.js',
+      'dist/cli/main.js',
       'node.exe',
       'node_modules/a/index.js',
       'node_modules/a/package.json',
@@ -122,7 +122,7 @@ describe('a copy of the program', () => {
     writeFileSync(first.script, 'broken');
     expect(installProgram({ root, programs, node: node() })).toEqual(first);
     expect(readFileSync(first.script, 'utf8')).toBe('main');
-    write(path.join(root, 'dist/src/cli/main.js'), 'newer');
+    write(path.join(root, 'dist/cli/main.js'), 'newer');
     const second = installProgram({ root, programs, node: node() });
     expect(second.script).not.toBe(first.script);
     expect(existsSync(first.script)).toBe(true);

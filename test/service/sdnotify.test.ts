@@ -1,8 +1,8 @@
 import { closeSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
-import { serviceNotifier, unixAddress } from '../../src/service/sdnotify.js';
-import { libc } from '../../tun/linux/libc.js';
+import { serviceNotifier, unixAddress } from '../../cli/service/systemd/notify.js';
+import { libc } from '../../system/linux/libc.js';
 
 const AF_UNIX = 1;
 const SOCK_DGRAM_NONBLOCK = 2 | 0o4000;

@@ -10,7 +10,7 @@ import {
   quoteArgument,
   templateUnit,
   unitOf,
-} from '../../src/service/systemd-unit.js';
+} from '../../cli/service/systemd/unit.js';
 
 const program = { node: '/usr/bin/node', main: '/usr/lib/wg-ts/main.js' };
 

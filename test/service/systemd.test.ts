@@ -14,13 +14,13 @@ import {
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { WgTsError } from '../../src/errors.js';
-import { type SystemdInstallOptions, SystemdServices } from '../../src/service/systemd.js';
 import {
   changeableByOthers,
   type SystemctlResult,
   type SystemdMachine,
-} from '../../src/service/systemd-machine.js';
+} from '../../cli/service/systemd/machine.js';
+import { type SystemdInstallOptions, SystemdServices } from '../../cli/service/systemd/services.js';
+import { WgTsError } from '../../system/errors.js';
 import { isRoot } from '../cli/support.js';
 
 /** systemd as far as it is asked here: it remembers in memory what runs, and links what is enabled. */

@@ -12,8 +12,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { zipSync } from 'fflate';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { candidatesOf } from '../../src/share/candidates.js';
-import { FolderDestination, importConfigs } from '../../src/share/import.js';
+import { candidatesOf } from '../../cli/share/candidates.js';
+import { FolderDestination, importConfigs } from '../../cli/share/import.js';
 import { KEYS, TEXT } from './support.js';
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import decodeQR from 'qr/decode.js';
 import { describe, expect, it } from 'vitest';
+import { candidatesOf } from '../../cli/share/candidates.js';
+import { phoneConfig } from '../../cli/share/phoneconfig.js';
+import { qrAsPng, qrForTerminal, qrModules, sizeInTerminal } from '../../cli/share/qrcode.js';
 import { parseConfig } from '../../src/config/parse.js';
-import { candidatesOf } from '../../src/share/candidates.js';
-import { phoneConfig } from '../../src/share/phoneconfig.js';
-import { qrAsPng, qrForTerminal, qrModules, sizeInTerminal } from '../../src/share/qrcode.js';
 import { jpegjs, KEYS, photograph, pngjs, TEXT } from './support.js';
 
 const configOf = (text: string) => parseConfig(text).config;

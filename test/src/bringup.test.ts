@@ -1,8 +1,8 @@
 import { setMaxListeners } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { Command, InterfaceSettings, NetListener, NetWatch } from '../../network/netconfig.js';
 import { parsePrefix } from '../../protocol/ip.js';
 import { type Config, connect, type Tunnel, type TunnelOptions } from '../../src/index.js';
-import type { Command, InterfaceSettings, NetListener, NetWatch } from '../../tun/netconfig.js';
 import {
   configOf,
   FakeNetConfig,

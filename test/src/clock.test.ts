@@ -1,6 +1,6 @@
 import { uptime } from 'node:os';
 import { describe, expect, it } from 'vitest';
-import { systemClock } from '../../src/clock.js';
+import { systemClock } from '../../system/clock.js';
 import { nextTurn } from './support.js';
 
 const clock = systemClock();

@@ -8,7 +8,7 @@ import type {
   Transfer,
 } from '../../protocol/dataplane.js';
 import { Device, type PeerChange } from '../../protocol/device.js';
-import { Driver } from '../../src/driver.js';
+import { Driver } from '../../src/control/driver.js';
 import { nextTurn, VirtualClock } from './support.js';
 
 class FakePlane implements DataPlane {

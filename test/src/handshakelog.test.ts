@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
 import { encodeKey } from '../../src/config/key.js';
-import { handshakeLog } from '../../src/handshakelog.js';
+import { handshakeLog } from '../../src/control/handshakelog.js';
 import type { Logger } from '../../src/logger.js';
 import { connect, MINUTE, pair } from '../support/pair.js';
 

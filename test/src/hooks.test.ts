@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Command } from '../../network/netconfig.js';
 import type { Config } from '../../src/config/model.js';
-import { hookCommand, runHooks } from '../../src/hooks.js';
 import { connect, type Tunnel, type TunnelOptions } from '../../src/index.js';
-import type { Command } from '../../tun/netconfig.js';
+import { hookCommand, runHooks } from '../../src/tunnel/hooks.js';
 import {
   configOf,
   eventually,

@@ -74,14 +74,14 @@ const LAZY = [
   'node_modules/@noble/curves/abstract/edwards.js',
   'node_modules/@noble/hashes/sha2.js',
   // All that moves packets or touches the system.
-  'dist/src/bringup.js',
-  'dist/src/portable.js',
-  'dist/src/udp-linux.js',
+  'dist/src/tunnel/bringup.js',
+  'dist/src/dataplane/portable.js',
+  'dist/udp/linux/sockets.js',
   'dist/src/metrics/server.js',
   'dist/native/dataplane.js',
-  'dist/tun/linux/netconfig.js',
-  'dist/tun/windows/net/',
-  'dist/src/cli/',
+  'dist/network/linux/netconfig.js',
+  'dist/network/windows/',
+  'dist/cli/',
 ];
 
 function lazyOnes(loaded: readonly string[]): readonly string[] {

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Command, KillSwitchSettings, NetStep } from '../../network/netconfig.js';
 import { type Config, connect, type Tunnel, type TunnelOptions } from '../../src/index.js';
-import type { Command, KillSwitchSettings, NetStep } from '../../tun/netconfig.js';
 import {
   configOf,
   FakeNetConfig,

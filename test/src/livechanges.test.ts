@@ -3,7 +3,9 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { defaultProviders } from '../../crypto/providers.js';
 import { Device } from '../../protocol/device.js';
 import { decodeKey } from '../../src/config/key.js';
-import { Driver } from '../../src/driver.js';
+import { ChangeError, LiveConfiguration } from '../../src/control/configuration.js';
+import { Driver } from '../../src/control/driver.js';
+import { PortableDataPlane } from '../../src/dataplane/portable.js';
 import {
   connect,
   generatePresharedKey,
@@ -12,10 +14,8 @@ import {
   publicKeyOf,
   type Tunnel,
 } from '../../src/index.js';
-import { ChangeError, LiveConfiguration } from '../../src/livechanges.js';
-import { PortableDataPlane } from '../../src/portable.js';
 import type { UapiChange, UapiPeerChange } from '../../src/uapi/change.js';
-import { openUdp, UdpError } from '../../src/udp.js';
+import { openUdp, UdpError } from '../../udp/open.js';
 import { ipPacket } from '../support/packets.js';
 import {
   configOf,

@@ -1,8 +1,8 @@
 /** Whoever watches the network of the machine hears of changes of a tunnel that is up. */
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import type { InterfaceSettings, NetWatch } from '../../network/netconfig.js';
 import { connect, type StatusSource, type Tunnel, type TunnelOptions } from '../../src/index.js';
 import { MemoryTun } from '../../tun/memory.js';
-import type { InterfaceSettings, NetWatch } from '../../tun/netconfig.js';
 import { configOf, FakeNetConfig, freePort, LOOPBACK, newKeys, Trace } from './support.js';
 
 let trace: Trace;

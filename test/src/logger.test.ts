@@ -25,7 +25,7 @@ describe('before LogTape is loaded', () => {
 
   afterEach(async () => {
     await reset();
-    vi.doUnmock('../../src/runtime/logtape.js');
+    vi.doUnmock('../../src/logtape.js');
   });
 
   it('lines wait for it, and come in their order', async () => {
@@ -57,7 +57,7 @@ describe('before LogTape is loaded', () => {
 
   it('nothing happens to a program in which it is missing', async () => {
     let asked = 0;
-    vi.doMock('../../src/runtime/logtape.js', () => {
+    vi.doMock('../../src/logtape.js', () => {
       asked++;
       throw new Error('no LogTape');
     });

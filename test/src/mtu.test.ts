@@ -1,8 +1,8 @@
 import { describe, expect, it, vi } from 'vitest';
+import type { NetConfig } from '../../network/netconfig.js';
 import { parsePrefix } from '../../protocol/ip.js';
 import { parseConfig } from '../../src/config/parse.js';
-import { chooseMtu } from '../../src/mtu.js';
-import type { NetConfig } from '../../tun/netconfig.js';
+import { chooseMtu } from '../../src/tunnel/mtu.js';
 import { INTERFACE } from '../config/samples.js';
 
 const V4 = '10.0.0.2/24';

@@ -1,14 +1,19 @@
 import { describe, expect, it, vi } from 'vitest';
 import { parsePrefix } from '../../protocol/ip.js';
 import type { Logger } from '../../src/logger.js';
-import { type ProbedTunnel, probeMtu, probeTargets, startMtuProbe } from '../../src/mtuprobe.js';
+import {
+  type ProbedTunnel,
+  probeMtu,
+  probeTargets,
+  startMtuProbe,
+} from '../../src/tunnel/mtuprobe.js';
 import {
   linuxPingArguments,
   type PingAnswer,
   type Pinger,
   pingAnswer,
   windowsPingArguments,
-} from '../../src/ping.js';
+} from '../../system/ping.js';
 
 function tunnel(
   addresses: string[],

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { choosePlane, defaultPlane } from '../../src/planechoice.js';
+import { choosePlane, defaultPlane } from '../../src/dataplane/choice.js';
 import { whyNoNativeLibrary } from '../native/library.js';
 
 const native = whyNoNativeLibrary === undefined ? it : it.skip;
@@ -64,7 +64,7 @@ describe('without a native library', () => {
   const fresh = async () => {
     vi.resetModules();
     vi.stubEnv('WG_TS_NATIVE_LIBRARY', '/nonexistent/libwgts.so');
-    return await import('../../src/planechoice.js');
+    return await import('../../src/dataplane/choice.js');
   };
 
   it('the portable plane runs, and it is told why', async () => {

@@ -2,9 +2,9 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { defaultProviders } from '../../crypto/providers.js';
 import type { DataPlaneEvent, Endpoint } from '../../protocol/dataplane.js';
 import { parsePrefix } from '../../protocol/ip.js';
-import { PortableDataPlane } from '../../src/portable.js';
-import { sendFailed, type UdpHandlers, type UdpTransport } from '../../src/udp-transport.js';
+import { PortableDataPlane } from '../../src/dataplane/portable.js';
 import { MemoryTun } from '../../tun/memory.js';
+import { sendFailed, type UdpHandlers, type UdpTransport } from '../../udp/transport.js';
 import { ipPacket } from '../support/packets.js';
 import { MemoryLogger, nextTurn, VirtualClock } from './support.js';
 

@@ -1,11 +1,11 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import { WgTsError } from '../../src/errors.js';
 import {
   type ResolveOptions,
   type Resolver,
   resolveAddresses,
   resolveEndpoint,
-} from '../../src/resolve.js';
+} from '../../src/control/endpoints/resolve.js';
+import { WgTsError } from '../../system/errors.js';
 
 const sleep = vi.hoisted(() => vi.fn());
 vi.mock('node:timers/promises', () => ({ setTimeout: sleep }));

@@ -2,10 +2,10 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { saveConfig } from '../../cli/daemon/saveconfig.js';
 import { Secret } from '../../crypto/secret.js';
 import { encodeKey } from '../../src/config/key.js';
 import { parseConfig } from '../../src/config/parse.js';
-import { saveConfig } from '../../src/saveconfig.js';
 import type { UapiDevice, UapiPeer } from '../../src/uapi/codec.js';
 
 const bytes = (value: number): Uint8Array => new Uint8Array(32).fill(value);

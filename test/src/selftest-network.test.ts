@@ -1,9 +1,9 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { type Result, runChecks } from '../../src/selftest/check.js';
-import type { Machine } from '../../src/selftest/machine.js';
-import { networkChecks } from '../../src/selftest/network.js';
+import { type Result, runChecks } from '../../cli/selftest/check.js';
+import type { Machine } from '../../cli/selftest/machine.js';
+import { networkChecks } from '../../cli/selftest/network.js';
+import type { InterfaceSettings, NetConfig, NetStep } from '../../network/netconfig.js';
 import { MemoryTun } from '../../tun/memory.js';
-import type { InterfaceSettings, NetConfig, NetStep } from '../../tun/netconfig.js';
 
 const NAME = 'wg-ts-selftest';
 

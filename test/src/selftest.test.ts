@@ -1,14 +1,14 @@
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { WgTsError } from '../../src/errors.js';
-import type { Check } from '../../src/selftest/check.js';
-import { failed, ok, runChecks, skipped } from '../../src/selftest/check.js';
-import { checkNode, programChecks } from '../../src/selftest/program.js';
-import { formatResult, formatSummary, toJson } from '../../src/selftest/report.js';
-import { allChecks } from '../../src/selftest/selftest.js';
-import { Prober } from '../../src/selftest/traffic.js';
-import { udpEcho } from '../../src/selftest/udpecho.js';
+import type { Check } from '../../cli/selftest/check.js';
+import { failed, ok, runChecks, skipped } from '../../cli/selftest/check.js';
+import { checkNode, programChecks } from '../../cli/selftest/program.js';
+import { formatResult, formatSummary, toJson } from '../../cli/selftest/report.js';
+import { allChecks } from '../../cli/selftest/selftest.js';
+import { Prober } from '../../cli/selftest/traffic.js';
+import { udpEcho } from '../../cli/selftest/udpecho.js';
+import { WgTsError } from '../../system/errors.js';
 
 const check = (name: string, run: Check['run'], needs: string[] = []): Check => ({
   name,

@@ -3,8 +3,14 @@ import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { vi } from 'vitest';
+import type {
+  Command,
+  InterfaceSettings,
+  NetConfig,
+  NetPlan,
+  NetStep,
+} from '../../network/netconfig.js';
 import type { Millis } from '../../protocol/dataplane.js';
-import type { Clock } from '../../src/clock.js';
 import { parseConfig } from '../../src/config/parse.js';
 import {
   type Config,
@@ -14,14 +20,8 @@ import {
   MemoryTun,
   publicKeyOf,
 } from '../../src/index.js';
-import { openUdp } from '../../src/udp.js';
-import type {
-  Command,
-  InterfaceSettings,
-  NetConfig,
-  NetPlan,
-  NetStep,
-} from '../../tun/netconfig.js';
+import type { Clock } from '../../system/clock.js';
+import { openUdp } from '../../udp/open.js';
 
 export const LOOPBACK = { ipv4Address: '127.0.0.1', ipv6: false } as const;
 

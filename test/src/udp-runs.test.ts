@@ -2,9 +2,9 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { closeSync } from 'node:fs';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { isMmsgSupported, openMmsgUdp } from '../../src/udp-linux.js';
-import { SendQueue } from '../../src/udp-mmsg.js';
-import { libc } from '../../tun/linux/libc.js';
+import { libc } from '../../system/linux/libc.js';
+import { SendQueue } from '../../udp/linux/mmsg.js';
+import { isMmsgSupported, openMmsgUdp } from '../../udp/linux/sockets.js';
 
 const LOOPBACK = { ipv4Address: '127.0.0.1', ipv6: false };
 const linuxOnly = isMmsgSupported();

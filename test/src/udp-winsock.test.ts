@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { encodeInterfaceIndex, encodeWindowsSockaddr } from '../../src/udp-winsock.js';
+import { encodeInterfaceIndex, encodeWindowsSockaddr } from '../../udp/windows/winsock.js';
 
 describe('what Winsock is given', () => {
   it('has an interface in network order for IPv4, in that of the machine for IPv6', () => {

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { type Wakeups, watchWakeups } from '../../src/wakeup.js';
+import { type Wakeups, watchWakeups } from '../../src/control/endpoints/wakeup.js';
 import { MemoryLogger, VirtualClock } from './support.js';
 
 describe('watchWakeups', () => {

@@ -1,10 +1,10 @@
 import { chmodSync, closeSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { expect } from 'vitest';
-import { unixAddress } from '../../src/service/sdnotify.js';
-import { thisMachine } from '../../src/service/systemd-machine.js';
-import { templateUnit } from '../../src/service/systemd-unit.js';
-import { libc } from '../../tun/linux/libc.js';
+import { thisMachine } from '../../cli/service/systemd/machine.js';
+import { unixAddress } from '../../cli/service/systemd/notify.js';
+import { templateUnit } from '../../cli/service/systemd/unit.js';
+import { libc } from '../../system/linux/libc.js';
 import { type Lab, labTest } from './support/lab.js';
 import { eventually, run } from './support/process.js';
 import { CLI, describeSystem, isReference, TUNNEL } from './support/requirements.js';

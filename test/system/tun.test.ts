@@ -15,8 +15,8 @@ const PRELUDE = `
 import { execFileSync } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
 const { openTun } = await import('${ROOT}/dist/tun/linux/device.js');
-const { linuxNetConfig } = await import('${ROOT}/dist/tun/linux/netconfig.js');
-const { openMmsgUdp } = await import('${ROOT}/dist/src/udp-linux.js');
+const { linuxNetConfig } = await import('${ROOT}/dist/network/linux/netconfig.js');
+const { openMmsgUdp } = await import('${ROOT}/dist/udp/linux/sockets.js');
 const sh = (command) => {
   try {
     return execFileSync('sh', ['-c', command], { encoding: 'utf8', stdio: 'pipe' });
@@ -312,7 +312,7 @@ describe.skipIf(!isReady)('TUN and network configuration (needs root and /dev/ne
 
   it('does the same with iptables', async () => {
     const seen = await inNamespace(`
-      const { realSystem } = await import('${ROOT}/dist/tun/linux/system.js');
+      const { realSystem } = await import('${ROOT}/dist/system/commands.js');
       const find = async (program) => (program === 'nft' ? undefined : realSystem.find(program));
       const rules = () => (sh('iptables-save; ip6tables-save').match(/^-A.*$/gm) ?? []);
       const { down, errors } = await up(full('t0', 1), linuxNetConfig({ find }));

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { validateInterfaceName } from '../../system/interfacename.js';
 import { TunError } from '../../tun/errors.js';
-import { validateInterfaceName } from '../../tun/name.js';
 
 describe('the name of an interface', () => {
   it.each(['wg0', 'a', 'office', 'x'.repeat(15), 'wg-1_2.3=+', 'ä'.repeat(7), '...'])(

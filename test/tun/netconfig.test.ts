@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { linuxNetConfig } from '../../tun/linux/netconfig.js';
-import { type RunResult, realSystem, type System } from '../../tun/linux/system.js';
-import type { Command, InterfaceSettings } from '../../tun/netconfig.js';
+import { linuxNetConfig } from '../../network/linux/netconfig.js';
+import type { Command, InterfaceSettings } from '../../network/netconfig.js';
+import { type RunResult, realSystem, type System } from '../../system/commands.js';
 
 const settings: InterfaceSettings = {
   name: 'office',

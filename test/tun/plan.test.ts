@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { freeRulePriorities } from '../../tun/linux/defaultroute.js';
-import { planRoute, planSteps, type SystemFacts } from '../../tun/linux/plan.js';
-import { commandText } from '../../tun/linux/system.js';
-import type { InterfaceSettings } from '../../tun/netconfig.js';
+import { freeRulePriorities } from '../../network/linux/defaultroute.js';
+import { planRoute, planSteps, type SystemFacts } from '../../network/linux/plan.js';
+import type { InterfaceSettings } from '../../network/netconfig.js';
+import { commandText } from '../../system/commands.js';
 
 const settings: InterfaceSettings = {
   name: 'office',

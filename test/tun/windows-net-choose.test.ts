@@ -5,9 +5,9 @@ import {
   defaultRoute,
   type Snapshot,
   type Way,
-} from '../../tun/windows/net/choose.js';
-import { holds, isLinkLocal, networkOf } from '../../tun/windows/net/prefix.js';
-import type { RouteKey, RouteRow } from '../../tun/windows/net/rows.js';
+} from '../../network/windows/choose.js';
+import { holds, isLinkLocal, networkOf } from '../../network/windows/prefix.js';
+import type { RouteKey, RouteRow } from '../../network/windows/rows.js';
 
 const [LOOPBACK, WIRE, AIR, TUNNEL] = [1n, 2n, 3n, 9n];
 

@@ -1,14 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import type { InterfaceSettings } from '../../tun/netconfig.js';
-import { netshDnsCommands, resetDnsCommand } from '../../tun/windows/net/dns.js';
-import { guidBytes, guidText } from '../../tun/windows/net/guid.js';
+import type { InterfaceSettings } from '../../network/netconfig.js';
+import { netshDnsCommands, resetDnsCommand } from '../../network/windows/dns.js';
 import {
   type Change,
   changeText,
   type NetworkFacts,
   planChanges,
-} from '../../tun/windows/net/plan.js';
-import { commandText } from '../../tun/windows/net/programs.js';
+} from '../../network/windows/plan.js';
+import { commandText } from '../../network/windows/programs.js';
+import { guidBytes, guidText } from '../../system/windows/guid.js';
 
 const LUID = 77n;
 const settings: InterfaceSettings = {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { killSwitchFilters, ownFilters } from '../../tun/windows/net/firewall-rules.js';
+import { killSwitchFilters, ownFilters } from '../../network/windows/firewall-rules.js';
 import {
   changeIpInterfaceRow,
   readAddressRow,
@@ -8,8 +8,7 @@ import {
   readRouteRow,
   writeAddressRow,
   writeRouteRow,
-} from '../../tun/windows/net/rows.js';
-import { matchDescriptor, sidBytes } from '../../tun/windows/net/security-descriptor.js';
+} from '../../network/windows/rows.js';
 import {
   MIB_IF_ROW2,
   MIB_IPFORWARD_ROW2,
@@ -18,7 +17,8 @@ import {
   newStruct,
   readAddress,
   writeAddress,
-} from '../../tun/windows/net/structs.js';
+} from '../../network/windows/structs.js';
+import { matchDescriptor, sidBytes } from '../../system/windows/sid.js';
 
 describe('rows of Windows', () => {
   it('hold addresses of both families', () => {

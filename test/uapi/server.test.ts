@@ -7,6 +7,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, describe, expect, it } from 'vitest';
+import { formatInterface } from '../../cli/wg/show-text.js';
+import { withoutSecrets } from '../../cli/wg/shown.js';
 import { Secret } from '../../crypto/secret.js';
 import { generatePresharedKey, generatePrivateKey, publicKeyOf } from '../../src/keys.js';
 import type { UapiChange } from '../../src/uapi/change.js';
@@ -14,8 +16,6 @@ import { changeUapi, listUapi, queryUapi, uapiSocket } from '../../src/uapi/clie
 import type { UapiDevice, UapiPeer } from '../../src/uapi/codec.js';
 import { MAX_REQUEST_BYTES } from '../../src/uapi/request.js';
 import { serveUapi, type UapiServerOptions } from '../../src/uapi/server.js';
-import { formatInterface } from '../../src/wg/show-text.js';
-import { withoutSecrets } from '../../src/wg/shown.js';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'wg-ts-uapi-'));
 const cleanups: (() => unknown)[] = [() => rmSync(folder, { recursive: true, force: true })];

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { History, MAX_RATES } from '../../src/watch/history.js';
-import type { PeerReading, Reading } from '../../src/watch/reading.js';
+import { History, MAX_RATES } from '../../cli/watch/history.js';
+import type { PeerReading, Reading } from '../../cli/watch/reading.js';
 import { KEY, NOW, OTHER_KEY } from './support.js';
 
 function reading(at: number, ...peers: readonly Partial<PeerReading>[]): Reading {

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { plainLines, watchJson } from '../../src/watch/plain.js';
+import { plainLines, watchJson } from '../../cli/watch/plain.js';
 import { KEY, NOW, oneInterface, peer, stateOf } from './support.js';
 
 it('a line a peer tells it without any escape sequence', () => {

@@ -1,4 +1,4 @@
-import type { WatchedInterface, WatchedPeer, WatchState } from '../../src/watch/history.js';
+import type { WatchedInterface, WatchedPeer, WatchState } from '../../cli/watch/history.js';
 
 /** Unix seconds: 2026-01-02T03:04:05Z. */
 export const NOW = 1_767_323_045;

@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { createColors } from 'picocolors';
 import stringWidth from 'string-width';
 import { describe, expect, it } from 'vitest';
-import type { WatchState } from '../../src/watch/history.js';
-import { drawWatch, type Size } from '../../src/watch/table.js';
+import type { WatchState } from '../../cli/watch/history.js';
+import { drawWatch, type Size } from '../../cli/watch/table.js';
 import { NOW, OTHER_KEY, oneInterface, peer, stateOf } from './support.js';
 
 const PLAIN = createColors(false);

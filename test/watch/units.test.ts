@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { formatAge, formatRate, formatSize } from '../../src/watch/units.js';
+import { formatAge, formatRate, formatSize } from '../../cli/watch/units.js';
 
 describe('formatSize', () => {
   it.each([

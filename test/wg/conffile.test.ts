@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ConfigError } from '../../src/errors.js';
-import { resolveChange } from '../../src/wg/change.js';
-import { parseWgFile } from '../../src/wg/conffile.js';
-import { resolutionRetries } from '../../src/wg/retries.js';
-import { formatShowconf } from '../../src/wg/showconf.js';
+import { resolveChange } from '../../cli/wg/change.js';
+import { parseWgFile } from '../../cli/wg/conffile.js';
+import { resolutionRetries } from '../../cli/wg/retries.js';
+import { formatShowconf } from '../../cli/wg/showconf.js';
+import { ConfigError } from '../../system/errors.js';
 import { base64, bytes, secret, uapiDevice, uapiPeer } from './support.js';
 
 const parse = (...lines: string[]) => parseWgFile(lines.join('\n'), { file: 'x.wg' });

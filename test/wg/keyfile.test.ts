@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { readKeyFile } from '../../src/wg/keyfile.js';
+import { readKeyFile } from '../../cli/wg/keyfile.js';
 import { base64, bytes } from './support.js';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'wg-ts-keyfile-'));

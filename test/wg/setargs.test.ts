@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { parseSetArgs } from '../../cli/wg/setargs.js';
 import type { Secret } from '../../crypto/secret.js';
-import { parseSetArgs } from '../../src/wg/setargs.js';
 import { base64, bytes, secret } from './support.js';
 
 const KEY = base64(1);

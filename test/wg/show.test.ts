@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { FIELD_NAMES, formatField } from '../../cli/wg/show-fields.js';
+import { formatBytes, formatDuration, formatInterface } from '../../cli/wg/show-text.js';
+import { formatShowconf } from '../../cli/wg/showconf.js';
+import { toJson, withoutSecrets, withSecrets } from '../../cli/wg/shown.js';
 import { generatePresharedKey, generatePrivateKey } from '../../src/keys.js';
-import { FIELD_NAMES, formatField } from '../../src/wg/show-fields.js';
-import { formatBytes, formatDuration, formatInterface } from '../../src/wg/show-text.js';
-import { formatShowconf } from '../../src/wg/showconf.js';
-import { toJson, withoutSecrets, withSecrets } from '../../src/wg/shown.js';
 import { base64, secret, uapiDevice, uapiPeer } from './support.js';
 
 const SECOND = 1_000_000_000n;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { isEmptyChange, syncChange } from '../../src/wg/sync.js';
+import { isEmptyChange, syncChange } from '../../src/uapi/sync.js';
 import { bytes, secret, uapiDevice, uapiPeer } from './support.js';
 
 const running = uapiDevice({

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
-import { systemClock } from '../../src/clock.js';
-import { windowsBootMillis } from '../../tun/windows/clock.js';
+import { systemClock } from '../../system/clock.js';
+import { windowsBootMillis } from '../../system/windows/boottime.js';
 
 it('the clock is that of the system, and counts milliseconds', async () => {
   const now = windowsBootMillis();

@@ -1,5 +1,5 @@
 import type { NativeOptions } from '../../native/dataplane.js';
-import { systemClock } from '../../src/clock.js';
+import { systemClock } from '../../system/clock.js';
 import { testDataPlane } from '../conformance/suite.js';
 import { MTU, openHost } from './native/host.js';
 

@@ -1,8 +1,8 @@
 import { fastestProviders } from '../../native/providers.js';
-import { systemClock } from '../../src/clock.js';
-import { PortableDataPlane } from '../../src/portable.js';
-import { openDgramUdp } from '../../src/udp-dgram.js';
+import { PortableDataPlane } from '../../src/dataplane/portable.js';
+import { systemClock } from '../../system/clock.js';
 import { MemoryTun } from '../../tun/memory.js';
+import { openDgramUdp } from '../../udp/dgram.js';
 import { testDataPlane } from '../conformance/suite.js';
 
 const silent = { debug() {}, info() {}, warn() {}, error() {} };

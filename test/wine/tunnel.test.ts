@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFailed, vi } from 'vitest';
-import { systemClock } from '../../src/clock.js';
+import { CONDITIONS } from '../../network/windows/firewall-structs.js';
 import {
   connect,
   encodeKey,
@@ -19,7 +19,7 @@ import {
   publicKeyOf,
   type Tunnel,
 } from '../../src/index.js';
-import { CONDITIONS } from '../../tun/windows/net/firewall-structs.js';
+import { systemClock } from '../../system/clock.js';
 import { ipPacket } from '../support/packets.js';
 import { fastClock } from './tunnel/fastclock.js';
 import { Middle } from './tunnel/middle.js';

@@ -1,11 +1,11 @@
 import { closeSync, constants, openSync } from 'node:fs';
 import { isMainThread } from 'node:worker_threads';
+import { validateInterfaceName } from '../../system/interfacename.js';
+import { readMessages } from '../../system/linux/descriptor.js';
+import { Errno, libc } from '../../system/linux/libc.js';
+import { type Readiness, whileReadable } from '../../system/linux/readiness.js';
 import { TunError } from '../errors.js';
-import { validateInterfaceName } from '../name.js';
 import type { Tun, TunQueues } from '../tun.js';
-import { readMessages } from './descriptor.js';
-import { Errno, libc } from './libc.js';
-import { type Readiness, whileReadable } from './readiness.js';
 
 // linux/if_tun.h
 const TUNSETIFF = 0x400454ca;

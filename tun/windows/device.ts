@@ -1,7 +1,7 @@
+import { Waiter } from '../../system/windows/waiter.js';
+import { Win32Error } from '../../system/windows/win32.js';
 import { TunError } from '../errors.js';
 import type { Tun, TunRing } from '../tun.js';
-import { Waiter } from './waiter.js';
-import { Win32Error } from './win32.js';
 import { WintunAdapter } from './wintun/adapter.js';
 import { WINTUN_MAX_IP_PACKET_SIZE } from './wintun/constants.js';
 import { WintunError } from './wintun/errors.js';

@@ -7,8 +7,7 @@ import { build } from './cprogram.js';
 
 /** The command-line tool as `npm run build` leaves it; WG_TS_CLI names another, say an installed one. */
 export const CLI: string =
-  process.env['WG_TS_CLI'] ??
-  fileURLToPath(new URL('../../../dist/src/cli/main.js', import.meta.url));
+  process.env['WG_TS_CLI'] ?? fileURLToPath(new URL('../../../dist/cli/main.js', import.meta.url));
 
 /**
  * WG_TS_SUBJECT=wg-quick puts wg-quick with wireguard-go where the client under test stands. Where

@@ -4,11 +4,11 @@ import {
   isKillSwitchUndo,
   planDnsGuard,
   planKillSwitch,
-} from '../../../tun/linux/killswitch.js';
-import { linuxNetConfig } from '../../../tun/linux/netconfig.js';
-import { planSteps, type SystemFacts } from '../../../tun/linux/plan.js';
-import { commandText, realSystem, type System } from '../../../tun/linux/system.js';
-import type { InterfaceSettings, KillSwitchSettings } from '../../../tun/netconfig.js';
+} from '../../../network/linux/killswitch.js';
+import { linuxNetConfig } from '../../../network/linux/netconfig.js';
+import { planSteps, type SystemFacts } from '../../../network/linux/plan.js';
+import type { InterfaceSettings, KillSwitchSettings } from '../../../network/netconfig.js';
+import { commandText, realSystem, type System } from '../../../system/commands.js';
 
 const settings: KillSwitchSettings = {
   name: 'office',

@@ -1,8 +1,8 @@
 import { endianness } from 'node:os';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type NetlinkChange, parseNetlink } from '../../../tun/linux/netlink.js';
-import { ChangeFilter } from '../../../tun/linux/routewatch.js';
+import { type NetlinkChange, parseNetlink } from '../../../network/linux/netlink.js';
+import { ChangeFilter } from '../../../network/linux/routewatch.js';
 
 const u16 = (n: number): Uint8Array => new Uint8Array(new Uint16Array([n]).buffer);
 const u32 = (n: number): Uint8Array => new Uint8Array(new Uint32Array([n]).buffer);

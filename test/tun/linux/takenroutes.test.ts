@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { refuseTakenRoutes } from '../../../tun/linux/takenroutes.js';
-import type { InterfaceSettings } from '../../../tun/netconfig.js';
+import { refuseTakenRoutes } from '../../../network/linux/takenroutes.js';
+import type { InterfaceSettings } from '../../../network/netconfig.js';
 
 const settings: InterfaceSettings = {
   name: 'office',

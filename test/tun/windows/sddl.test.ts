@@ -4,7 +4,7 @@ import {
   isForAdministratorsAlone,
   isOwnedByAdministrators,
   parseSddl,
-} from '../../../tun/windows/sddl.js';
+} from '../../../system/windows/sddl.js';
 
 describe('the text of a security descriptor', () => {
   it('is read', () => {

@@ -3,14 +3,14 @@ import { copyFileSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { type Result, runChecks } from '../../../src/selftest/check.js';
-import type { Machine } from '../../../src/selftest/machine.js';
-import { systemMachine } from '../../../src/selftest/machine.js';
-import { formatResult } from '../../../src/selftest/report.js';
-import { allChecks, SELFTEST_NAME } from '../../../src/selftest/selftest.js';
+import { type Result, runChecks } from '../../../cli/selftest/check.js';
+import type { Machine } from '../../../cli/selftest/machine.js';
+import { systemMachine } from '../../../cli/selftest/machine.js';
+import { formatResult } from '../../../cli/selftest/report.js';
+import { allChecks, SELFTEST_NAME } from '../../../cli/selftest/selftest.js';
+import { koffi, replaceSystemLibrary } from '../../../system/windows/libraries.js';
 import type { Tun } from '../../../tun/tun.js';
 import { openWintunTun } from '../../../tun/windows/device.js';
-import { koffi, replaceSystemLibrary } from '../../../tun/windows/libraries.js';
 
 const double = (name: string): string =>
   path.join(process.env['WG_TS_WINE_FOLDER'] ?? '', 'doubles', `${name}.dll`);

@@ -18,17 +18,17 @@ import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { zipSync } from 'fflate';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
-import { sha256 } from '../../../src/wintun/archive.js';
-import { fileVersion } from '../../../src/wintun/fileversion.js';
-import { installWintun } from '../../../src/wintun/install.js';
-import { WINTUN } from '../../../src/wintun/pins.js';
-import { wintunStatus } from '../../../src/wintun/status.js';
+import { sha256 } from '../../../cli/wintun/archive.js';
+import { fileVersion } from '../../../cli/wintun/fileversion.js';
+import { installWintun } from '../../../cli/wintun/install.js';
+import { WINTUN } from '../../../cli/wintun/pins.js';
+import { wintunStatus } from '../../../cli/wintun/status.js';
 import { openWintunTun } from '../../../tun/windows/device.js';
 
 const TRUE_DLL = process.env['WG_TS_WINE_WINTUN'] ?? '';
 const X86_DLL = path.join(path.dirname(TRUE_DLL), 'wintun-x86.dll');
 const DOUBLES = path.join(process.env['WG_TS_WINE_FOLDER'] ?? '', 'doubles');
-const COMMAND = pathToFileURL(path.resolve('src/cli/wintun.ts')).href;
+const COMMAND = pathToFileURL(path.resolve('cli/verbs/wintun.ts')).href;
 
 let folder: string;
 /** What main does with the verb. */
@@ -70,7 +70,7 @@ async function useElsewhere(dll: string): Promise<() => Promise<void>> {
   writeFileSync(
     script,
     `import { writeFileSync } from 'node:fs';
-import { koffi } from '${pathToFileURL(path.resolve('tun/windows/libraries.ts')).href}';
+import { koffi } from '${pathToFileURL(path.resolve('system/windows/libraries.ts')).href}';
 koffi().load(process.argv[2]);
 writeFileSync(process.argv[3], '');
 setTimeout(() => {}, 20_000);

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { koffi } from '../../../tun/windows/libraries.js';
+import { koffi } from '../../../system/windows/libraries.js';
 import { doublePath } from '../support/wintundouble.js';
 import { until } from './setup.js';
 

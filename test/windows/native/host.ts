@@ -4,10 +4,10 @@ import { once } from 'node:events';
 import { vi } from 'vitest';
 import { loadNativeLibrary } from '../../../native/binding.js';
 import { NativeDataPlane, type NativeOptions } from '../../../native/dataplane.js';
-import { systemClock } from '../../../src/clock.js';
-import { openWinsockQueues, type WinsockQueues } from '../../../src/udp-winsock.js';
+import { systemClock } from '../../../system/clock.js';
 import type { TunRing } from '../../../tun/tun.js';
 import { openWintunRing } from '../../../tun/windows/device.js';
+import { openWinsockQueues, type WinsockQueues } from '../../../udp/windows/winsock.js';
 import type { SubjectTun } from '../../conformance/suite.js';
 import { WintunDouble } from '../support/wintundouble.js';
 

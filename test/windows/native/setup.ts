@@ -2,7 +2,7 @@
 import { onTestFinished, vi } from 'vitest';
 import type { Statistics } from '../../../native/layout.js';
 import type { DataPlaneEvent } from '../../../protocol/dataplane.js';
-import { systemClock } from '../../../src/clock.js';
+import { systemClock } from '../../../system/clock.js';
 import { LOCAL_INDEX, prefixes, REMOTE_INDEX, Remote } from '../../conformance/remote.js';
 import { type Host, MTU, openHost } from './host.js';
 

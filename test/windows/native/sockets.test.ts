@@ -1,6 +1,6 @@
 /** The native plane on Windows goes on with other sockets. */
 import { expect, it, onTestFinished } from 'vitest';
-import { openWinsockQueues, type WinsockQueues } from '../../../src/udp-winsock.js';
+import { openWinsockQueues, type WinsockQueues } from '../../../udp/windows/winsock.js';
 import { ipPacket } from '../../support/packets.js';
 import { OURS, openSession, type Session, statisticsOf, THEIRS, until } from './setup.js';
 

@@ -1,8 +1,8 @@
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { expect, it, onTestFinished } from 'vitest';
-import { UdpError } from '../../../src/udp-transport.js';
-import { openWinsockQueues } from '../../../src/udp-winsock.js';
+import { UdpError } from '../../../udp/transport.js';
+import { openWinsockQueues } from '../../../udp/windows/winsock.js';
 
 const LOOPBACK = { ipv4Address: '127.0.0.1', ipv6: false };
 

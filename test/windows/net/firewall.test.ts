@@ -1,8 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type {
+  InterfaceSettings,
+  NetConfig,
+  NetStep,
+  NetWatch,
+} from '../../../network/netconfig.js';
+import { CONDITIONS, LAYERS } from '../../../network/windows/firewall-structs.js';
+import { windowsNetConfig } from '../../../network/windows/netconfig.js';
 import type { Endpoint } from '../../../protocol/dataplane.js';
-import type { InterfaceSettings, NetConfig, NetStep, NetWatch } from '../../../tun/netconfig.js';
-import { CONDITIONS, LAYERS } from '../../../tun/windows/net/firewall-structs.js';
-import { windowsNetConfig } from '../../../tun/windows/net/netconfig.js';
 import { applyAll, everything, PEER, settings, setUpMachine, TUNNEL, undoAll } from './machine.js';
 import { type FilterState, FirewallDouble, NetworkDouble } from './network-double.js';
 

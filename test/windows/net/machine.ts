@@ -1,5 +1,5 @@
 /** A machine with one way to the world, and an interface for a tunnel. */
-import type { InterfaceSettings, NetConfig, NetPlan, NetStep } from '../../../tun/netconfig.js';
+import type { InterfaceSettings, NetConfig, NetPlan, NetStep } from '../../../network/netconfig.js';
 import type { NetworkDouble } from './network-double.js';
 
 export const LOOPBACK = 0x18_0000_0000_0000n;

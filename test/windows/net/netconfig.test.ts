@@ -1,10 +1,10 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import type { InterfaceSettings } from '../../../network/netconfig.js';
+import { describeNetwork } from '../../../network/windows/describe.js';
+import * as firewallStructs from '../../../network/windows/firewall-structs.js';
+import { windowsNetConfig } from '../../../network/windows/netconfig.js';
+import * as structs from '../../../network/windows/structs.js';
 import type { NetConfigError } from '../../../tun/errors.js';
-import type { InterfaceSettings } from '../../../tun/netconfig.js';
-import { describeNetwork } from '../../../tun/windows/net/describe.js';
-import * as firewallStructs from '../../../tun/windows/net/firewall-structs.js';
-import { windowsNetConfig } from '../../../tun/windows/net/netconfig.js';
-import * as structs from '../../../tun/windows/net/structs.js';
 import {
   applyAll,
   ETHERNET,

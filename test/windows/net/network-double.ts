@@ -1,6 +1,6 @@
 /** The stand-ins of iphlpapi.dll and fwpuclnt.dll, and what tests do to them. */
 import { join } from 'node:path';
-import { koffi, replaceSystemLibrary } from '../../../tun/windows/libraries.js';
+import { koffi, replaceSystemLibrary } from '../../../system/windows/libraries.js';
 
 type Fill = (buffer: Uint8Array, size: number) => number;
 

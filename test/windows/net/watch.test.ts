@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { InterfaceSettings, NetWatch } from '../../../tun/netconfig.js';
-import { windowsNetConfig } from '../../../tun/windows/net/netconfig.js';
+import type { InterfaceSettings, NetWatch } from '../../../network/netconfig.js';
+import { windowsNetConfig } from '../../../network/windows/netconfig.js';
 import {
   applyAll,
   ETHERNET,

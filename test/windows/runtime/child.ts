@@ -1,9 +1,9 @@
 /** What a process of its own does for the tests of the runtime: FOLDER NAME and then a verb. */
 import { writeFileSync } from 'node:fs';
-import { claimName } from '../../../src/runtime/claim.js';
-import { controlPipe, serveControl } from '../../../src/runtime/control.js';
-import { withLock } from '../../../src/runtime/lock.js';
-import { StateFolder } from '../../../src/runtime/state.js';
+import { claimName } from '../../../cli/runtime/claim.js';
+import { withLock } from '../../../cli/runtime/lock.js';
+import { StateFolder } from '../../../cli/runtime/state.js';
+import { controlPipe, serveControl } from '../../../cli/runtime/stoppipe.js';
 import { useRecordedAdvapi32 } from '../support/advapi32.js';
 
 const [folderPath = '', name = '', verb = '', undoFile = ''] = process.argv.slice(2);

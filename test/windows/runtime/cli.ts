@@ -5,7 +5,7 @@ import { type Ended, runNode } from '../support/children.js';
 
 /** The interface that the machine of stand-ins has room for. */
 export const NAME = 'wgts-cli';
-export const main: string = fileURLToPath(new URL('../../../src/cli/main.ts', import.meta.url));
+export const main: string = fileURLToPath(new URL('../../../cli/main.ts', import.meta.url));
 export const preload: string = `--import=${new URL('doubles.ts', import.meta.url).href}`;
 
 export interface CliOptions {

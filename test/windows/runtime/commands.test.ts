@@ -3,15 +3,15 @@ import { copyFileSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { encodeKey } from '../../../src/config/key.js';
-import { generatePrivateKey, publicKeyOf } from '../../../src/keys.js';
-import { ConfigStore } from '../../../src/service/store.js';
 import {
   installTunnelService,
   tunnelService,
   uninstallTunnelService,
-} from '../../../src/service/tunnelservice.js';
-import { systemFolder } from '../../../tun/windows/libraries.js';
+} from '../../../cli/service/windows/services.js';
+import { ConfigStore } from '../../../cli/service/windows/store.js';
+import { encodeKey } from '../../../src/config/key.js';
+import { generatePrivateKey, publicKeyOf } from '../../../src/keys.js';
+import { systemFolder } from '../../../system/windows/libraries.js';
 import { useRecordedAdvapi32 } from '../support/advapi32.js';
 import type { Ended } from '../support/children.js';
 import { doublePath } from '../support/wintundouble.js';

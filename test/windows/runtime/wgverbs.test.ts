@@ -7,7 +7,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { encodeKey } from '../../../src/config/key.js';
 import { generatePresharedKey, generatePrivateKey, publicKeyOf } from '../../../src/keys.js';
-import { systemFolder } from '../../../tun/windows/libraries.js';
+import { systemFolder } from '../../../system/windows/libraries.js';
 import { doublePath } from '../support/wintundouble.js';
 import { type CliOptions, NAME, succeeds, wgTs } from './cli.js';
 

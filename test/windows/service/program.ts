@@ -1,7 +1,7 @@
 /** What Windows starts as a service in the tests: a tunnel without a network, which logs its life. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { controlPipe, serveControl } from '../../../src/runtime/control.js';
-import { runTunnelService } from '../../../src/service/run.js';
+import { controlPipe, serveControl } from '../../../cli/runtime/stoppipe.js';
+import { runTunnelService } from '../../../cli/service/windows/run.js';
 import { useRecordedAdvapi32 } from '../support/advapi32.js';
 
 useRecordedAdvapi32();

@@ -4,11 +4,10 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { controlPipe, requestLog, requestStop } from '../../../src/runtime/control.js';
-import { readRingLog } from '../../../src/runtime/ringlog.js';
-import { StateFolder } from '../../../src/runtime/state.js';
-import { runTunnelService } from '../../../src/service/run.js';
-import { ConfigStore, readStoredConfig } from '../../../src/service/store.js';
+import { readRingLog } from '../../../cli/runtime/ringlog.js';
+import { StateFolder } from '../../../cli/runtime/state.js';
+import { controlPipe, requestLog, requestStop } from '../../../cli/runtime/stoppipe.js';
+import { runTunnelService } from '../../../cli/service/windows/run.js';
 import {
   type InstallOptions,
   installTunnelService,
@@ -18,10 +17,11 @@ import {
   stopTunnelService,
   tunnelService,
   uninstallTunnelService,
-} from '../../../src/service/tunnelservice.js';
-import { openEventLog } from '../../../tun/windows/eventlog.js';
-import { serviceCommandLine } from '../../../tun/windows/service/manager.js';
-import * as structs from '../../../tun/windows/service/structs.js';
+} from '../../../cli/service/windows/services.js';
+import { ConfigStore, readStoredConfig } from '../../../cli/service/windows/store.js';
+import { openEventLog } from '../../../system/windows/eventlog.js';
+import { serviceCommandLine } from '../../../system/windows/service/manager.js';
+import * as structs from '../../../system/windows/service/structs.js';
 import { useRecordedAdvapi32 } from '../support/advapi32.js';
 
 const advapi32 = useRecordedAdvapi32();

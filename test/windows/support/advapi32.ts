@@ -1,6 +1,6 @@
 /** Wine's advapi32.dll with the double of it in between. */
 import path from 'node:path';
-import { koffi, replaceSystemLibrary } from '../../../tun/windows/libraries.js';
+import { koffi, replaceSystemLibrary } from '../../../system/windows/libraries.js';
 
 export interface RecordedAdvapi32 {
   /** One line for each call that is recorded, and for parts of it. */

@@ -2,7 +2,7 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { koffi } from '../../../tun/windows/libraries.js';
+import { koffi } from '../../../system/windows/libraries.js';
 
 const COUNTERS = [
   'sentPackets',

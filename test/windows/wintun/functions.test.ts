@@ -2,9 +2,9 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { systemLibrary } from '../../../system/windows/libraries.js';
+import { Win32Error } from '../../../system/windows/win32.js';
 import { TunError } from '../../../tun/errors.js';
-import { systemLibrary } from '../../../tun/windows/libraries.js';
-import { Win32Error } from '../../../tun/windows/win32.js';
 import {
   deleteDriver,
   enumerateAdapters,

@@ -1,4 +1,4 @@
-import type { Clock } from '../../../src/clock.js';
+import type { Clock } from '../../../system/clock.js';
 
 /** Time that runs faster: both ends of a tunnel have to have the same. */
 export function fastClock(real: Clock, speed: number): Clock {

@@ -1,6 +1,6 @@
+import { koffi } from '../../../system/windows/libraries.js';
+import { lastError, Win32Error } from '../../../system/windows/win32.js';
 import { TunError } from '../../errors.js';
-import { koffi } from '../libraries.js';
-import { lastError, Win32Error } from '../win32.js';
 import { MAX_ADAPTER_NAME, WINTUN_MAX_POOL } from './constants.js';
 import { WintunError } from './errors.js';
 import { type Address, declareCallbacks, type WintunLibrary } from './library.js';

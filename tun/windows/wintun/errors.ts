@@ -1,5 +1,5 @@
+import { Win32Error, win32ErrorText } from '../../../system/windows/win32.js';
 import { TunError, type TunErrorCode } from '../../errors.js';
-import { Win32Error, win32ErrorText } from '../win32.js';
 
 interface Meaning {
   readonly code: TunErrorCode;

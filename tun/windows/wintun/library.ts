@@ -3,9 +3,14 @@ import { existsSync } from 'node:fs';
 import { basename, dirname, join, win32 } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { LibraryHandle } from 'koffi';
+import { koffi, systemFolder, systemLibrary } from '../../../system/windows/libraries.js';
+import {
+  lastError,
+  prepareLastError,
+  Win32Error,
+  win32ErrorText,
+} from '../../../system/windows/win32.js';
 import { TunError } from '../../errors.js';
-import { koffi, systemFolder, systemLibrary } from '../libraries.js';
-import { lastError, prepareLastError, Win32Error, win32ErrorText } from '../win32.js';
 
 /** The address of something of the DLL's; 0 is NULL. */
 export type Address = number;

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { koffi, systemLibrary } from '../libraries.js';
+import { koffi, systemLibrary } from '../../../system/windows/libraries.js';
 import { WintunLoggerLevel } from './constants.js';
 import { applicationFolder, declareCallbacks, type WintunLibrary } from './library.js';
 

@@ -1,4 +1,4 @@
-import { lastError, Win32Error } from '../win32.js';
+import { lastError, Win32Error } from '../../../system/windows/win32.js';
 import {
   WINTUN_MAX_IP_PACKET_SIZE,
   WINTUN_MAX_RING_CAPACITY,

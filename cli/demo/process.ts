@@ -1,0 +1,264 @@
+/** Both ends in one process: what a tunnel does in its life, without root. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { formatIp } from '../../protocol/index.js';
+import { type Config, UdpError } from '../../src/index.js';
+import { stdoutColors } from '../output.js';
+import { formatInterface } from '../wg/show-text.js';
+import { type ForwardClock, forwardClock } from './clock.js';
+import {
+  type AddressPair,
+  addressPairs,
+  bringUpPair,
+  type DemoEnd,
+  type DemoPair,
+  firstHandshake,
+  handshakesDone,
+  onAnyPort,
+} from './ends.js';
+import { answerPings, Pinger } from './pinger.js';
+import { showPlanes } from './planes.js';
+import { openStage, type Stage, step } from './stage.js';
+import { until } from './until.js';
+import { drawPings, drawWaiting } from './view.js';
+
+const PINGS = 5;
+const PING_INTERVAL_MS = 120;
+/** While something changes. */
+const BUSY_INTERVAL_MS = 20;
+/** Pings are seen before and after a change. */
+const BEFORE_CHANGE_MS = 600;
+const AFTER_CHANGE_PINGS = 40;
+/** After which the initiator of a session makes another one (REKEY_AFTER_TIME, section 6.1). */
+const REKEY_AFTER_SECONDS = 120;
+const CLOCK_STEP_MS = 1000;
+const MAX_CLOCK_STEPS = 140;
+/** The one that is on its way when its sender moves. */
+const MOVING_MAY_LOSE = 1;
+/** Below the name of a step. */
+const NEXT_LINE: string = `\n${' '.repeat(9)}`;
+
+/** Throws when anything does not work. */
+export async function runProcessDemo(
+  client: Config,
+  server: Config,
+  signal: AbortSignal,
+): Promise<void> {
+  const demo = new ProcessDemo({ client, server }, signal);
+  try {
+    await demo.bringUp();
+    await demo.handshake();
+    for (const pair of addressPairs(client, server)) await demo.ping(pair);
+    await demo.throughput();
+    await demo.rekey();
+    await demo.roam();
+    demo.show();
+    await demo.takeDown();
+  } finally {
+    await demo.close();
+  }
+}
+
+class ProcessDemo {
+  readonly #configs: { readonly client: Config; readonly server: Config };
+  readonly #pairs: readonly AddressPair[];
+  readonly #signal: AbortSignal;
+  readonly #stage: Stage = openStage();
+  readonly #clock: ForwardClock = forwardClock();
+  #sessionSince = 0;
+  #up: { readonly pair: DemoPair; readonly pinger: Pinger } | undefined;
+
+  constructor(configs: { client: Config; server: Config }, signal: AbortSignal) {
+    this.#configs = configs;
+    this.#pairs = addressPairs(configs.client, configs.server);
+    this.#signal = signal;
+  }
+
+  async bringUp(): Promise<void> {
+    const draw = drawWaiting('tunnels', 'configs/server.conf and configs/demo.conf');
+    await step(this.#stage, 'tunnels', draw, this.#signal, async () => {
+      const pair = await this.#pairOnFreePort();
+      answerPings(pair.server.host);
+      this.#up = { pair, pinger: new Pinger(pair.client.host) };
+      const { client, server } = pair;
+      const { dataPlane } = client.tunnel.status();
+      return `server on ${server.address}, client on ${client.address}${NEXT_LINE}(${dataPlane} data plane)`;
+    });
+  }
+
+  async handshake(): Promise<void> {
+    const { pair } = this.#parts;
+    const draw = drawWaiting('handshake', 'the client begins');
+    await step(this.#stage, 'handshake', draw, this.#signal, async () => {
+      const startedAt = performance.now();
+      this.#sessionSince = this.#clock.now();
+      await firstHandshake(pair, this.#signal);
+      const time = performance.now() - startedAt;
+      return `complete in ${time.toFixed(2)} ms, the client is the initiator`;
+    });
+  }
+
+  async ping([from, to]: AddressPair): Promise<void> {
+    const { pair, pinger } = this.#parts;
+    const name = `ping ${formatIp(to)}`;
+    const draw = drawPings(name, pinger, pair);
+    await step(this.#stage, name, draw, this.#signal, async () => {
+      const signal = this.#signal;
+      await pinger.during([[from, to]], PING_INTERVAL_MS, signal, () =>
+        pinger.moreReplies(PINGS, signal),
+      );
+      const times = pinger.times.toSorted((a, b) => a - b);
+      const [least = 0, most = 0] = [times.at(0), times.at(-1)];
+      mustLose(0, pinger.lost);
+      return `${pinger.received} of ${pinger.sent} came back, ${least.toFixed(2)} to ${most.toFixed(2)} ms`;
+    });
+  }
+
+  async throughput(): Promise<void> {
+    const [pair] = this.#pairs;
+    if (!pair) return;
+    await showPlanes({
+      configs: this.#configs,
+      pair,
+      options: { clock: this.#clock, signal: this.#signal },
+      stage: this.#stage,
+    });
+    this.#stage.print(THROUGHPUT_NOTE);
+  }
+
+  /**
+   * Nobody asks for it: the client finds its session old. Both ends hear of each other between two steps
+   * of the clock, as the silence of a single leap would make either of them doubt that the other is there.
+   */
+  async rekey(): Promise<void> {
+    const { pair, pinger } = this.#parts;
+    const before = [pair.client, pair.server].map(latestHandshake);
+    const age = (): number => Math.floor((this.#clock.now() - this.#sessionSince) / 1000);
+    const status = (): string => `the session is ${age()} s old`;
+    await this.#change({ name: 'rekey', mayLose: 0, status }, async () => {
+      for (let steps = 0; steps < MAX_CLOCK_STEPS && pair.client.roles.length < 2; steps++) {
+        await pinger.moreReplies(1, this.#signal);
+        this.#clock.forward(CLOCK_STEP_MS);
+      }
+      const renewedAfter = age();
+      await handshakesDone(pair, 2, this.#signal);
+      if (renewedAfter < REKEY_AFTER_SECONDS)
+        throw new Error(`the session was renewed after ${renewedAfter} s already`);
+      const after = [pair.client, pair.server].map(latestHandshake);
+      if (after.some((time, end) => time <= (before[end] ?? 0n)))
+        throw new Error('an end has no later handshake than before');
+      return [
+        'the clock is put forward by two minutes, a second a ping;',
+        `at ${renewedAfter} s the client renews the session by itself, for both ends;`,
+      ].join(NEXT_LINE);
+    });
+  }
+
+  async roam(): Promise<void> {
+    const { client, server } = this.#parts.pair;
+    await this.#change({ name: 'roaming', mayLose: MOVING_MAY_LOSE }, async () => {
+      const from = client.tunnel.listenPort;
+      await moveToAnotherPort(client);
+      const place = client.address;
+      if (client.tunnel.listenPort === from) throw new Error(`the client is still on port ${from}`);
+      const follows = (): boolean => server.endpoints.at(-1) === place;
+      await until(`the server finds the client at ${place}`, follows, this.#signal);
+      if (server.tunnel.peers()[0]?.endpoint !== place)
+        throw new Error('the server tells of another endpoint than it does by its event');
+      return [
+        `the client goes from port ${from} to ${client.tunnel.listenPort};`,
+        `the server follows it to ${place};`,
+      ].join(NEXT_LINE);
+    });
+  }
+
+  show(): void {
+    const { client } = this.#parts.pair;
+    const now = Number(this.#clock.wallNanos() / 1_000_000_000n);
+    const shown = formatInterface(client.tunnel.status(), stdoutColors().isColorSupported, now);
+    this.#stage.print(`\n${shown}\n`);
+  }
+
+  async takeDown(): Promise<void> {
+    const { pair } = this.#parts;
+    await step(this.#stage, 'down', undefined, this.#signal, async () => {
+      for (const { tunnel, rxBytes, txBytes } of [pair.client, pair.server])
+        if (rxBytes === 0n || txBytes === 0n)
+          throw new Error(`the ${tunnel.name} has counted no traffic`);
+      await pair.close();
+      for (const { tunnel } of [pair.client, pair.server])
+        if (tunnel.state !== 'closed') throw new Error(`the ${tunnel.name} is ${tunnel.state}`);
+      return 'both tunnels are closed';
+    });
+  }
+
+  /** Idempotent. */
+  async close(): Promise<void> {
+    await this.#up?.pair.close();
+  }
+
+  get #parts(): { readonly pair: DemoPair; readonly pinger: Pinger } {
+    if (!this.#up) throw new Error('the tunnels are not up');
+    return this.#up;
+  }
+
+  async #pairOnFreePort(): Promise<DemoPair> {
+    const options = { clock: this.#clock, signal: this.#signal };
+    const { client, server } = this.#configs;
+    try {
+      return await bringUpPair({ client, server }, options);
+    } catch (error) {
+      if (!(error instanceof UdpError) || error.code !== 'ERR_PORT_IN_USE') throw error;
+      const port = server.interface.listenPort;
+      this.#stage.print(`port ${port} is in use, so the system chooses another one\n`);
+      return await bringUpPair({ client, server: onAnyPort(server) }, options);
+    }
+  }
+
+  /** Pings go on before, while and after `make` does it; it answers what has come of it. */
+  async #change({ name, mayLose, status }: Change, make: () => Promise<string>): Promise<void> {
+    const { pair, pinger } = this.#parts;
+    const signal = this.#signal;
+    await step(this.#stage, name, drawPings(name, pinger, pair, status), signal, async () => {
+      let detail = '';
+      const { sent, lost } = await pinger.during(
+        this.#pairs,
+        BUSY_INTERVAL_MS,
+        signal,
+        async () => {
+          await sleep(BEFORE_CHANGE_MS, undefined, { signal });
+          detail = await make();
+          await pinger.moreReplies(AFTER_CHANGE_PINGS, signal);
+        },
+      );
+      mustLose(mayLose, lost);
+      return `${detail}${NEXT_LINE}${sent} pings meanwhile, ${lost === 0 ? 'none' : lost} lost`;
+    });
+  }
+}
+
+interface Change {
+  readonly name: string;
+  /** Pings. */
+  readonly mayLose: number;
+  /** What is to be seen besides pings. */
+  readonly status?: () => string;
+}
+
+const THROUGHPUT_NOTE = `         (Each packet crosses JavaScript here, at both ends. With an interface of
+         the system's it does not in the native data plane, which is much faster:
+         see "How fast" in README.md.)
+`;
+
+function mustLose(mayLose: number, lost: number): void {
+  if (lost > mayLose) throw new Error(`${lost} pings were lost`);
+}
+
+function latestHandshake({ tunnel }: DemoEnd): bigint {
+  return tunnel.peers()[0]?.latestHandshake ?? 0n;
+}
+
+/** A port that was the system's choice stays when the system is to choose; one that was asked for does not. */
+async function moveToAnotherPort({ tunnel }: DemoEnd): Promise<void> {
+  await tunnel.configure({ listenPort: tunnel.listenPort, peers: [] });
+  await tunnel.configure({ listenPort: 0, peers: [] });
+}

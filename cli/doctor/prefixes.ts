@@ -1,0 +1,43 @@
+/** Networks as text: `10.0.0.0/8`. */
+import ipaddr from 'ipaddr.js';
+import { formatPrefix, maskPrefix, parseIp, parsePrefix } from '../../protocol/ip.js';
+import { contains } from '../../src/tunnel/mtuprobe.js';
+
+/** Whether `outer` contains all of `inner`; false for what is no network. */
+export function includes(outer: string, inner: string): boolean {
+  const [a, b] = [parsePrefix(outer), parsePrefix(inner)];
+  return a !== undefined && b !== undefined && a.length <= b.length && contains(a, b.address);
+}
+
+/** Masked, and an address as a network of one. */
+export function network(text: string): string {
+  const prefix = parsePrefix(text);
+  return prefix ? formatPrefix(maskPrefix(prefix)) : text;
+}
+
+export function lengthOf(text: string): number {
+  return parsePrefix(text)?.length ?? 0;
+}
+
+export function addressOf(prefix: string): string {
+  return prefix.replace(/\/\d+$/, '');
+}
+
+export function isIpv6(text: string): boolean {
+  return text.includes(':');
+}
+
+export function isAddress(text: string): boolean {
+  return parseIp(text) !== undefined;
+}
+
+/** Behind a router that translates addresses, most likely. */
+export function isPrivate(address: string): boolean {
+  if (!ipaddr.isValid(address)) return false;
+  const range = ipaddr.process(address).range();
+  return range === 'private' || range === 'carrierGradeNat' || range === 'uniqueLocal';
+}
+
+export function isPublic(address: string): boolean {
+  return ipaddr.isValid(address) && ipaddr.process(address).range() === 'unicast';
+}

@@ -1,0 +1,77 @@
+import type { NetConfigError, TunError, UdpError } from '../src/index.js';
+import type { UapiError } from '../src/uapi/codec.js';
+import { ConfigError, exitCodeOf, formatProblem, WgTsError } from '../system/errors.js';
+
+export interface Explanation {
+  /** `error: ...`, and `hint: ...` where there is one. */
+  readonly lines: readonly string[];
+  readonly exitCode: number;
+}
+
+/** What the user wrote has to change. */
+export const EXIT_USAGE = 2;
+/** As shells have it: 128 and the number of SIGINT. */
+export const EXIT_INTERRUPTED = 130;
+
+/** For errors whose message does not tell what to do. */
+const HINTS: Readonly<Record<string, string>> = {
+  ERR_ADDRESS_IN_USE: 'take the other interface down, or give this one another Address in its file',
+  ERR_ROUTE_IN_USE:
+    'take the other interface down, take the network out of AllowedIPs, or give this one a Table of its own (Table = off, Table = 1000)',
+  ERR_UAPI: 'is this a program that speaks the protocol of wg(8)? Try wg show',
+};
+/** On Windows the messages name the function that failed, and what to do. */
+const HINTS_ON_LINUX: Readonly<Record<string, string>> = {
+  ERR_TUN: 'see the end of `dmesg` for what the kernel says about it',
+  ERR_NETCONFIG: 'everything before this step was undone; run the command by hand to see why',
+  ERR_MARK: 'setting FwMark needs root or CAP_NET_ADMIN, also within a container',
+};
+
+function hintOf(code: string): string | undefined {
+  return HINTS[code] ?? (process.platform === 'win32' ? undefined : HINTS_ON_LINUX[code]);
+}
+
+/** For a person, without a stack unless WG_TS_DEBUG=1. */
+export function explain(error: unknown, env: NodeJS.ProcessEnv = process.env): Explanation {
+  const { lines, exitCode } = explainBriefly(error);
+  const stack = env['WG_TS_DEBUG'] === '1' && error instanceof Error ? [String(error.stack)] : [];
+  return { lines: [...lines, ...stack], exitCode };
+}
+
+function explainBriefly(error: unknown): Explanation {
+  if (error instanceof ConfigError)
+    return {
+      lines: error.problems.map((problem) => `error: ${formatProblem(error.file, problem)}`),
+      exitCode: error.exitCode,
+    };
+  if (error instanceof WgTsError) return withHint(error.message, error.hint, error.exitCode);
+  if (isKnown(error))
+    return withHint(oneLine(error.message), hintOf(error.code), exitCodeOf(error.code));
+  if (error instanceof Error && error.name === 'AbortError')
+    return { lines: [], exitCode: EXIT_INTERRUPTED };
+  const message = oneLine(error instanceof Error ? error.message : String(error));
+  return withHint(
+    `unexpected: ${message}`,
+    'this is a mistake in wg-ts: please report it, with what WG_TS_DEBUG=1 adds',
+    1,
+  );
+}
+
+type KnownError = TunError | NetConfigError | UdpError | UapiError;
+
+const KNOWN: ReadonlySet<string> = new Set(['TunError', 'NetConfigError', 'UdpError', 'UapiError']);
+
+/** By name: to load the classes would take longer than most commands do. */
+function isKnown(error: unknown): error is KnownError {
+  return error instanceof Error && KNOWN.has(error.name);
+}
+
+function withHint(message: string, hint: string | undefined, exitCode: number): Explanation {
+  const lines = [`error: ${message}`];
+  if (hint !== undefined) lines.push(`hint: ${hint}`);
+  return { lines, exitCode };
+}
+
+function oneLine(text: string): string {
+  return text.replace(/\s*\n\s*/g, ' ').trim();
+}

@@ -1,0 +1,94 @@
+#!/usr/bin/env node
+import { Command, CommanderError } from 'commander';
+import { packageVersion } from '../src/packageversion.js';
+import { EXIT_USAGE, explain } from './explain.js';
+import { ignoreClosedPipes, note } from './output.js';
+
+/** In the order of `--help`. A verb loads nothing of the others. */
+const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+  up: async () => (await import('./verbs/up.js')).upCommand,
+  down: async () => (await import('./verbs/down.js')).downCommand,
+  show: async () => (await import('./verbs/show.js')).showCommand,
+  watch: async () => (await import('./verbs/watch.js')).watchCommand,
+  showconf: async () => (await import('./verbs/showconf.js')).showconfCommand,
+  set: async () => (await import('./verbs/set.js')).setCommand,
+  setconf: async () => (await import('./verbs/setconf.js')).setconfCommand,
+  addconf: async () => (await import('./verbs/addconf.js')).addconfCommand,
+  syncconf: async () => (await import('./verbs/syncconf.js')).syncconfCommand,
+  save: async () => (await import('./verbs/save.js')).saveCommand,
+  strip: async () => (await import('./verbs/strip.js')).stripCommand,
+  logs: async () => (await import('./verbs/logs.js')).logsCommand,
+  import: async () => (await import('./verbs/import.js')).importCommand,
+  qr: async () => (await import('./verbs/qr.js')).qrCommand,
+  check: async () => (await import('./verbs/check.js')).checkCommand,
+  doctor: async () => (await import('./verbs/doctor.js')).doctorCommand,
+  genkey: async () => (await import('./verbs/genkey.js')).genkeyCommand,
+  genpsk: async () => (await import('./verbs/genpsk.js')).genpskCommand,
+  pubkey: async () => (await import('./verbs/pubkey.js')).pubkeyCommand,
+  service: async () => (await import('./verbs/service.js')).serviceCommand,
+  wintun: async () => (await import('./verbs/wintun.js')).wintunCommand,
+  selftest: async () => (await import('./verbs/selftest.js')).selftestCommand,
+  demo: async () => (await import('./verbs/demo.js')).demoCommand,
+  completion: async () => (await import('./verbs/completion.js')).completionCommand,
+  man: async () => (await import('./verbs/man.js')).manCommand,
+  version: async () => (await import('./verbs/version.js')).versionCommand,
+};
+
+/** They tell of all the others. */
+const ABOUT_ALL: ReadonlySet<string> = new Set(['completion', 'man']);
+
+function loadCommands(verb: string | undefined): Promise<Command[]> {
+  const isAlone = verb !== undefined && Object.hasOwn(COMMANDS, verb) && !ABOUT_ALL.has(verb);
+  const load = isAlone ? COMMANDS[verb] : undefined;
+  return Promise.all((load ? [load] : Object.values(COMMANDS)).map((one) => one()));
+}
+
+async function buildProgram(verb: string | undefined): Promise<Command> {
+  const program = new Command('wg-ts')
+    .description('A userspace WireGuard client.')
+    .version(packageVersion(), '--version', 'print the version')
+    .helpCommand('help [command]', 'tell more about a command')
+    .addHelpText(
+      'after',
+      `
+Exit codes: 0 done, 1 failed, 2 wrong command line or configuration, 3 not possible for this user or
+on this system, 130 interrupted. WG_TS_DEBUG=1 shows where in the program an error came from.
+
+Example:
+  wg-ts check office.conf && sudo wg-ts up office.conf`,
+    );
+  const commands = await loadCommands(verb);
+  for (const command of commands) program.addCommand(command);
+  const inner = commands.flatMap((command) => command.commands);
+  for (const command of [program, ...commands, ...inner])
+    command.exitOverride().configureOutput({ outputError: (text, write) => write(asHint(text)) });
+  return program;
+}
+
+/** commander puts its guess into parentheses: `(Did you mean show?)`. */
+function asHint(text: string): string {
+  return text.replace(/^\(Did you mean (.*)\?\)$/m, 'hint: did you mean $1?');
+}
+
+async function main(args: readonly string[]): Promise<void> {
+  ignoreClosedPipes();
+  const program = await buildProgram(args[0]);
+  if (args.length === 0) {
+    program.outputHelp();
+    return;
+  }
+  try {
+    await program.parseAsync(args, { from: 'user' });
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      // commander has said what is wrong.
+      process.exitCode = error.exitCode === 0 ? 0 : EXIT_USAGE;
+      return;
+    }
+    const { lines, exitCode } = explain(error);
+    for (const line of lines) note(line);
+    process.exitCode = exitCode;
+  }
+}
+
+await main(process.argv.slice(2));

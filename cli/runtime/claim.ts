@@ -1,0 +1,134 @@
+import { renameSync } from 'node:fs';
+import { isKillSwitchUndo } from '../../network/linux/killswitch.js';
+import type { Command } from '../../network/netconfig.js';
+import { isHookCommand, runHookCommand } from '../../src/tunnel/hooks.js';
+import { uapiSocket } from '../../src/uapi/client.js';
+import { removeStaleSocket, whyUnreachable } from '../../src/uapi/server.js';
+import { WgTsError } from '../../system/errors.js';
+import { withLock } from './lock.js';
+import { awaitOrphans } from './orphans.js';
+import { isAlive, ownIdentity } from './process.js';
+import { StateFolder, type TunnelState } from './state.js';
+import { runtimeSystem } from './system.js';
+
+/** The right of this process to run the tunnel of a name. */
+export interface Claim {
+  /** For TunnelOptions.journal. */
+  record(commands: readonly Command[]): void;
+  ready(): void;
+  /** A kill switch stands that was set by a process that was killed. */
+  readonly inheritsKillSwitch: boolean;
+  /** After everything is undone; a kill switch that stays has to be kept for `wg-ts down` to find. */
+  release(options?: { readonly keepLog?: boolean; readonly keepKillSwitch?: boolean }): void;
+}
+
+export interface ClaimOptions {
+  readonly folder?: StateFolder;
+  /** Written by the process that started us; becomes the log of the name. */
+  readonly earlyLog?: string;
+  /** The absolute path of what the tunnel is brought up from. */
+  readonly configFile?: string;
+  /** Of a process that was killed: it stays closed until the tunnel sets its own. */
+  readonly keepKillSwitch?: boolean;
+  readonly onRecovery?: (message: string) => void;
+  readonly onError?: (error: Error) => void;
+}
+
+/**
+ * Cleans up after a process that was killed, and makes sure that the name is free. Throws WgTsError
+ * ERR_ALREADY_UP when it is not: of several processes that try, one gets it.
+ */
+export async function claimName(name: string, options: ClaimOptions = {}): Promise<Claim> {
+  const { folder = new StateFolder(), onRecovery, onError, configFile } = options;
+  const { keepKillSwitch = false } = options;
+  folder.create();
+  let state: TunnelState = {
+    ...ownIdentity(),
+    ready: false,
+    undo: [],
+    ...(configFile !== undefined && { configFile }),
+  };
+  await withLock(folder.lockFile, async () => {
+    const other = folder.read(name);
+    if (other && isAlive(other)) throw alreadyUp(name, other);
+    if (other) {
+      onRecovery?.(`${name} was not taken down (its process ${other.pid} is gone): cleaning up`);
+      await recover(name, folder, onError, { keepKillSwitch });
+      state = { ...state, undo: folder.read(name)?.undo ?? [] };
+    }
+    await refuseForeign(name);
+    folder.removeLeftovers(name);
+    folder.write(name, state);
+  });
+  folder.removeLog(name);
+  if (options.earlyLog !== undefined && runtimeSystem().logFolder === undefined)
+    renameSync(options.earlyLog, folder.logFile(name));
+
+  const write = (change: Partial<TunnelState>): void => {
+    state = { ...state, ...change };
+    folder.write(name, state);
+  };
+  return {
+    inheritsKillSwitch: state.undo.some(isKillSwitchUndo),
+    record: (undo) => write({ undo }),
+    ready: () => write({ ready: true }),
+    release({ keepLog = false, keepKillSwitch = false } = {}) {
+      const undo = keepKillSwitch ? state.undo.filter(isKillSwitchUndo) : [];
+      // The state goes last: as long as it is there, a later process finds what else is.
+      if (!keepLog) folder.removeLog(name);
+      if (undo.length > 0) write({ ready: false, undo });
+      else folder.remove(name);
+    },
+  };
+}
+
+function alreadyUp(name: string, { pid, ready }: TunnelState): WgTsError {
+  const is = ready ? 'already up' : 'being brought up already';
+  return new WgTsError('ERR_ALREADY_UP', `${name} is ${is} (pid ${pid}): wg-ts down ${name}`);
+}
+
+/**
+ * Undoes what a process that is gone has written down. Answers what that was. A kill switch that is to
+ * be kept stays written down.
+ */
+export async function recover(
+  name: string,
+  folder: StateFolder,
+  onError: ((error: Error) => void) | undefined,
+  { keepKillSwitch = false }: { readonly keepKillSwitch?: boolean } = {},
+): Promise<readonly Command[]> {
+  const state = folder.read(name);
+  if (state) await awaitOrphans(state.pid);
+  const isKept = (command: Command): boolean => keepKillSwitch && isKillSwitchUndo(command);
+  const undo = (state?.undo ?? []).filter((command) => !isKept(command));
+  const kept = (state?.undo ?? []).filter(isKept);
+  const netConfig = await runtimeSystem().netConfig();
+  for (const command of undo.toReversed()) {
+    // Only Windows has them apart: its shell takes a line as it is, and no program else does.
+    if (isHookCommand(command)) await runHookCommand(command, (error) => onError?.(error));
+    else await netConfig.undo([command], (error) => onError?.(error));
+  }
+  await removeStaleSocket(uapiSocket(name));
+  folder.removeLog(name);
+  if (state && kept.length > 0) folder.write(name, { ...state, undo: kept });
+  else folder.remove(name);
+  return undo;
+}
+
+/** Before any hook runs: the kernel would refuse the name only later, and not every case of it. */
+async function refuseForeign(name: string): Promise<void> {
+  if (await runtimeSystem().hasInterface(name))
+    throw new WgTsError(
+      'ERR_ALREADY_UP',
+      `interface ${name} exists already, made by another program`,
+      {
+        hint: `take it down with what made it${process.platform === 'linux' ? ` (wg-quick down ${name}, ip link del ${name})` : ''}, or rename the file`,
+      },
+    );
+  if ((await whyUnreachable(uapiSocket(name))) === undefined)
+    throw new WgTsError(
+      'ERR_ALREADY_UP',
+      `another program runs a WireGuard interface ${name}, maybe in another network namespace`,
+      { hint: `see wg show ${name}; or rename the file` },
+    );
+}

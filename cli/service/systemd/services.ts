@@ -1,0 +1,309 @@
+/** Tunnels as services of systemd: instances of one template unit. */
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+} from 'node:fs';
+import { realpath } from 'node:fs/promises';
+import path from 'node:path';
+import { replaceFile } from '../../../src/config/replacefile.js';
+import { UndoStack } from '../../../src/undo.js';
+import { WgTsError } from '../../../system/errors.js';
+import { type SystemdMachine, thisMachine } from './machine.js';
+import {
+  canNameUnit,
+  type InstanceOptions,
+  instanceDropIn,
+  nameOfUnit,
+  type SystemdProgram,
+  TEMPLATE_UNIT,
+  templateUnit,
+  unitOf,
+} from './unit.js';
+
+export interface SystemdServiceReport {
+  readonly name: string;
+  /** `running`, `stopped`, `failed`, or what systemd calls it. */
+  readonly state: string;
+  /** 0 when it does not run. */
+  readonly pid: number;
+}
+
+export interface SystemdInstallOptions extends InstanceOptions {
+  readonly name: string;
+  /** Of the configuration; copied when it is not the one of this name already. */
+  readonly file: string;
+  readonly program: SystemdProgram;
+  readonly start: boolean;
+  /** When what was done could not be undone completely. */
+  readonly onError: (message: string) => void;
+}
+
+export interface SystemdInstalled {
+  /** Where the service reads the configuration. */
+  readonly config: string;
+  readonly isCopied: boolean;
+  /** It ran before, with what was installed then. */
+  readonly wasRunning: boolean;
+}
+
+const STATES: Readonly<Record<string, string>> = { active: 'running', inactive: 'stopped' };
+const DROP_IN = 'wg-ts.conf';
+
+/** All throw WgTsError, ERR_UNSUPPORTED where there is no systemd. */
+export class SystemdServices {
+  readonly #machine: SystemdMachine;
+
+  constructor(machine: SystemdMachine = thisMachine) {
+    this.#machine = machine;
+  }
+
+  /** Either all of it is done, or nothing. */
+  async install(options: SystemdInstallOptions): Promise<SystemdInstalled> {
+    this.#machine.requireSystemd();
+    requireUnitName(options.name);
+    const undo = new UndoStack();
+    try {
+      return await this.#install(options, undo);
+    } catch (error) {
+      await undo.unwind((step, failure) =>
+        options.onError(`cannot undo ${step}: ${messageOf(failure)}`),
+      );
+      throw error;
+    }
+  }
+
+  async #install(options: SystemdInstallOptions, undo: UndoStack): Promise<SystemdInstalled> {
+    const { name, program, start } = options;
+    const unit = unitOf(name);
+    const before = await this.#find(name);
+    const { config, isCopied } = await this.#provideConfig(options, undo);
+    undo.push('daemon-reload', async () => void (await this.#must('daemon-reload')));
+    await this.#write(path.join(this.#machine.unitFolder, TEMPLATE_UNIT), undo, {
+      text: templateUnit(program, { hasOpenresolv: this.#machine.hasOpenresolv() }),
+    });
+    await this.#write(this.#dropIn(name), undo, { text: instanceDropIn(options) });
+    await this.#must('daemon-reload');
+    if (!this.#enabledNames().includes(name))
+      undo.push(`enable ${unit}`, async () => void (await this.#must('disable', unit)));
+    await this.#must('enable', unit);
+    const wasRunning = before !== undefined && before.pid !== 0;
+    if (start) {
+      if (!wasRunning) undo.push(`start ${unit}`, () => this.#forget(unit));
+      await this.#must('start', unit);
+    }
+    return { config, isCopied, wasRunning };
+  }
+
+  /** Stopped, and not remembered as one that has failed. */
+  async #forget(unit: string): Promise<void> {
+    await this.#must('stop', unit);
+    // Fails where there is nothing to forget.
+    await this.#machine.systemctl(['reset-failed', unit]);
+  }
+
+  async #provideConfig(
+    { name, file }: SystemdInstallOptions,
+    undo: UndoStack,
+  ): Promise<{ config: string; isCopied: boolean }> {
+    const folder = this.#machine.configFolder;
+    const config = path.join(folder, `${name}.conf`);
+    if (existsSync(config)) {
+      if ((await realpath(config)) === (await realpath(file)) || hasSameText(config, file))
+        return { config, isCopied: false };
+      throw new WgTsError('ERR_FILE', `${config} is there already, with another text`, {
+        hint: `wg-ts service install ${name} takes that one; to replace it: install -m 600 ${file} ${config}`,
+      });
+    }
+    makeFolder(folder, 0o700, undo);
+    undo.push(`the copy ${config}`, () => rmSync(config, { force: true }));
+    await replaceFile(config, readFileSync(file, 'utf8'));
+    return { config, isCopied: true };
+  }
+
+  /** The configuration stays. The template goes with the last instance. */
+  async uninstall(name: string): Promise<void> {
+    await this.#require(name);
+    await this.#must('disable', unitOf(name));
+    await this.#forget(unitOf(name));
+    rmSync(this.#dropIn(name), { force: true });
+    removeIfEmpty(path.dirname(this.#dropIn(name)));
+    if ((await this.#names()).length === 0)
+      rmSync(path.join(this.#machine.unitFolder, TEMPLATE_UNIT), { force: true });
+    await this.#must('daemon-reload');
+  }
+
+  async start(name: string): Promise<void> {
+    await this.#require(name);
+    await this.#must('start', unitOf(name));
+  }
+
+  async stop(name: string): Promise<void> {
+    await this.#require(name);
+    await this.#must('stop', unitOf(name));
+  }
+
+  /** What systemctl says, with its exit code: 0 when it runs, 3 when it does not. */
+  async status(name: string): Promise<{ readonly text: string; readonly exitCode: number }> {
+    await this.#require(name);
+    const { status, stdout } = await this.#machine.systemctl([
+      'status',
+      '--no-pager',
+      '--full',
+      unitOf(name),
+    ]);
+    return { text: stdout, exitCode: status };
+  }
+
+  async list(): Promise<readonly SystemdServiceReport[]> {
+    this.#machine.requireSystemd();
+    const names = await this.#names();
+    if (names.length === 0) return [];
+    const properties = ['Id', 'ActiveState', 'MainPID'].join(',');
+    const text = await this.#must('show', `--property=${properties}`, ...names.map(unitOf));
+    return text
+      .trim()
+      .split(/\n{2,}/)
+      .flatMap(reportOf);
+  }
+
+  async #find(name: string): Promise<SystemdServiceReport | undefined> {
+    return (await this.list()).find((report) => report.name === name);
+  }
+
+  async #require(name: string): Promise<void> {
+    this.#machine.requireSystemd();
+    requireUnitName(name);
+    if ((await this.#names()).includes(name)) return;
+    throw new WgTsError('ERR_NOT_UP', `there is no service of ${name}`, {
+      hint: `wg-ts service list shows what is there; wg-ts service install ${name} makes one`,
+    });
+  }
+
+  /** Enabled, or known to systemd because they run or have failed. */
+  async #names(): Promise<string[]> {
+    const loaded = await this.#must(
+      'list-units',
+      '--all',
+      '--plain',
+      '--no-legend',
+      '--full',
+      unitOf('*'),
+    );
+    const units = loaded.split('\n').map((line) => line.trim().split(/\s+/)[0] ?? '');
+    return [...new Set([...this.#enabledNames(), ...units.flatMap(namesOf)])].sort();
+  }
+
+  #enabledNames(): string[] {
+    const { unitFolder } = this.#machine;
+    if (!existsSync(unitFolder)) return [];
+    return readdirSync(unitFolder)
+      .filter((folder) => folder.endsWith('.wants'))
+      .flatMap((folder) => readdirSync(path.join(unitFolder, folder)))
+      .flatMap(namesOf);
+  }
+
+  #dropIn(name: string): string {
+    return path.join(this.#machine.unitFolder, `${unitOf(name)}.d`, DROP_IN);
+  }
+
+  /** Without a text the file goes. */
+  async #write(
+    file: string,
+    undo: UndoStack,
+    { text }: { text: string | undefined },
+  ): Promise<void> {
+    const old = existsSync(file) ? readFileSync(file, 'utf8') : undefined;
+    if (old === text) return;
+    makeFolder(path.dirname(file), 0o755, undo);
+    undo.push(file, () => put(file, old));
+    await put(file, text);
+  }
+
+  async #must(...args: string[]): Promise<string> {
+    const { status, stdout, stderr } = await this.#machine.systemctl(args);
+    if (status === 0) return stdout;
+    const command = `systemctl ${args.join(' ')}`;
+    const unit = args.find((arg) => nameOfUnit(arg) !== undefined && !arg.includes('*'));
+    throw new WgTsError(
+      'ERR_SYSTEMD',
+      `${command} failed: ${stderr.trim() || `exit code ${status}`}`,
+      {
+        hint: unit
+          ? `journalctl --unit=${unit} shows why`
+          : `run it by hand to see why: ${command}`,
+      },
+    );
+  }
+}
+
+function requireUnitName(name: string): void {
+  if (canNameUnit(name)) return;
+  throw new WgTsError('ERR_NAME', `a unit of systemd cannot be called by ${name}`, {
+    hint: 'rename the file: letters, digits and any of _ . - can be used',
+  });
+}
+
+function reportOf(block: string): SystemdServiceReport[] {
+  const values = new Map(
+    block.split('\n').map((line) => {
+      const [key = '', ...value] = line.split('=');
+      return [key, value.join('=')] as const;
+    }),
+  );
+  const state = values.get('ActiveState') ?? 'unknown';
+  const pid = Number(values.get('MainPID') ?? 0);
+  return namesOf(values.get('Id') ?? '').map((name) => ({
+    name,
+    state: STATES[state] ?? state,
+    pid,
+  }));
+}
+
+function namesOf(unit: string): string[] {
+  const name = nameOfUnit(unit);
+  return name === undefined ? [] : [name];
+}
+
+/** They hold private keys. */
+function hasSameText(a: string, b: string): boolean {
+  const [first, second] = [readFileSync(a), readFileSync(b)];
+  const isSame = first.equals(second);
+  first.fill(0);
+  second.fill(0);
+  return isSame;
+}
+
+function makeFolder(folder: string, mode: number, undo: UndoStack): void {
+  if (existsSync(folder)) return;
+  mkdirSync(folder, { recursive: true });
+  chmodSync(folder, mode);
+  undo.push(folder, () => removeIfEmpty(folder));
+}
+
+function removeIfEmpty(folder: string): void {
+  try {
+    rmdirSync(folder);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'ENOENT' && code !== 'ENOTEMPTY') throw error;
+  }
+}
+
+/** Units hold no secret, and systemd complains of those that not everybody can read. */
+async function put(file: string, text: string | undefined): Promise<void> {
+  if (text === undefined) {
+    rmSync(file, { force: true });
+    return;
+  }
+  await replaceFile(file, text);
+  chmodSync(file, 0o644);
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,138 @@
+/** A copy of the program that only administrators can change, for what runs as SYSTEM. */
+import { createHash } from 'node:crypto';
+import {
+  copyFileSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+} from 'node:fs';
+import path from 'node:path';
+import { packageVersion } from '../../../src/packageversion.js';
+import { WgTsError } from '../../../system/errors.js';
+import { knownFolder } from '../../../system/windows/folders.js';
+import { type ProgramFile, packageParts, packageRoot, programFiles } from './package.js';
+
+const NODE = 'node.exe';
+const MAIN = path.join('dist', 'src', 'cli', 'main.js');
+
+/** How a program is started. */
+export interface Program {
+  readonly node: string;
+  /** Of node itself, before the script. */
+  readonly nodeOptions?: readonly string[];
+  readonly script: string;
+}
+
+export interface ProgramPlaces {
+  /** The folder of all copies. */
+  readonly programs?: string;
+  /** Of the package. */
+  readonly root?: string;
+  /** The node.exe to be copied. */
+  readonly node?: string;
+}
+
+/** `C:\Program Files\wg-ts`: there only administrators may write. */
+export function programsFolder(): string {
+  return path.win32.join(knownFolder('ProgramFiles'), 'wg-ts');
+}
+
+/**
+ * Copies node.exe and the package to a folder that is named after what is in it: another version
+ * gets another one, and a service that runs keeps its own. Throws WgTsError ERR_FILE.
+ */
+export function installProgram(places: ProgramPlaces = {}): Program {
+  const { programs = programsFolder(), root = packageRoot(), node = process.execPath } = places;
+  if (!existsSync(path.join(root, MAIN)))
+    throw new WgTsError('ERR_FILE', `${path.join(root, MAIN)} is missing`, {
+      hint: 'build it first: npm run build',
+    });
+  const files = [{ from: node, to: NODE }, ...programFiles(packageParts(root))].sort((a, b) =>
+    a.to < b.to ? -1 : 1,
+  );
+  refuseLink(programs);
+  mkdirSync(programs, { recursive: true });
+  const hash = hashOf(files.map(({ from, to }) => ({ path: from, name: to })));
+  const folder = path.join(programs, `${packageVersion()}-${hash.slice(0, 16)}`);
+  refuseLink(folder);
+  if (!isWhole(folder, files, hash)) copyAll(folder, files, hash);
+  return { node: path.join(folder, NODE), script: path.join(folder, MAIN) };
+}
+
+/** Removes the copies that no command line of `used` names, and the folder when none is left. */
+export function removeUnusedPrograms(
+  used: readonly string[],
+  programs: string = programsFolder(),
+): void {
+  if (!existsSync(programs)) return;
+  refuseLink(programs);
+  const lines = used.map((line) => line.toLowerCase());
+  for (const entry of readdirSync(programs)) {
+    const folder = path.join(programs, entry);
+    const isUsed = lines.some((line) => line.includes(`${folder.toLowerCase()}${path.sep}`));
+    // One that still runs keeps its files until the next time.
+    if (!isUsed) removeFolder(folder);
+  }
+  if (readdirSync(programs).length === 0) removeFolder(programs);
+}
+
+function removeFolder(folder: string): void {
+  try {
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'EBUSY' && code !== 'EPERM' && code !== 'EACCES' && code !== 'ENOTEMPTY')
+      throw error;
+  }
+}
+
+function isWhole(folder: string, files: readonly ProgramFile[], hash: string): boolean {
+  try {
+    const copies = files.map(({ to }) => ({ path: path.join(folder, to), name: to }));
+    return hashOf(copies) === hash;
+  } catch {
+    return false;
+  }
+}
+
+/** Beside its place first, so that there is never half of it. */
+function copyAll(folder: string, files: readonly ProgramFile[], hash: string): void {
+  const temporary = `${folder}.new`;
+  try {
+    rmSync(temporary, { recursive: true, force: true });
+    for (const { from, to } of files) {
+      const target = path.join(temporary, to);
+      mkdirSync(path.dirname(target), { recursive: true });
+      copyFileSync(from, target);
+    }
+    if (!isWhole(temporary, files, hash))
+      throw new WgTsError('ERR_FILE', `${temporary} is not what was copied`, {
+        hint: 'was the package changed meanwhile? Try again',
+      });
+    rmSync(folder, { recursive: true, force: true });
+    renameSync(temporary, folder);
+  } catch (error) {
+    rmSync(temporary, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+function refuseLink(folder: string): void {
+  if (existsSync(folder) && !lstatSync(folder).isDirectory())
+    throw new WgTsError('ERR_FILE', `${folder} is a link or a file instead of a folder`, {
+      hint: 'remove it, and try again',
+    });
+}
+
+function hashOf(files: readonly { readonly path: string; readonly name: string }[]): string {
+  const hash = createHash('sha256');
+  for (const file of files) {
+    const content = createHash('sha256').update(readFileSync(file.path)).digest('hex');
+    hash.update(`${file.name.replaceAll('\\', '/')} ${content}\n`);
+  }
+  return hash.digest('hex');
+}

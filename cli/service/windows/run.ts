@@ -1,0 +1,82 @@
+/** The process of a service: one tunnel, from its start to its end. */
+
+import { WgTsError } from '../../../system/errors.js';
+import { WindowsCallError } from '../../../system/windows/callerror.js';
+import { type EventLog, openEventLog } from '../../../system/windows/eventlog.js';
+import { ownByUser } from '../../../system/windows/process.js';
+import { runService, type ServiceProcess } from '../../../system/windows/service/dispatcher.js';
+import { serviceSid } from '../../../system/windows/service/sid.js';
+import { RingLog } from '../../runtime/ringlog.js';
+import { StateFolder } from '../../runtime/state.js';
+import { EVENT_SOURCE, serviceNameOf } from './services.js';
+
+export interface TunnelServiceContext {
+  /** By which Windows, and its firewall, know this process. */
+  readonly sid: string;
+  /** Windows, or `wg-ts down`, asks for the end. */
+  readonly stop: AbortSignal;
+  readonly log: RingLog;
+  readonly events: EventLog;
+  /** The tunnel is up. */
+  readonly running: () => void;
+}
+
+/**
+ * Hands `work` to Windows' service control manager. Answers its exit code. Throws WgTsError when it
+ * was not Windows that started this process.
+ */
+export async function runTunnelService(
+  name: string,
+  work: (context: TunnelServiceContext) => Promise<number>,
+): Promise<number> {
+  try {
+    return await runService({
+      name: serviceNameOf(name),
+      run: (stop, service) =>
+        withLogs(name, (logs) =>
+          work({ sid: serviceSid(serviceNameOf(name)), stop, ...logs, running: told(service) }),
+        ),
+    });
+  } catch (error) {
+    if (!(error instanceof WindowsCallError)) throw error;
+    throw new WgTsError('ERR_USAGE', 'service run is for Windows, which starts it itself', {
+      hint: `wg-ts service start ${name}`,
+      cause: error,
+    });
+  }
+}
+
+function told(service: ServiceProcess): () => void {
+  return () => service.running();
+}
+
+async function withLogs(
+  name: string,
+  use: (logs: { log: RingLog; events: EventLog }) => Promise<number>,
+): Promise<number> {
+  const events = openEvents();
+  let log: RingLog | undefined;
+  try {
+    // Before anything is made: wg.exe trusts a pipe of SYSTEM's alone.
+    ownByUser();
+    const folder = new StateFolder();
+    folder.create();
+    log = new RingLog(folder.logFile(name));
+    return await use({ log, events });
+  } catch (error) {
+    events.report('error', `${name}: ${error instanceof Error ? error.message : String(error)}`);
+    return 1;
+  } finally {
+    log?.close();
+    events.close();
+  }
+}
+
+/** A machine may have its event log turned off. */
+function openEvents(): EventLog {
+  try {
+    return openEventLog(EVENT_SOURCE);
+  } catch {
+    return { report: () => undefined, close: () => undefined };
+  }
+}

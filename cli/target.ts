@@ -1,0 +1,40 @@
+import path from 'node:path';
+import { checkInterfaceName, interfaceNameOf, resolveConfigPath } from '../src/config/file.js';
+import { runtimeSystem } from './runtime/system.js';
+import { ConfigStore, STORED_EXTENSION } from './service/windows/store.js';
+
+/** What FILE|NAME of a command line means. */
+export interface Target {
+  readonly file: string;
+  readonly name: string;
+}
+
+/** Throws WgTsError for what cannot name an interface. */
+export function resolveTarget(fileOrName: string): Target {
+  return storedTarget(fileOrName) ?? targetOfFile(resolveConfigPath(fileOrName));
+}
+
+function targetOfFile(file: string): Target {
+  if (!file.endsWith(STORED_EXTENSION)) return { file, name: interfaceNameOf(file) };
+  const name = path.basename(file).slice(0, -STORED_EXTENSION.length);
+  checkInterfaceName(name);
+  return { file, name };
+}
+
+/** NAME alone, where the machine keeps a configuration for its service. */
+function storedTarget(fileOrName: string): Target | undefined {
+  if (process.platform !== 'win32' || !isNameAlone(fileOrName)) return undefined;
+  checkInterfaceName(fileOrName);
+  const store = new ConfigStore();
+  return store.has(fileOrName) ? { file: store.fileOf(fileOrName), name: fileOrName } : undefined;
+}
+
+/** Neither a path nor a file. */
+export function isNameAlone(fileOrName: string): boolean {
+  return !fileOrName.endsWith('.conf') && !/[/\\]/.test(fileOrName);
+}
+
+/** Throws WgTsError ERR_NOT_ROOT. `command` is what to type after the program's name. */
+export function requireRoot(verb: string, command: string): void {
+  runtimeSystem().requirePrivilege(verb, command);
+}

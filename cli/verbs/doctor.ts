@@ -1,0 +1,100 @@
+import { existsSync } from 'node:fs';
+import { isIP } from 'node:net';
+import { Command, InvalidArgumentError } from 'commander';
+import { resolveConfigPath } from '../../src/config/file.js';
+import type { SubjectName } from '../doctor/doctor.js';
+import { EXIT_INTERRUPTED } from '../explain.js';
+import { print, stdoutColors } from '../output.js';
+import { StateFolder } from '../runtime/state.js';
+import { resolveTarget } from '../target.js';
+
+interface DoctorOptions {
+  readonly json?: boolean;
+  readonly probe: boolean;
+  readonly reach: readonly string[];
+}
+
+export const doctorCommand: Command = new Command('doctor')
+  .summary('find out why a tunnel does not work')
+  .description(
+    `Looks for the usual causes, and tells what to do about each. Changes nothing on this machine.
+
+A tunnel that is up gets a few pings through it. For a file that is not up one handshake is made with each peer, which takes this machine for its client from then on.`,
+  )
+  .argument('[NAME|FILE]', 'a tunnel that is up, or a .conf file; without, all tunnels that are up')
+  .option('--no-probe', 'send nothing to the peers')
+  .option(
+    '--reach <ADDRESS>',
+    'this address behind the peer should answer; may be repeated',
+    addAddress,
+    [] as readonly string[],
+  )
+  .option('--json', 'the report for programs')
+  .addHelpText(
+    'after',
+    `
+Exit code 1: a problem was found. Warnings are none.
+
+Examples:
+  sudo wg-ts doctor office
+  wg-ts doctor office.conf
+  sudo wg-ts doctor office --reach 10.0.0.53 --json`,
+  )
+  .action(async (nameOrFile: string | undefined, options: DoctorOptions) => {
+    const names = nameOrFile === undefined ? await allNames() : [named(nameOrFile)];
+    const { examine } = await import('../doctor/doctor.js');
+    const report = await import('../doctor/report.js');
+    const { json = false, probe, reach } = options;
+    const { bold, red, yellow, green, dim } = stdoutColors();
+    const paint = {
+      problem: (text: string) => bold(red(text)),
+      warning: yellow,
+      ok: green,
+      skipped: dim,
+    };
+    const width = process.stdout.isTTY ? process.stdout.columns : undefined;
+    const look = { paint, ...(width !== undefined && { width }) };
+    const interrupted = new AbortController();
+    for (const signal of ['SIGINT', 'SIGTERM'] as const)
+      process.on(signal, () => interrupted.abort());
+    const findings = await examine(names, {
+      probe,
+      reach,
+      signal: interrupted.signal,
+      onBlock(title, block) {
+        if (!json) print(`${report.formatFindings(block, bold(title), look)}\n`);
+      },
+    });
+    if (json) print(`${JSON.stringify(report.toJson(findings), undefined, 2)}\n`);
+    else print(report.formatVerdict(findings, width));
+    const isProblem = findings.some(({ state }) => state === 'problem');
+    process.exitCode = interrupted.signal.aborted ? EXIT_INTERRUPTED : isProblem ? 1 : 0;
+  });
+
+function addAddress(address: string, others: readonly string[]): readonly string[] {
+  if (isIP(address) === 0) throw new InvalidArgumentError('It is no IP address.');
+  return [...others, address];
+}
+
+/** Throws WgTsError. */
+function named(nameOrFile: string): SubjectName {
+  const { name, file } = resolveTarget(nameOrFile);
+  return { name, file: existsSync(file) ? file : (fileOfTunnel(name) ?? file), isNamed: true };
+}
+
+/** What a tunnel came from that is up, or was killed. */
+function fileOfTunnel(name: string): string | undefined {
+  try {
+    return new StateFolder().read(name)?.configFile;
+  } catch {
+    // Root alone may look.
+    return undefined;
+  }
+}
+
+/** Also those that ended without taking down what they had set up. */
+async function allNames(): Promise<SubjectName[]> {
+  const { listInterfaces } = await import('../wg/interfaces.js');
+  const names = await listInterfaces().catch(() => []);
+  return names.map((name) => ({ name, file: resolveConfigPath(name), isNamed: false }));
+}

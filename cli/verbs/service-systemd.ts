@@ -1,0 +1,60 @@
+/** The verbs of wg-ts service where systemd runs. */
+import { realpathSync } from 'node:fs';
+import { WgTsError } from '../../system/errors.js';
+import { note, print } from '../output.js';
+import { changeableByOthers } from '../service/systemd/machine.js';
+import { SystemdServices } from '../service/systemd/services.js';
+import type { SystemdProgram } from '../service/systemd/unit.js';
+import type { ServiceManager } from './servicemanager.js';
+
+const services = new SystemdServices();
+
+export const systemdServices: ServiceManager = {
+  async install({ name, file }, { start, dataPlane, workers }) {
+    const program = runningProgram();
+    // systemctl ends by it, and then what was done is undone.
+    process.on('SIGINT', () => undefined);
+    const { config, isCopied, wasRunning } = await services.install({
+      name,
+      file,
+      program,
+      start,
+      onError: (message) => note(`warning: ${message}`),
+      ...(dataPlane !== undefined && { dataPlane }),
+      ...(workers !== undefined && { workers }),
+    });
+    note(`installed wg-ts@${name}.service, which reads ${config}`);
+    if (isCopied) note(`hint: ${file} still holds the private key; it is not needed any more`);
+    if (wasRunning)
+      note(
+        `hint: it was running before; systemctl restart wg-ts@${name} takes up what has changed`,
+      );
+  },
+  async uninstall(name) {
+    await services.uninstall(name);
+    note(`hint: its configuration stays in /etc/wireguard/${name}.conf`);
+  },
+  start: (name) => services.start(name),
+  stop: (name) => services.stop(name),
+  list: () => services.list(),
+  async status(name) {
+    const { text, exitCode } = await services.status(name);
+    print(text);
+    return exitCode;
+  },
+};
+
+/** As it runs now; where that cannot be at boot, an error. */
+function runningProgram(): SystemdProgram {
+  const program = { node: process.execPath, main: realpathSync(process.argv[1] ?? '') };
+  for (const file of Object.values(program)) {
+    if (/^\/(var\/)?tmp\//.test(file))
+      throw new WgTsError('ERR_UNSUPPORTED', `a service cannot run ${file}: that does not last`, {
+        hint: 'install wg-ts first: sudo npm install --global .',
+      });
+    const part = changeableByOthers(file);
+    if (part !== undefined)
+      note(`warning: root is going to run ${file}, and others than root may change ${part}`);
+  }
+  return program;
+}

@@ -1,0 +1,42 @@
+/** The verbs of wg-ts service on Windows. */
+import { readFileSync } from 'node:fs';
+import { note } from '../output.js';
+import {
+  installTunnelService,
+  listTunnelServices,
+  startTunnelService,
+  stopTunnelService,
+  uninstallTunnelService,
+} from '../service/windows/services.js';
+import { wintunArchitecture } from '../wintun/pins.js';
+import { wintunStatus } from '../wintun/status.js';
+import type { ServiceManager } from './servicemanager.js';
+
+export const windowsServices: ServiceManager = {
+  async install(target, { start, allowHooks, dataPlane, workers }) {
+    await warnOfMissingWintun();
+    const isStored = !target.file.endsWith('.conf');
+    installTunnelService({
+      name: target.name,
+      ...(!isStored && { config: readFileSync(target.file) }),
+      ...(allowHooks !== undefined && { allowHooks }),
+      ...(dataPlane !== undefined && { dataPlane }),
+      ...(workers !== undefined && { workers }),
+    });
+    note(`installed the service of ${target.name}`);
+    if (!isStored)
+      note(`hint: ${target.file} still holds the private key; it is not needed any more`);
+    if (start) await startTunnelService(target.name);
+  },
+  uninstall: uninstallTunnelService,
+  start: startTunnelService,
+  stop: stopTunnelService,
+  list: async () => listTunnelServices(),
+};
+
+/** The service gets a copy of the program with what lies beside it now. */
+async function warnOfMissingWintun(): Promise<void> {
+  const architecture = wintunArchitecture(process.arch);
+  if (architecture && (await wintunStatus({ architecture })).path === undefined)
+    note('warning: wintun.dll is missing: wg-ts wintun install, and then install this again');
+}

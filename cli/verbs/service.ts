@@ -1,0 +1,178 @@
+import { Command } from 'commander';
+import { zeroConfig } from '../../src/config/model.js';
+import { WgTsError } from '../../system/errors.js';
+import { loadConfig } from '../load.js';
+import { note, print } from '../output.js';
+import { dataPlaneOption, workersOption } from '../planeoptions.js';
+import { requireRoot, resolveTarget, type Target } from '../target.js';
+import type {
+  InstallOptions,
+  RunnerOptions,
+  ServiceManager,
+  ServiceReport,
+} from './servicemanager.js';
+
+async function serviceManager(): Promise<ServiceManager> {
+  switch (process.platform) {
+    case 'win32':
+      return (await import('./service-windows.js')).windowsServices;
+    case 'linux':
+      return (await import('./service-systemd.js')).systemdServices;
+    default:
+      throw new WgTsError('ERR_UNSUPPORTED', 'services of wg-ts are for Windows and systemd');
+  }
+}
+
+/** As `systemctl status` has it. */
+const EXIT_NOT_RUNNING = 3;
+
+/** Of `install`, which hands them on to `run`. */
+function withRunnerOptions(command: Command): Command {
+  return command
+    .option('--allow-hooks', 'on Windows: run PreUp, PostUp, PreDown and PostDown of the file')
+    .addOption(dataPlaneOption())
+    .addOption(workersOption());
+}
+
+const installCommand = withRunnerOptions(new Command('install'))
+  .summary('keep a tunnel up from the start of the machine')
+  .description(
+    'Registers a service that brings the tunnel up at boot, and again after a failure. With systemd it is an instance of the unit wg-ts@.service, with no more rights than a tunnel needs, and a file is copied to /etc/wireguard. On Windows the configuration is stored, encrypted and for administrators alone, and the program is copied to where only they can change it.',
+  )
+  .argument('<FILE|NAME>', 'a .conf file; NAME alone means one that is stored already')
+  .option('--no-start', 'do not start it now')
+  .addHelpText('after', '\nExample:\n  sudo wg-ts service install office.conf')
+  .action(async (fileOrName: string, options: InstallOptions) => {
+    const target = resolveTarget(fileOrName);
+    requireRoot('service install', `service install ${fileOrName}`);
+    const manager = await serviceManager();
+    for (const warning of await checkedWarnings(target)) note(`warning: ${warning}`);
+    await manager.install(target, options);
+    if (options.start) note(`${target.name} is up`);
+  });
+
+/** Reads it as it will be read at boot, when nobody sees what is wrong with it. */
+async function checkedWarnings({ file }: Target): Promise<readonly string[]> {
+  const { config, warnings } = await loadConfig(file);
+  zeroConfig(config);
+  return warnings;
+}
+
+const uninstallCommand = new Command('uninstall')
+  .summary('take a tunnel down for good')
+  .description(
+    'Stops the service and removes it; on Windows with its stored configuration and its log.',
+  )
+  .argument('<NAME>', 'of the tunnel')
+  .action(async (fileOrName: string) => {
+    const { name } = resolveTarget(fileOrName);
+    requireRoot('service uninstall', `service uninstall ${name}`);
+    await (await serviceManager()).uninstall(name);
+    note(`removed the service of ${name}`);
+  });
+
+const startCommand = new Command('start')
+  .summary('bring the tunnel of a service up')
+  .argument('<NAME>', 'of the tunnel')
+  .action(async (fileOrName: string) => {
+    const { name } = resolveTarget(fileOrName);
+    requireRoot('service start', `service start ${name}`);
+    await (await serviceManager()).start(name);
+    note(`${name} is up`);
+  });
+
+const stopCommand = new Command('stop')
+  .summary('take the tunnel of a service down until it is started again')
+  .argument('<NAME>', 'of the tunnel')
+  .action(async (fileOrName: string) => {
+    const { name } = resolveTarget(fileOrName);
+    requireRoot('service stop', `service stop ${name}`);
+    await (await serviceManager()).stop(name);
+    note(`${name} is down`);
+  });
+
+const listCommand = new Command('list')
+  .summary('list the services and their states')
+  .option('--json', 'for programs')
+  .action(async ({ json = false }: { json?: boolean }) => {
+    const services = await (await serviceManager()).list();
+    print(json ? `${JSON.stringify({ services }, undefined, 2)}\n` : formatServices(services));
+  });
+
+const statusCommand = new Command('status')
+  .summary('show the state of one service')
+  .description('Shows the state of a service, with systemd also the end of its log.')
+  .argument('<NAME>', 'of the tunnel')
+  .addHelpText('after', '\nThe exit code is 0 when it runs and 3 when it does not.')
+  .action(async (fileOrName: string) => {
+    const { name } = resolveTarget(fileOrName);
+    const manager = await serviceManager();
+    process.exitCode = manager.status
+      ? await manager.status(name)
+      : showListed(name, await manager.list());
+  });
+
+/** Answers the exit code. */
+function showListed(name: string, services: readonly ServiceReport[]): number {
+  const report = services.find((one) => one.name === name);
+  if (!report)
+    throw new WgTsError('ERR_NOT_UP', `there is no service of ${name}`, {
+      hint: 'wg-ts service list shows what is there',
+    });
+  print(formatServices([report]));
+  return report.state === 'running' ? 0 : EXIT_NOT_RUNNING;
+}
+
+export function formatServices(services: readonly ServiceReport[]): string {
+  const width = Math.max(0, ...services.map(({ name }) => name.length));
+  return services
+    .map(({ name, state, pid }) => {
+      const process = pid === 0 ? '' : ` (pid ${pid})`;
+      return `${name.padEnd(width)}  ${state}${process}\n`;
+    })
+    .join('');
+}
+
+/** What Windows starts. */
+const runCommand = withRunnerOptions(new Command('run'))
+  .argument('<NAME>')
+  .action(async (name: string, options: RunnerOptions) => {
+    requireWindows();
+    const target = resolveTarget(name);
+    const { runTunnelService } = await import('../service/windows/run.js');
+    const { runInService } = await import('../daemon/run.js');
+    process.exitCode = await runTunnelService(target.name, (context) =>
+      runInService(target, { verbose: false, ...options }, context),
+    );
+    process.exit();
+  });
+
+export const serviceCommand: Command = new Command('service')
+  .summary('keep tunnels up from the start of the machine')
+  .description(
+    'Installs, starts, stops, lists and removes tunnels that run as services of systemd or of Windows.',
+  )
+  .addHelpText(
+    'after',
+    `
+On Windows a stored configuration is used by up, down, show, logs and check with its NAME. With systemd
+journalctl -u wg-ts@NAME shows the log, and systemctl reload wg-ts@NAME takes up a changed file.
+
+Examples:
+  sudo wg-ts service install office.conf
+  wg-ts service status office
+  wg-ts service list
+  sudo wg-ts service uninstall office`,
+  )
+  .addCommand(installCommand)
+  .addCommand(uninstallCommand)
+  .addCommand(startCommand)
+  .addCommand(stopCommand)
+  .addCommand(listCommand)
+  .addCommand(statusCommand)
+  .addCommand(runCommand, { hidden: true });
+
+function requireWindows(): void {
+  if (process.platform === 'win32') return;
+  throw new WgTsError('ERR_UNSUPPORTED', 'this is what Windows starts');
+}

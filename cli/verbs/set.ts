@@ -1,0 +1,44 @@
+import type { Command } from 'commander';
+import { note } from '../output.js';
+import { resolutionRetries } from '../wg/retries.js';
+import { wgVerb } from '../wg/verb.js';
+
+export const setCommand: Command = wgVerb({
+  verb: 'set',
+  usage:
+    '<INTERFACE> [listen-port PORT] [fwmark MARK] [private-key FILE] [peer KEY [remove] [preshared-key FILE] [endpoint HOST:PORT] [persistent-keepalive SECONDS] [allowed-ips [+|-]NETWORK,...]]...',
+  summary: 'change a running interface',
+  description:
+    'Changes a running interface, of wg-ts or of another program that wg(8) can change. What is not told stays as it is.',
+  help: `
+FILE holds a key; - is stdin, and an empty file such as /dev/null takes the key away. allowed-ips
+replaces the list, or with + or - before a network adds it or takes it away.
+
+Examples:
+  sudo wg-ts set office peer KEY endpoint vpn.example.com:51820 persistent-keepalive 25
+  sudo wg-ts set office peer KEY allowed-ips +10.1.0.0/16,-10.2.0.0/16
+  sudo wg-ts set office peer KEY remove`,
+  count: [2, Number.POSITIVE_INFINITY],
+  run: async ([name = '', ...args]) => {
+    const [
+      { parseSetArgs },
+      { readKeyFile },
+      { resolveChange },
+      { zeroChange },
+      { changeInterface },
+    ] = await Promise.all([
+      import('../wg/setargs.js'),
+      import('../wg/keyfile.js'),
+      import('../wg/change.js'),
+      import('../../src/uapi/set.js'),
+      import('../wg/interfaces.js'),
+    ]);
+    const change = parseSetArgs(args, readKeyFile);
+    try {
+      const options = { ...resolutionRetries(), onRetry: note };
+      await changeInterface(name, await resolveChange(change, options));
+    } finally {
+      zeroChange(change);
+    }
+  },
+});

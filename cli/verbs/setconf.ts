@@ -1,0 +1,16 @@
+import type { Command } from 'commander';
+import { applyFile, FILE_HELP, FILE_USAGE } from '../wg/fileverb.js';
+import { wgVerb } from '../wg/verb.js';
+
+export const setconfCommand: Command = wgVerb({
+  verb: 'setconf',
+  usage: FILE_USAGE,
+  summary: 'give a running interface the configuration in a file',
+  description:
+    'Replaces the configuration of a running interface, its peers with their sessions too, by what a file says.',
+  help: `${FILE_HELP}
+Example:
+  wg-ts strip office.conf | sudo wg-ts setconf office -`,
+  count: [2, 2],
+  run: ([name = '', file = '']) => applyFile('setconf', name, file),
+});

@@ -1,0 +1,194 @@
+import { formatPrefix } from '../../protocol/ip.js';
+import { Findings, TooManyProblems } from '../../src/config/findings.js';
+import { type ConfigLine, readLines } from '../../src/config/lines.js';
+import { nearest, quoteName } from '../../src/config/redact.js';
+import {
+  type Entry,
+  findKey,
+  Given,
+  INTERFACE_KEYS,
+  PEER_KEYS,
+  parseKey,
+  parseSecretKey,
+  valuePlace,
+  withoutSpaces,
+} from '../../src/config/section.js';
+import {
+  parseEndpoint,
+  parseFwMark,
+  parseKeepalive,
+  parseNetworks,
+  parsePort,
+} from '../../src/config/values.js';
+import { zeroChange } from '../../src/uapi/set.js';
+import { ConfigError } from '../../system/errors.js';
+import type { WgChange, WgPeerChange } from './change.js';
+
+const SECTIONS = ['Interface', 'Peer'] as const;
+const OF_INTERFACE = ['PrivateKey', 'ListenPort', 'FwMark'] as const;
+const OF_PEER = [
+  'PublicKey',
+  'PresharedKey',
+  'AllowedIPs',
+  'Endpoint',
+  'PersistentKeepalive',
+] as const;
+
+type OfInterface = (typeof OF_INTERFACE)[number];
+type OfPeer = (typeof OF_PEER)[number];
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+/**
+ * Reads a file of wg(8), as setconf, addconf and syncconf take it: wg-quick(8)'s keys are mistakes
+ * in it, and no key is missing but a peer's PublicKey. Sections for the same peer stay apart, as they
+ * take effect one after another. The secrets in the result are the caller's to zero. Throws
+ * ConfigError with all problems found; no message holds a part of a secret key.
+ */
+export function parseWgFile(text: string, { file }: { readonly file: string }): WgChange {
+  const reader = new WgFileReader();
+  reader.read(text);
+  const [first, ...others] = reader.findings.problems;
+  const change = reader.finish();
+  if (!first) return change;
+  zeroChange(change);
+  throw new ConfigError(file, [first, ...others]);
+}
+
+class WgFileReader {
+  readonly findings = new Findings();
+  readonly #interface: Mutable<Omit<WgChange, 'peers'>> = {};
+  readonly #peers: PeerReader[] = [];
+  #section: 'none' | 'unknown' | 'interface' | PeerReader = 'none';
+
+  read(text: string): void {
+    try {
+      for (const line of readLines(text)) this.#readLine(line);
+      this.#endSection();
+    } catch (error) {
+      if (!(error instanceof TooManyProblems)) throw error;
+    }
+  }
+
+  finish(): WgChange {
+    const peers = this.#peers.flatMap((peer) => peer.finish() ?? []);
+    return { ...this.#interface, peers };
+  }
+
+  #readLine(line: ConfigLine): void {
+    if (line.type === 'section') this.#beginSection(line);
+    else if (line.type === 'entry') this.#readEntry(line);
+    else this.findings.problem(line, "is neither '[Section]' nor 'Key = value'");
+  }
+
+  #beginSection(line: Extract<ConfigLine, { type: 'section' }>): void {
+    this.#endSection();
+    const name = findKey(SECTIONS, line.name);
+    if (name === 'Interface') this.#section = 'interface';
+    else if (name === 'Peer') {
+      this.#section = new PeerReader(line, this.findings);
+      this.#peers.push(this.#section);
+    } else {
+      this.#section = 'unknown';
+      const said = quoteName(line.name, SECTIONS, false);
+      this.findings.problem(line, `unknown section${said}; there are [Interface] and [Peer]`);
+    }
+  }
+
+  #endSection(): void {
+    if (this.#section instanceof PeerReader) this.#section.checkComplete();
+    this.#section = 'unknown';
+  }
+
+  #readEntry(entry: Entry): void {
+    const section = this.#section;
+    const ofInterface = findKey(OF_INTERFACE, entry.key);
+    const ofPeer = findKey(OF_PEER, entry.key);
+    if (section === 'unknown') return;
+    if (section === 'interface' && ofInterface) this.#setInterface(ofInterface, entry);
+    else if (section instanceof PeerReader && ofPeer) section.set(ofPeer, entry);
+    else this.findings.problem(entry, explainKey(entry, section === 'none'));
+  }
+
+  #setInterface(key: OfInterface, entry: Entry): void {
+    const report = this.findings.reporter(valuePlace(entry), key);
+    const value = withoutSpaces(entry.value);
+    if (key === 'PrivateKey') {
+      this.#interface.privateKey?.zero();
+      assign(this.#interface, 'privateKey', parseSecretKey(value, report));
+    } else if (key === 'ListenPort')
+      assign(this.#interface, 'listenPort', parsePort(value, report));
+    else assign(this.#interface, 'fwMark', parseFwMark(value, report));
+  }
+}
+
+class PeerReader {
+  readonly #findings: Findings;
+  readonly #place: ConfigLine;
+  readonly #given = new Given<OfPeer>();
+  readonly #change: Mutable<Omit<WgPeerChange, 'publicKey'>> = {};
+  readonly #allowedIps: string[] = [];
+  #publicKey: Uint8Array | undefined;
+
+  constructor(place: ConfigLine, findings: Findings) {
+    this.#place = place;
+    this.#findings = findings;
+  }
+
+  set(key: OfPeer, entry: Entry): void {
+    const report = this.#findings.reporter(valuePlace(entry), key);
+    const value = withoutSpaces(entry.value);
+    this.#given.meant(key, entry.line);
+    switch (key) {
+      case 'PublicKey':
+        this.#publicKey = parseKey(value, report);
+        return;
+      case 'PresharedKey':
+        this.#change.presharedKey?.zero();
+        assign(this.#change, 'presharedKey', parseSecretKey(value, report));
+        return;
+      case 'AllowedIPs':
+        this.#allowedIps.push(...parseNetworks(entry.value, report).map(formatPrefix));
+        return;
+      case 'Endpoint':
+        assign(this.#change, 'endpoint', parseEndpoint(value, report));
+        return;
+      case 'PersistentKeepalive':
+        assign(this.#change, 'persistentKeepalive', parseKeepalive(value, report));
+        return;
+    }
+  }
+
+  checkComplete(): void {
+    if (!this.#given.has('PublicKey'))
+      this.#findings.problem(this.#place, '[Peer] has no PublicKey');
+  }
+
+  /** Undefined without a public key, its secret zeroed; the problem has then been told. */
+  finish(): WgPeerChange | undefined {
+    if (!this.#publicKey) {
+      this.#change.presharedKey?.zero();
+      return undefined;
+    }
+    const allowedIps = this.#allowedIps;
+    return { ...this.#change, publicKey: this.#publicKey, replaceAllowedIps: true, allowedIps };
+  }
+}
+
+function assign<T, K extends keyof T>(target: T, key: K, value: T[K] | undefined): void {
+  if (value !== undefined) target[key] = value;
+}
+
+function explainKey(entry: Entry, isBeforeSections: boolean): string {
+  const all = [...OF_INTERFACE, ...OF_PEER];
+  const own = findKey(all, entry.key);
+  const section = findKey(OF_INTERFACE, entry.key) ? 'Interface' : 'Peer';
+  if (own)
+    return isBeforeSections
+      ? `${own} stands before the first section`
+      : `${own} belongs in [${section}]`;
+  const ofQuick = findKey([...INTERFACE_KEYS, ...PEER_KEYS], entry.key);
+  if (ofQuick) return `${ofQuick} is a key of wg-quick(8): wg-ts strip leaves it out of the file`;
+  const near = nearest(entry.key, all);
+  const name = quoteName(entry.key, all, entry.value !== '');
+  return `unknown key${name}${near ? `; did you mean ${near}?` : ''}`;
+}

@@ -1,0 +1,87 @@
+import { encodeKey } from '../../src/config/key.js';
+import { publicKeyOf } from '../../src/keys.js';
+import { wgEndpoint, wgPrefix } from '../../src/uapi/addresses.js';
+import type { UapiDevice, UapiPeer } from '../../src/uapi/codec.js';
+
+/** What `show` tells of an interface; holds no secret, unless asked for. */
+export interface ShownInterface {
+  readonly name: string;
+  /** Base64; undefined for an interface without a private key. */
+  readonly publicKey?: string;
+  /** Base64, only where the user wants to see it. */
+  readonly privateKey?: string;
+  readonly listenPort: number;
+  readonly fwMark: number;
+  readonly dataPlane?: string;
+  readonly peers: readonly ShownPeer[];
+}
+
+export interface ShownPeer extends Omit<UapiPeer, 'publicKey' | 'presharedKey'> {
+  /** Base64. */
+  readonly publicKey: string;
+  readonly hasPresharedKey: boolean;
+  /** Base64, only where the user wants to see it. */
+  readonly presharedKey?: string;
+}
+
+/** The peer heard from last comes first, as in wg(8). */
+export function withoutSecrets(name: string, device: UapiDevice): ShownInterface {
+  const { privateKey, listenPort, fwMark, dataPlane, peers } = device;
+  return {
+    name,
+    ...(privateKey && { publicKey: encodeKey(publicKeyOf(privateKey)) }),
+    listenPort,
+    fwMark,
+    ...(dataPlane !== undefined && { dataPlane }),
+    peers: latestFirst(peers).map(({ presharedKey, publicKey, endpoint, ...rest }) => ({
+      ...rest,
+      ...(endpoint !== undefined && { endpoint: wgEndpoint(endpoint) }),
+      allowedIps: rest.allowedIps.map(wgPrefix),
+      publicKey: encodeKey(publicKey),
+      hasPresharedKey: presharedKey !== undefined,
+    })),
+  };
+}
+
+/** For WG_HIDE_KEYS=never: the texts cannot be zeroed, and are to be printed only. */
+export function withSecrets(name: string, device: UapiDevice): ShownInterface {
+  const shown = withoutSecrets(name, device);
+  const ordered = latestFirst(device.peers);
+  return {
+    ...shown,
+    ...(device.privateKey && { privateKey: encodeKey(device.privateKey.expose()) }),
+    peers: shown.peers.map((peer, i) => {
+      const key = ordered[i]?.presharedKey;
+      return key ? { ...peer, presharedKey: encodeKey(key.expose()) } : peer;
+    }),
+  };
+}
+
+function latestFirst(peers: readonly UapiPeer[]): UapiPeer[] {
+  return peers.toSorted(
+    (a, b) =>
+      Number(b.latestHandshake > a.latestHandshake) - Number(a.latestHandshake > b.latestHandshake),
+  );
+}
+
+/** For `--json`: never a secret, also when `shown` has some. */
+export function toJson(shown: ShownInterface): object {
+  const { name, publicKey, listenPort, fwMark, dataPlane, peers } = shown;
+  return {
+    name,
+    publicKey: publicKey ?? null,
+    listenPort,
+    fwMark,
+    ...(dataPlane !== undefined && { dataPlane }),
+    peers: peers.map((peer) => ({
+      publicKey: peer.publicKey,
+      hasPresharedKey: peer.hasPresharedKey,
+      endpoint: peer.endpoint ?? null,
+      allowedIps: peer.allowedIps,
+      latestHandshake: Number(peer.latestHandshake / 1_000_000_000n),
+      rxBytes: Number(peer.rxBytes),
+      txBytes: Number(peer.txBytes),
+      persistentKeepalive: peer.persistentKeepalive,
+    })),
+  };
+}

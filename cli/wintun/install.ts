@@ -1,0 +1,123 @@
+import { randomBytes } from 'node:crypto';
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { WgTsError } from '../../system/errors.js';
+import { applicationFolder } from '../../tun/windows/wintun/library.js';
+import { dllOf, MAX_ZIP_BYTES, sha256 } from './archive.js';
+import { download } from './download.js';
+import { knownDll, WINTUN, WINTUN_DLL, type WintunArchitecture, type WintunPins } from './pins.js';
+
+export interface InstallOptions {
+  readonly architecture: WintunArchitecture;
+  /** The zip as its makers publish it; without, it is downloaded from them. */
+  readonly zip?: string;
+  /** By default beside the program, where it is looked for. */
+  readonly folder?: string;
+  /** Before the network is used. */
+  readonly onDownload?: (url: string) => void;
+  readonly pins?: WintunPins;
+}
+
+export interface Installed {
+  readonly path: string;
+  readonly version: string;
+  readonly sha256: string;
+  /** `new` where there was none; `same` when it was there already, and nothing was written. */
+  readonly change: 'new' | 'replaced' | 'same';
+  /** Of the one that was replaced: its version, or its SHA-256 when it is none that we know. */
+  readonly replaced?: string;
+}
+
+/**
+ * Puts the wintun.dll of the pinned release beside the program. Throws WgTsError: ERR_HASH for
+ * anything else than that release, ERR_DOWNLOAD, ERR_NOT_ROOT where the folder may not be written,
+ * ERR_FILE.
+ */
+export async function installWintun(options: InstallOptions): Promise<Installed> {
+  const { architecture, pins = WINTUN } = options;
+  const { folder = applicationFolder(architecture) } = options;
+  const path = join(folder, WINTUN_DLL);
+  const outcome = { path, version: pins.version, sha256: pins.dlls[architecture].sha256 };
+  const before = existsSync(path) ? sha256(read(path)) : undefined;
+  if (before === outcome.sha256 && options.zip === undefined) return { ...outcome, change: 'same' };
+
+  const dll = dllOf(await zipOf(options, pins), architecture, pins);
+  if (before === outcome.sha256) return { ...outcome, change: 'same' };
+  replaceFile(folder, path, dll);
+  if (before === undefined) return { ...outcome, change: 'new' };
+  return { ...outcome, change: 'replaced', replaced: knownDll(before, pins) ?? before };
+}
+
+async function zipOf({ zip, onDownload }: InstallOptions, pins: WintunPins): Promise<Uint8Array> {
+  if (zip !== undefined) return read(zip);
+  onDownload?.(pins.url);
+  return await download(pins.url);
+}
+
+/** Throws WgTsError ERR_FILE, also for what is much larger than anything of Wintun. */
+function read(file: string): Uint8Array {
+  try {
+    const { size } = statSync(file);
+    if (size <= MAX_ZIP_BYTES) return readFileSync(file);
+    throw new Error(`it has ${size} bytes, more than ${MAX_ZIP_BYTES}`);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new WgTsError('ERR_FILE', `cannot read ${file}: ${reason}`, { cause: error });
+  }
+}
+
+/** Whoever looks meanwhile, or after a crash, sees the old file or the new one, whole. */
+function replaceFile(folder: string, path: string, bytes: Uint8Array): void {
+  const temporary = `${path}.${randomBytes(6).toString('hex')}`;
+  try {
+    mkdirSync(folder, { recursive: true });
+    const fd = openSync(temporary, 'wx', 0o644);
+    try {
+      writeFileSync(fd, bytes);
+      fsyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
+    renameSync(temporary, path);
+  } catch (error) {
+    removeIfThere(temporary);
+    throw explainChange(error, `put ${WINTUN_DLL} into ${folder}`, existsSync(path));
+  }
+}
+
+function removeIfThere(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch {
+    // Where it may not even be looked for, it was not made.
+  }
+}
+
+const REFUSED: ReadonlySet<string | undefined> = new Set(['EACCES', 'EPERM', 'EBUSY']);
+
+/** Of what the file system refused while wintun.dll was written or removed. */
+export function explainChange(error: unknown, what: string, mayBeInUse: boolean): WgTsError {
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (!REFUSED.has(code))
+    return new WgTsError('ERR_FILE', `cannot ${what}: ${message}`, { cause: error });
+  const asAdministrator =
+    process.platform === 'win32' ? 'run as administrator, in an elevated prompt' : 'run it as root';
+  // Windows refuses so also for a DLL that a process has loaded.
+  const isWindowsInUse = process.platform === 'win32' && mayBeInUse;
+  const takeDown = isWindowsInUse ? ', and take down the tunnels that use it' : '';
+  return new WgTsError('ERR_NOT_ROOT', `cannot ${what}: ${code}`, {
+    hint: asAdministrator + takeDown,
+    cause: error,
+  });
+}

@@ -1,0 +1,198 @@
+import {
+  commandText,
+  failure,
+  queryJson,
+  realSystem,
+  runOrThrow,
+  type System,
+} from '../../system/commands.js';
+import { FAMILIES, type Family, familyFlag } from '../family.js';
+import type {
+  Command,
+  InterfaceSettings,
+  KillSwitchSettings,
+  NetConfig,
+  NetPlan,
+  NetStep,
+} from '../netconfig.js';
+import { findDnsManager } from './dns.js';
+import type { Firewall } from './firewall.js';
+import { findDnsWay, planKillSwitch } from './killswitch.js';
+import { planRoute, planSteps, type SystemFacts } from './plan.js';
+import type { PlannedStep } from './step.js';
+import { refuseTakenRoutes } from './takenroutes.js';
+
+/** wg-quick(8)'s first table and mark. */
+const FIRST_TABLE = 51_820;
+
+/** What programs say of something that is not there (any more). */
+const ALREADY_GONE =
+  /No such file or directory|No such process|No such device|Cannot find device|does not exist|Bad rule|No chain\/target\/match/;
+
+interface RouteRow {
+  readonly gateway?: string;
+  readonly via?: unknown;
+  readonly dev?: string;
+  readonly metrics?: readonly { readonly mtu?: number }[];
+}
+interface LinkRow {
+  readonly ifname?: string;
+  readonly mtu?: number;
+  readonly addr_info?: readonly { readonly local?: string }[];
+}
+interface RuleRow {
+  readonly priority?: number;
+  readonly table?: string;
+  readonly fwmark?: string;
+}
+
+/**
+ * Network configuration by iproute2, systemd-resolved or resolvconf, and nftables or iptables.
+ * `system` replaces parts of the machine, for tests.
+ */
+export function linuxNetConfig(system: Partial<System> = {}): NetConfig {
+  return new LinuxNetConfig({ ...realSystem, ...system });
+}
+
+class LinuxNetConfig implements NetConfig {
+  readonly leavesOut = true;
+  readonly #system: System;
+
+  constructor(system: System) {
+    this.#system = system;
+  }
+
+  async mtuTowards(address: string): Promise<number | undefined> {
+    const [ip = '', zone] = address.split('%');
+    const toZone = zone === undefined ? [] : ['dev', zone];
+    const route = await this.#query<RouteRow>('route', 'get', ip, ...toZone);
+    const ofRoute = route[0]?.metrics?.find((metric) => metric.mtu !== undefined)?.mtu;
+    if (ofRoute !== undefined) return ofRoute;
+    const dev = route[0]?.dev;
+    if (dev === undefined) return undefined;
+    const links = await this.#query<LinkRow>('link', 'show', 'dev', dev);
+    return links[0]?.mtu;
+  }
+
+  async freeTable(): Promise<number> {
+    const used = new Set<number>();
+    for (const family of FAMILIES)
+      for (const rule of await this.#rules(family)) {
+        used.add(Number(rule.table));
+        used.add(Number.parseInt(rule.fwmark ?? '', 16));
+      }
+    let table = FIRST_TABLE;
+    while (used.has(table) || (await this.#hasRoutes(table))) table++;
+    return table;
+  }
+
+  async killSwitch(settings: KillSwitchSettings): Promise<NetStep | undefined> {
+    if (!(await this.#system.find('nft'))) return undefined;
+    const userId = process.geteuid?.() ?? 0;
+    const dns = settings.allowsDns ? await findDnsWay(this.#system, userId) : undefined;
+    return this.#executable(planKillSwitch(settings, dns));
+  }
+
+  async plan(settings: InterfaceSettings): Promise<NetPlan> {
+    await refuseTakenRoutes(this.#system.run, settings);
+    const { steps, warnings } = planSteps(settings, await this.#facts(settings));
+    return { steps: steps.map((planned) => this.#executable(planned)), warnings };
+  }
+
+  async routeStep(settings: InterfaceSettings, route: string): Promise<NetStep | undefined> {
+    await refuseTakenRoutes(this.#system.run, { ...settings, routes: [route] });
+    const planned = planRoute(settings, route, await this.#hasIpv6(settings.name));
+    return planned && this.#executable(planned);
+  }
+
+  async undo(commands: readonly Command[], onError: (error: Error) => void): Promise<void> {
+    for (const command of commands.toReversed()) {
+      const result = await this.#system.run(command);
+      if (result.status !== 0 && !ALREADY_GONE.test(result.stderr))
+        onError(failure(command, result));
+    }
+  }
+
+  #executable({ command, undo }: PlannedStep): NetStep {
+    return {
+      describe: commandText(command),
+      undo,
+      apply: async () => {
+        await runOrThrow(this.#system.run, command);
+      },
+    };
+  }
+
+  async #facts(settings: InterfaceSettings): Promise<SystemFacts> {
+    const wantsDefaultRoute = settings.routes.some((route) => route.endsWith('/0'));
+    const [addresses, ipv6, rules4, rules6, srcValidMark, firewall, dns, localDns] =
+      await Promise.all([
+        this.#addresses(),
+        this.#hasIpv6(settings.name),
+        wantsDefaultRoute ? this.#priorities(4) : [],
+        wantsDefaultRoute ? this.#priorities(6) : [],
+        this.#system.read('/proc/sys/net/ipv4/conf/all/src_valid_mark'),
+        wantsDefaultRoute ? this.#firewall() : undefined,
+        settings.dnsServers.length > 0 ? findDnsManager(this.#system) : undefined,
+        wantsDefaultRoute ? this.#onLink(settings.dnsServers) : [],
+      ]);
+    const rules = { 4: rules4, 6: rules6 };
+    const isMarkValid = srcValidMark?.trim() === '1';
+    return { addresses, ipv6, rules, srcValidMark: isMarkValid, firewall, dns, localDns };
+  }
+
+  /** Those of the addresses that are reached without a router, before the tunnel is there. */
+  async #onLink(addresses: readonly string[]): Promise<string[]> {
+    const found: string[] = [];
+    for (const address of addresses) {
+      const [ip = '', zone] = address.split('%');
+      const [route] = await this.#query<RouteRow>('route', 'get', ip);
+      const isDirect = route?.dev !== undefined && !route.gateway && !route.via;
+      if (zone !== undefined || (isDirect && route.dev !== 'lo')) found.push(ip);
+    }
+    return found;
+  }
+
+  async #addresses(): Promise<Map<string, string>> {
+    const found = new Map<string, string>();
+    for (const link of await this.#query<LinkRow>('address'))
+      for (const { local } of link.addr_info ?? [])
+        if (local !== undefined && link.ifname !== undefined) found.set(local, link.ifname);
+    return found;
+  }
+
+  /** An interface that is still to be made takes over the default's setting. */
+  async #hasIpv6(name: string): Promise<boolean> {
+    const path = (which: string): string => `/proc/sys/net/ipv6/conf/${which}/disable_ipv6`;
+    const disabled =
+      (await this.#system.read(path(name))) ?? (await this.#system.read(path('default')));
+    return disabled?.trim() === '0';
+  }
+
+  async #firewall(): Promise<Firewall | undefined> {
+    if (await this.#system.find('nft')) return 'nft';
+    if (await this.#system.find('iptables')) return 'iptables';
+    return undefined;
+  }
+
+  async #priorities(family: Family): Promise<number[]> {
+    const rules = await this.#rules(family);
+    return rules.flatMap(({ priority }) => (priority === undefined ? [] : [priority]));
+  }
+
+  #rules(family: Family): Promise<RuleRow[]> {
+    return this.#query<RuleRow>(familyFlag(family), 'rule');
+  }
+
+  async #hasRoutes(table: number): Promise<boolean> {
+    for (const family of FAMILIES) {
+      const argv = [familyFlag(family), 'route', 'show', 'table', String(table)];
+      if ((await this.#query<RouteRow>(...argv)).length > 0) return true;
+    }
+    return false;
+  }
+
+  #query<Row>(...args: string[]): Promise<Row[]> {
+    return queryJson<Row>(this.#system.run, ['ip', '-json', ...args]);
+  }
+}

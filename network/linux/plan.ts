@@ -1,0 +1,205 @@
+import { validateInterfaceName } from '../../system/interfacename.js';
+import { NetConfigError, TunError } from '../../tun/errors.js';
+import { covers, type Family, familyFlag, familyOf, splitPrefix } from '../family.js';
+import type { InterfaceSettings } from '../netconfig.js';
+import { planDefaultRoute } from './defaultroute.js';
+import { type DnsManager, planDns } from './dns.js';
+import type { Firewall } from './firewall.js';
+import { planDnsGuard } from './killswitch.js';
+import type { PlannedStep } from './step.js';
+
+/** What the plan must know about the machine. */
+export interface SystemFacts {
+  /** Addresses of all interfaces, without prefix length, and whose they are. */
+  readonly addresses: ReadonlyMap<string, string>;
+  readonly ipv6: boolean;
+  /** Priorities of the policy rules. */
+  readonly rules: Readonly<Record<Family, readonly number[]>>;
+  /** net.ipv4.conf.all.src_valid_mark is 1 already. */
+  readonly srcValidMark: boolean;
+  readonly firewall: Firewall | undefined;
+  readonly dns: DnsManager | undefined;
+  /** Those of the DNS servers that are on a network of the machine's. */
+  readonly localDns: readonly string[];
+}
+
+/** Eight times a TUN device’s default: of 500, bursts of small packets lose some. */
+const TX_QUEUE_LENGTH = 4000;
+const IPV6_MIN_MTU = 1280;
+/** wg-quick(8)'s names: nothing in them needs quoting in a firewall rule. */
+const PLAIN_NAME = /^[a-zA-Z0-9_=+.-]+$/;
+
+/**
+ * The commands in order. Addresses and routes vanish with the interface, so they have no undo: a
+ * later process must not take them away from another interface of the same name.
+ * Throws NetConfigError ERR_ADDRESS_IN_USE, and TunError ERR_NAME.
+ */
+export function planSteps(
+  settings: InterfaceSettings,
+  facts: SystemFacts,
+): { steps: PlannedStep[]; warnings: string[] } {
+  const { name, mtu } = settings;
+  validateInterfaceName(name);
+  const warnings: string[] = [];
+  const usable = (what: string): boolean => facts.ipv6 || familyOf(what) === 4;
+  const addresses = settings.addresses.filter(usable);
+  const routes = settings.table === 'off' ? [] : settings.routes.filter(usable);
+  const left = [...settings.addresses, ...settings.routes].filter((what) => !usable(what));
+  if (left.length > 0)
+    warnings.push(`IPv6 is disabled on this machine, so ${left.join(', ')} is left out`);
+  if (mtu < IPV6_MIN_MTU && addresses.some((address) => familyOf(address) === 6))
+    warnings.push(
+      `an MTU of ${mtu} is below IPv6's minimum of ${IPV6_MIN_MTU}: the system removes the interface's IPv6 addresses`,
+    );
+
+  const excluded = (settings.excluded ?? []).filter(usable);
+  const routed = { ...settings, addresses, routes, excluded };
+  // Before the resolver is told of the tunnel's servers, so that nobody else can be asked for them.
+  const guard = planGuard(routed, facts);
+  const dns = planDns(settings, facts.dns);
+  const routing = planRoutes(routed, facts);
+  return {
+    steps: [
+      ...addresses.map((address) => planAddress(name, address, facts)),
+      step(
+        ...['ip', 'link', 'set', 'mtu', String(mtu), 'txqueuelen', String(TX_QUEUE_LENGTH)],
+        ...['up', 'dev', name],
+      ),
+      ...guard.steps,
+      ...dns.steps,
+      ...routing.steps,
+    ],
+    warnings: [...warnings, ...guard.warnings, ...dns.warnings, ...routing.warnings],
+  };
+}
+
+function planAddress(name: string, prefix: string, facts: SystemFacts): PlannedStep {
+  const family = familyFlag(familyOf(prefix));
+  const argv = ['ip', family, 'address', 'add', prefix, 'dev', name];
+  const { address } = splitPrefix(prefix);
+  const holder = isLinkLocal(address) ? undefined : facts.addresses.get(address);
+  if (holder !== undefined && holder !== name)
+    throw new NetConfigError(
+      'ERR_ADDRESS_IN_USE',
+      argv.join(' '),
+      `interface ${holder} has the address ${address} already`,
+    );
+  return step(...argv);
+}
+
+/** Such addresses belong to their link, so several interfaces may have the same. */
+function isLinkLocal(address: string): boolean {
+  return covers('fe80::/10', address);
+}
+
+/** As WireGuard for Windows does it: with a default route and servers that are the tunnel's. */
+function planGuard(
+  settings: InterfaceSettings & { readonly excluded: readonly string[] },
+  { firewall, localDns }: SystemFacts,
+): { steps: PlannedStep[]; warnings: string[] } {
+  const { name, table, routes, addresses, fwMark, dnsServers, excluded } = settings;
+  const isFull = table === 'auto' && routes.some(isDefault);
+  if (!isFull || dnsServers.length === 0 || firewall === undefined)
+    return { steps: [], warnings: [] };
+  if (firewall === 'iptables')
+    return {
+      steps: [],
+      warnings: ['DNS past the tunnel is not blocked: that needs nft (install nftables)'],
+    };
+  const inside = (ip: string): boolean => [...addresses, ...excluded].some((n) => covers(n, ip));
+  const localServers = localDns.filter((server) => !inside(server));
+  const warnings = localServers.map((server) =>
+    settings.killSwitch
+      ? `DNS ${server} is on the local network, which the kill switch closes: put it into ExcludedIPs`
+      : `DNS ${server} is on the local network: it is asked past the tunnel`,
+  );
+  return {
+    steps: [planDnsGuard({ interfaceName: name, fwMark, excluded, localServers })],
+    warnings,
+  };
+}
+
+function isDefault(route: string): boolean {
+  return splitPrefix(route).length === 0;
+}
+
+function planRoutes(
+  settings: InterfaceSettings & { readonly excluded: readonly string[] },
+  facts: SystemFacts,
+): { steps: PlannedStep[]; warnings: string[] } {
+  const { name, table, addresses, fwMark, excluded } = settings;
+  // The narrowest first, as in wg-quick(8), which leaves the default route for last.
+  const routes = settings.routes.toSorted((a, b) => splitPrefix(b).length - splitPrefix(a).length);
+  if (table !== 'auto') {
+    const steps = routes.map((route) => addRoute(name, route, 'table', String(table)));
+    return { steps, warnings: [] };
+  }
+
+  const connected = addresses.filter(makesRoute);
+  const steps = routes
+    .filter((route) => !isDefault(route))
+    .filter((route) => !connected.some((network) => covers(network, route)))
+    .map((route) => addRoute(name, route));
+  const defaults = routes.filter(isDefault);
+  if (defaults.length === 0) return { steps, warnings: [] };
+
+  if (!PLAIN_NAME.test(name))
+    throw new TunError(
+      'ERR_NAME',
+      `interface name ${JSON.stringify(name)} cannot have a default route: use letters, digits and _=+.- only`,
+    );
+  if (fwMark === 0) throw new RangeError('a default route needs a firewall mark');
+  const warnings =
+    facts.firewall === undefined
+      ? [
+          'neither nft nor iptables is installed: packets forged on the local network are not dropped',
+        ]
+      : [];
+  // Left as it is afterwards, like wg-quick(8) does: another tunnel may have come to need it.
+  if (!facts.srcValidMark && defaults.some((route) => familyOf(route) === 4))
+    steps.push(step('sysctl', '-q', 'net.ipv4.conf.all.src_valid_mark=1'));
+  for (const destination of defaults)
+    steps.push(
+      ...planDefaultRoute({
+        interfaceName: name,
+        destination,
+        addresses,
+        fwMark,
+        excluded: excluded.filter((network) => familyOf(network) === familyOf(destination)),
+        firewall: facts.firewall,
+        rulePriorities: facts.rules[familyOf(destination)],
+      }),
+    );
+  return { steps, warnings };
+}
+
+/**
+ * For an interface that is up. Other than those of `planSteps` it has an undo, as the interface stays.
+ * Undefined where the route is there with an address already, or there is no such family.
+ */
+export function planRoute(
+  { name, table, addresses }: InterfaceSettings,
+  route: string,
+  hasIpv6: boolean,
+): PlannedStep | undefined {
+  if (table === 'off' || (familyOf(route) === 6 && !hasIpv6)) return undefined;
+  const isConnected = addresses.filter(makesRoute).some((network) => covers(network, route));
+  if (table === 'auto' && isConnected) return undefined;
+  const more = table === 'auto' ? [] : ['table', String(table)];
+  const { command } = addRoute(name, route, ...more);
+  const remove = command.argv.map((word) => (word === 'add' ? 'del' : word));
+  return { command, undo: [{ argv: remove }] };
+}
+
+/** An IPv4 host address gives no route in the main table; an IPv6 one does. */
+function makesRoute(address: string): boolean {
+  return familyOf(address) === 6 || splitPrefix(address).length < 32;
+}
+
+function addRoute(name: string, route: string, ...more: string[]): PlannedStep {
+  return step('ip', familyFlag(familyOf(route)), 'route', 'add', route, 'dev', name, ...more);
+}
+
+function step(...argv: string[]): PlannedStep {
+  return { command: { argv }, undo: [] };
+}

@@ -1,0 +1,47 @@
+import { execFile } from 'node:child_process';
+import { win32 } from 'node:path';
+import { systemFolder } from '../../system/windows/libraries.js';
+import { NetConfigError } from '../../tun/errors.js';
+import type { Command } from '../netconfig.js';
+
+const TIMEOUT_MS = 20_000;
+
+/** Runs a program without a window. Throws NetConfigError with the first line of what it said. */
+export type ProgramRunner = (command: Command) => Promise<void>;
+
+export function netsh(...args: string[]): Command {
+  return { argv: [win32.join(systemFolder(), 'netsh.exe'), ...args] };
+}
+
+export function commandText({ argv }: Command): string {
+  return argv.map((part) => (/^[\w%+=:,./\\~!{}-]+$/.test(part) ? part : `"${part}"`)).join(' ');
+}
+
+export function runProgram(command: Command): Promise<void> {
+  const [program = '', ...args] = command.argv;
+  const options = { timeout: TIMEOUT_MS, windowsHide: true };
+  return new Promise((resolve, reject) => {
+    const child = execFile(program, args, options, (error, stdout, stderr) => {
+      if (!error) return resolve();
+      // netsh complains on its standard output.
+      const said = firstLine(stderr) ?? firstLine(stdout) ?? reasonOf(error, child.killed);
+      reject(new NetConfigError('ERR_NETCONFIG', commandText(command), said, { cause: error }));
+    });
+    // A program that ends without reading its input is judged by its status.
+    child.stdin?.on('error', () => undefined);
+    child.stdin?.end(command.stdin ?? '');
+  });
+}
+
+function reasonOf(error: Error & { code?: unknown }, killed: boolean): string {
+  if (killed) return `no answer within ${TIMEOUT_MS / 1000} s`;
+  if (error.code === 'ENOENT') return 'there is no such program';
+  return `failed with status ${String(error.code)}`;
+}
+
+function firstLine(text: string): string | undefined {
+  return text
+    .split('\n')
+    .map((line) => line.trim())
+    .find((line) => line !== '');
+}

@@ -1,0 +1,159 @@
+/** What the tables of Windows' network hold, as values of ours; read from and written to its structs. */
+import { type Family, familyOf } from '../family.js';
+import {
+  anyAddress,
+  IF_OPER_STATUS_UP,
+  INFINITE_LIFETIME,
+  IP_DAD_STATE_PREFERRED,
+  MIB_IF_ROW2,
+  MIB_IPFORWARD_ROW2,
+  MIB_IPINTERFACE_ROW,
+  MIB_IPPROTO_NETMGMT,
+  MIB_UNICASTIPADDRESS_ROW,
+  ROUTER_DISCOVERY_DISABLED,
+  readAddress,
+  readAlias,
+  type Struct,
+  writeAddress,
+} from './structs.js';
+
+/** An address of an interface, without zone. */
+export interface AddressRow {
+  readonly luid: bigint;
+  readonly address: string;
+  readonly length: number;
+}
+
+/** What tells a route from all others. `nextHop` is `0.0.0.0` or `::` for a neighbour. */
+export interface RouteKey {
+  readonly luid: bigint;
+  readonly destination: string;
+  readonly length: number;
+  readonly nextHop: string;
+}
+
+export interface RouteRow extends RouteKey {
+  readonly metric: number;
+  /** Added by hand or by a program, not by Windows itself or DHCP. */
+  readonly isManual: boolean;
+}
+
+export interface InterfaceRow {
+  readonly luid: bigint;
+  readonly index: number;
+  /** As Windows shows it: `Ethernet 2`. */
+  readonly alias: string;
+  readonly mtu: number;
+  readonly isUp: boolean;
+}
+
+/** What an interface is for one family. */
+export interface IpInterfaceRow {
+  readonly mtu: number;
+  readonly metric: number;
+}
+
+/** What is changed of it; what is left out stays. */
+export interface IpInterfaceChange {
+  readonly mtu?: number;
+  /** 0, instead of one that Windows derives from the speed of the link. */
+  readonly lowestMetric?: boolean;
+  /** Addresses are usable at once and none comes from routers or DHCP: both make no sense here. */
+  readonly staticOnly?: boolean;
+}
+
+export function sameRoute(a: RouteKey, b: RouteKey): boolean {
+  return routeId(a) === routeId(b);
+}
+
+export function routeId({ luid, destination, length, nextHop }: RouteKey): string {
+  return `${luid} ${destination}/${length} ${nextHop}`;
+}
+
+/** Over what `InitializeUnicastIpAddressEntry` has set. */
+export function writeAddressRow(row: Struct, { luid, address, length }: AddressRow): void {
+  const at = MIB_UNICASTIPADDRESS_ROW;
+  writeAddress(row, at.Address, address);
+  row.view.setBigUint64(at.InterfaceLuid, luid, true);
+  row.view.setUint32(at.ValidLifetime, INFINITE_LIFETIME, true);
+  row.view.setUint32(at.PreferredLifetime, INFINITE_LIFETIME, true);
+  row.view.setUint8(at.OnLinkPrefixLength, length);
+  row.view.setUint32(at.DadState, IP_DAD_STATE_PREFERRED, true);
+}
+
+export function readAddressRow(row: Struct): AddressRow | undefined {
+  const at = MIB_UNICASTIPADDRESS_ROW;
+  const address = readAddress(row, at.Address);
+  if (address === undefined) return undefined;
+  const luid = row.view.getBigUint64(at.InterfaceLuid, true);
+  return { luid, address, length: row.view.getUint8(at.OnLinkPrefixLength) };
+}
+
+/** Over what `InitializeIpForwardEntry` has set. The metric adds to that of the interface. */
+export function writeRouteRow(row: Struct, route: RouteKey, metric: number): void {
+  const at = MIB_IPFORWARD_ROW2;
+  row.view.setBigUint64(at.InterfaceLuid, route.luid, true);
+  writeAddress(row, at.DestinationPrefix, route.destination);
+  row.view.setUint8(at.PrefixLength, route.length);
+  writeAddress(row, at.NextHop, route.nextHop);
+  row.view.setUint32(at.ValidLifetime, INFINITE_LIFETIME, true);
+  row.view.setUint32(at.PreferredLifetime, INFINITE_LIFETIME, true);
+  row.view.setUint32(at.Metric, metric, true);
+  row.view.setUint32(at.Protocol, MIB_IPPROTO_NETMGMT, true);
+}
+
+export function readRouteRow(row: Struct): RouteRow | undefined {
+  const at = MIB_IPFORWARD_ROW2;
+  const destination = readAddress(row, at.DestinationPrefix);
+  if (destination === undefined) return undefined;
+  return {
+    luid: row.view.getBigUint64(at.InterfaceLuid, true),
+    destination,
+    length: row.view.getUint8(at.PrefixLength),
+    nextHop: readAddress(row, at.NextHop) ?? anyAddress(destination),
+    metric: row.view.getUint32(at.Metric, true),
+    isManual: row.view.getUint32(at.Protocol, true) === MIB_IPPROTO_NETMGMT,
+  };
+}
+
+export function readInterfaceRow(row: Struct): InterfaceRow {
+  const at = MIB_IF_ROW2;
+  return {
+    luid: row.view.getBigUint64(at.InterfaceLuid, true),
+    index: row.view.getUint32(at.InterfaceIndex, true),
+    alias: readAlias(row, at.Alias),
+    mtu: row.view.getUint32(at.Mtu, true),
+    isUp: row.view.getUint32(at.OperStatus, true) === IF_OPER_STATUS_UP,
+  };
+}
+
+export function readIpInterfaceRow(row: Struct): IpInterfaceRow {
+  const at = MIB_IPINTERFACE_ROW;
+  const mtu = row.view.getUint32(at.NlMtu, true);
+  return { mtu, metric: row.view.getUint32(at.Metric, true) };
+}
+
+/** Over what `GetIpInterfaceEntry` has answered. */
+export function changeIpInterfaceRow(row: Struct, family: Family, change: IpInterfaceChange): void {
+  const at = MIB_IPINTERFACE_ROW;
+  const { view } = row;
+  // It is answered as it is, and refused when it is given back, for IPv4.
+  if (family === 4) view.setUint32(at.SitePrefixLength, 0, true);
+  if (change.mtu !== undefined) view.setUint32(at.NlMtu, change.mtu, true);
+  if (change.lowestMetric) {
+    view.setUint8(at.UseAutomaticMetric, 0);
+    view.setUint32(at.Metric, 0, true);
+  }
+  if (change.staticOnly) {
+    view.setUint32(at.RouterDiscoveryBehavior, ROUTER_DISCOVERY_DISABLED, true);
+    view.setUint32(at.DadTransmits, 0, true);
+    view.setUint8(at.ManagedAddressConfigurationSupported, 0);
+    view.setUint8(at.OtherStatefulConfigurationSupported, 0);
+  }
+}
+
+/** A route to one host alone. */
+export function hostRoute(address: string, luid: bigint, nextHop: string): RouteKey {
+  const length = familyOf(address) === 4 ? 32 : 128;
+  return { luid, destination: address, length, nextHop };
+}

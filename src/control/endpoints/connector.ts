@@ -1,0 +1,181 @@
+/** Keeps peers connected when they, the names of their Endpoints, or this machine's network move. */
+import type { Action, Endpoint, PeerId } from '../../../protocol/dataplane.js';
+import type { Device } from '../../../protocol/device.js';
+import { MessageType } from '../../../protocol/messages.js';
+import type { Clock } from '../../../system/clock.js';
+import { formatPlace } from '../../config/format.js';
+import { encodeKey } from '../../config/key.js';
+import type { Logger } from '../../logger.js';
+import type { Driver } from '../driver.js';
+import { Lookups } from './lookups.js';
+import { PeerLink, type ReachablePeer } from './peerlink.js';
+import type { Resolver } from './resolve.js';
+import { type Wakeups, watchWakeups } from './wakeup.js';
+
+export interface ConnectorOptions {
+  readonly device: Device;
+  readonly driver: Driver;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly resolver?: Resolver;
+  readonly peers: Iterable<ReachablePeer>;
+  /** Seconds after which names are looked up again although all is well. */
+  readonly reresolveInterval?: number;
+  /**
+   * The tunnel's interface, whose own changes do not count: then all reconnect at once when the
+   * machine's network changes or it wakes from sleep.
+   */
+  readonly followNetworkBeside?: string;
+  /** A peer has another endpoint, to which nothing was sent yet. */
+  readonly onMoved?: () => void;
+}
+
+export interface Connector {
+  /** The peer is to be found there from now on; what was known of it is forgotten. */
+  setPeer(peer: ReachablePeer): void;
+  /** The peer is gone, or somebody else decides where it is: 32 bytes. */
+  forget(publicKey: Uint8Array): void;
+  /** Idempotent. */
+  close(): void;
+}
+
+export function keepConnected(options: ConnectorOptions): Connector {
+  return new EndpointKeeper(options);
+}
+
+class EndpointKeeper implements Connector {
+  readonly #options: ConnectorOptions;
+  readonly #lookups: Lookups;
+  readonly #links = new Map<string, PeerLink>();
+  /** By what the actions call the peer; undefined for one that nothing is known of. */
+  readonly #byId = new Map<PeerId, PeerLink | undefined>();
+  readonly #wakeups: Wakeups | undefined;
+  #interval: { cancel(): void } | undefined;
+  readonly #unobserve: () => void;
+  #isByUs = false;
+  #isClosed = false;
+
+  constructor(options: ConnectorOptions) {
+    const { driver, clock, logger, resolver, peers, followNetworkBeside } = options;
+    this.#options = options;
+    this.#lookups = new Lookups({
+      clock,
+      logger,
+      ...(resolver && { resolver }),
+      onAnswer: (host, addresses) => this.#resolved(host, addresses),
+    });
+    for (const peer of peers) this.setPeer(peer);
+    this.#unobserve = driver.observe((action) => this.#observe(action));
+    this.#askAgainLater();
+    if (followNetworkBeside !== undefined)
+      this.#wakeups = watchWakeups({
+        interfaceName: followNetworkBeside,
+        clock,
+        logger,
+        onWakeup: (reason) => this.#wake(reason),
+      });
+  }
+
+  setPeer(peer: ReachablePeer): void {
+    this.forget(peer.publicKey);
+    const { device, driver, clock, logger, onMoved } = this.#options;
+    const { publicKey } = peer;
+    const key = encodeKey(publicKey);
+    const link: PeerLink = new PeerLink(peer, {
+      clock,
+      current: () => device.peer(publicKey)?.endpoint,
+      move: (endpoint, reason) => {
+        const where = `peer ${key.slice(0, 8)}…: ${formatPlace(endpoint)}`;
+        if (reason === 'name') logger.info(`${where} is its address now`);
+        else logger.debug(`${where} is tried next`);
+        this.#byUs(() => driver.configure({ publicKey, endpoint, updateOnly: true }));
+        onMoved?.();
+      },
+      reconnect: () => this.#byUs(() => driver.reconnect(publicKey)),
+      askNames: () => {
+        for (const host of link.names) this.#lookups.ask(host);
+      },
+      settled: () => {
+        for (const host of link.names) this.#lookups.settled(host);
+      },
+    });
+    this.#links.set(key, link);
+  }
+
+  forget(publicKey: Uint8Array): void {
+    const key = encodeKey(publicKey);
+    this.#links.get(key)?.close();
+    this.#links.delete(key);
+    this.#byId.clear();
+  }
+
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#unobserve();
+    this.#wakeups?.close();
+    this.#interval?.cancel();
+    this.#lookups.close();
+    for (const link of this.#links.values()) link.close();
+  }
+
+  #observe(action: Action): void {
+    if (action.type === 'sendHandshake') {
+      if (action.message[0] === MessageType.initiation) this.#linkOf(action.peer)?.initiated();
+    } else if (action.type === 'handshakeAuthenticated') {
+      this.#linkOf(action.peer)?.heard(action.from);
+    } else if (action.type === 'setPeer') {
+      if (action.endpoint && !this.#isByUs) this.#placed(action.peer, action.endpoint);
+    } else if (action.type === 'removePeer') {
+      this.#byId.delete(action.peer);
+    }
+  }
+
+  #byUs(change: () => void): void {
+    this.#isByUs = true;
+    try {
+      change();
+    } finally {
+      this.#isByUs = false;
+    }
+  }
+
+  /** Somebody, such as wg(8), says where the peer is: then it is looked for nowhere else. */
+  #placed(id: PeerId, endpoint: Endpoint): void {
+    const link = this.#linkOf(id);
+    if (link && !link.knows(endpoint)) this.forget(link.publicKey);
+  }
+
+  #linkOf(id: PeerId): PeerLink | undefined {
+    if (this.#byId.has(id)) return this.#byId.get(id);
+    const peer = this.#options.device.peer(id);
+    const link = peer && this.#links.get(encodeKey(peer.publicKey));
+    this.#byId.set(id, link);
+    return link;
+  }
+
+  #resolved(host: string, addresses: readonly string[]): void {
+    for (const link of this.#links.values())
+      if (link.names.includes(host)) link.resolved(host, addresses);
+  }
+
+  #wake(reason: string): void {
+    this.#options.logger.info(`${reason}: reconnecting`);
+    this.#byUs(() => this.#options.driver.reconnect());
+    this.#askAll();
+  }
+
+  #askAll(): void {
+    for (const link of this.#links.values())
+      for (const host of link.names) this.#lookups.ask(host, true);
+  }
+
+  #askAgainLater(): void {
+    const seconds = this.#options.reresolveInterval ?? 0;
+    if (seconds <= 0) return;
+    this.#interval = this.#options.clock.schedule(seconds * 1000, () => {
+      this.#askAll();
+      this.#askAgainLater();
+    });
+  }
+}

@@ -1,0 +1,118 @@
+import type { Millis } from '../../../protocol/dataplane.js';
+import type { Clock } from '../../../system/clock.js';
+import type { Logger } from '../../logger.js';
+import { type Resolver, resolveAddresses } from './resolve.js';
+
+/** A lookup without an answer by then has failed; what it answers later is still good. */
+const LOOKUP_TIMEOUT: Millis = 15_000;
+/** Between two lookups of a name that does not help; doubled by each further one. */
+const FIRST_PAUSE: Millis = 10_000;
+const LONGEST_PAUSE: Millis = 300_000;
+
+interface Name {
+  isAsking: boolean;
+  isFailing: boolean;
+  pause: Millis;
+  notBefore: Millis;
+}
+
+export interface LookupsOptions {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly resolver?: Resolver;
+  /** `addresses`: canonical text, at least one, the preferred one first. */
+  readonly onAnswer: (host: string, addresses: readonly string[]) => void;
+}
+
+/**
+ * Looks names up again while the tunnel runs. Of each name there is one lookup at a time, one that
+ * does not help is followed by a longer and longer pause, and a failure is logged when it begins.
+ */
+export class Lookups {
+  readonly #options: LookupsOptions;
+  readonly #names = new Map<string, Name>();
+  readonly #timers = new Set<{ cancel(): void }>();
+  #isClosed = false;
+
+  constructor(options: LookupsOptions) {
+    this.#options = options;
+  }
+
+  /** Unless that was done lately: then only when `isForced`, and never twice at a time. */
+  ask(host: string, isForced = false): void {
+    const name = this.#nameOf(host);
+    const now = this.#options.clock.now();
+    if (this.#isClosed || name.isAsking || (!isForced && now < name.notBefore)) return;
+    name.isAsking = true;
+    name.notBefore = now + name.pause;
+    name.pause = Math.min(name.pause * 2, LONGEST_PAUSE);
+    void this.#lookUp(host, name);
+  }
+
+  /** The peer answers: when it next does not, its name is asked for at once. */
+  settled(host: string): void {
+    const name = this.#nameOf(host);
+    name.pause = FIRST_PAUSE;
+    name.notBefore = Number.NEGATIVE_INFINITY;
+  }
+
+  /** Lookups under way come to nothing. */
+  close(): void {
+    this.#isClosed = true;
+    for (const timer of this.#timers) timer.cancel();
+    this.#timers.clear();
+  }
+
+  async #lookUp(host: string, name: Name): Promise<void> {
+    const { clock, resolver, onAnswer } = this.#options;
+    const timer = clock.schedule(LOOKUP_TIMEOUT, () => {
+      this.#timers.delete(timer);
+      name.isAsking = false;
+      this.#failed(host, name, 'no answer');
+    });
+    this.#timers.add(timer);
+    const end = (): boolean => {
+      timer.cancel();
+      if (this.#timers.delete(timer)) name.isAsking = false;
+      return !this.#isClosed;
+    };
+    try {
+      const options = { retries: 0, ...(resolver && { resolver }) };
+      const endpoints = await resolveAddresses({ host, port: 1 }, options);
+      if (!end()) return;
+      this.#answered(host, name);
+      onAnswer(
+        host,
+        endpoints.map(({ address }) => address),
+      );
+    } catch (error) {
+      if (end()) this.#failed(host, name, error instanceof Error ? error.message : String(error));
+    }
+  }
+
+  #nameOf(host: string): Name {
+    const known = this.#names.get(host);
+    if (known) return known;
+    const name = {
+      isAsking: false,
+      isFailing: false,
+      pause: FIRST_PAUSE,
+      notBefore: Number.NEGATIVE_INFINITY,
+    };
+    this.#names.set(host, name);
+    return name;
+  }
+
+  #answered(host: string, name: Name): void {
+    if (name.isFailing) this.#options.logger.info(`${host} can be resolved again`);
+    name.isFailing = false;
+  }
+
+  #failed(host: string, name: Name, reason: string): void {
+    const { logger } = this.#options;
+    const message = `looking ${host} up again: ${reason}`;
+    if (name.isFailing) logger.debug(message);
+    else logger.warn(message);
+    name.isFailing = true;
+  }
+}

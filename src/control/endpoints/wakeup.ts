@@ -1,0 +1,126 @@
+/** Tells when the machine has another network, or has slept: then no answer may be a matter of minutes. */
+
+import { watchRoutes } from '../../../network/linux/routewatch.js';
+import type { Millis } from '../../../protocol/dataplane.js';
+import type { Clock } from '../../../system/clock.js';
+import { watchClockJumps } from '../../../system/linux/suspend.js';
+import type { Logger } from '../../logger.js';
+
+/** Changes come in bursts: one that has been quiet for so long is over. */
+const QUIET: Millis = 250;
+/** One that does not end is not waited for longer. */
+const LONGEST_BURST: Millis = 2000;
+/** Sleep that is worth a handshake. */
+const SLEPT: Millis = 3000;
+/** How often it is looked whether time has jumped, where no event tells. */
+const TICK: Millis = 5000;
+
+export interface Wakeups {
+  /** Idempotent. */
+  close(): void;
+}
+
+/** Each starts telling, and answers how to end it; undefined where the system cannot. */
+export interface WakeupSources {
+  network(onChange: () => void): Wakeups | undefined;
+  clockJumps(onJump: () => void): Wakeups | undefined;
+  /** Milliseconds without those in which the machine slept. */
+  awake(): Millis;
+}
+
+export interface WakeupOptions {
+  /** The tunnel's own interface: its changes do not count. */
+  readonly interfaceName: string;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly onWakeup: (reason: string) => void;
+  readonly sources?: WakeupSources;
+}
+
+/** Never throws: what the system cannot tell is not followed. */
+export function watchWakeups(options: WakeupOptions): Wakeups {
+  return new WakeupWatch(options);
+}
+
+class WakeupWatch implements Wakeups {
+  readonly #options: WakeupOptions;
+  readonly #sources: WakeupSources;
+  readonly #watched: (Wakeups | undefined)[] = [];
+  #tick: { cancel(): void } | undefined;
+  #burst: { readonly since: Millis; timer: { cancel(): void } } | undefined;
+  #asleep: Millis;
+  #isClosed = false;
+
+  constructor(options: WakeupOptions) {
+    this.#options = options;
+    this.#sources = options.sources ?? systemSources(options.interfaceName);
+    this.#asleep = this.#sleptSoFar();
+    this.#start(({ network }) => network(() => this.#suspect('the network has changed')));
+    const jumps = this.#start(({ clockJumps }) => clockJumps(() => this.#lookForSleep()));
+    if (!jumps) this.#lookAgain();
+  }
+
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#tick?.cancel();
+    this.#burst?.timer.cancel();
+    for (const watched of this.#watched) watched?.close();
+  }
+
+  #start(open: (sources: WakeupSources) => Wakeups | undefined): Wakeups | undefined {
+    try {
+      const watched = open(this.#sources);
+      this.#watched.push(watched);
+      return watched;
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#options.logger.debug(`changes of the network are not followed: ${reason}`);
+      return undefined;
+    }
+  }
+
+  #sleptSoFar(): Millis {
+    return this.#options.clock.now() - this.#sources.awake();
+  }
+
+  #lookAgain(): void {
+    const { clock } = this.#options;
+    const due = clock.now() + TICK;
+    this.#tick = clock.schedule(TICK, () => {
+      // Not by `awake`, which on Windows may count sleep, too.
+      if (clock.now() - due > SLEPT) this.#suspect('the machine has slept');
+      this.#lookAgain();
+    });
+  }
+
+  #lookForSleep(): void {
+    const asleep = this.#sleptSoFar();
+    const slept = asleep - this.#asleep;
+    this.#asleep = asleep;
+    if (slept > SLEPT) this.#suspect('the machine has slept');
+  }
+
+  #suspect(reason: string): void {
+    if (this.#isClosed) return;
+    const { clock, onWakeup } = this.#options;
+    const now = clock.now();
+    const since = this.#burst?.since ?? now;
+    this.#burst?.timer.cancel();
+    const delay = Math.max(0, Math.min(QUIET, since + LONGEST_BURST - now));
+    const timer = clock.schedule(delay, () => {
+      this.#burst = undefined;
+      if (!this.#isClosed) onWakeup(reason);
+    });
+    this.#burst = { since, timer };
+  }
+}
+
+function systemSources(interfaceName: string): WakeupSources {
+  const isLinux = process.platform === 'linux';
+  return {
+    network: (onChange) => (isLinux ? watchRoutes(interfaceName, onChange) : undefined),
+    clockJumps: (onJump) => (isLinux ? watchClockJumps(onJump) : undefined),
+    awake: () => performance.now(),
+  };
+}

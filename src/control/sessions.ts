@@ -1,0 +1,209 @@
+/** Which peers have a session, and what a program that embeds the tunnel is told of them. */
+import { REJECT_AFTER_TIME } from '../../protocol/constants.js';
+import type { Action, DataPlaneEvent, Millis, PeerId } from '../../protocol/dataplane.js';
+import type { Device } from '../../protocol/device.js';
+import type { Clock } from '../../system/clock.js';
+import { formatPlace } from '../config/format.js';
+import { encodeKey } from '../config/key.js';
+import type { Driver } from './driver.js';
+
+export interface SessionListener {
+  onHandshake(publicKey: string, role: 'initiator' | 'responder', endpoint?: string): void;
+  onEndpoint(publicKey: string, endpoint: string): void;
+  /** Packets have passed, and the counters of the peer are others than before. */
+  onTraffic(peer: PeerId): void;
+  /** How many peers have a session is another number, or it may be. */
+  onSessions(): void;
+}
+
+/** `removed`: the peer, or the tunnel with it. */
+export type HandshakeOutcome = 'done' | 'given up' | 'removed';
+
+interface Watched {
+  readonly publicKey: string;
+  endpoint: string | undefined;
+  /** Of the session in use; minus infinity without one. */
+  expiresAt: Millis;
+  /** The responder's, of which the first message is awaited. */
+  next: { readonly localIndex: number; readonly expiresAt: Millis } | undefined;
+  readonly waiting: Set<(outcome: HandshakeOutcome) => void>;
+}
+
+export interface SessionWatchParts {
+  readonly device: Device;
+  readonly driver: Driver;
+  readonly clock: Clock;
+}
+
+export class SessionWatch {
+  readonly #parts: SessionWatchParts;
+  readonly #peers = new Map<PeerId, Watched>();
+  readonly #unobserve: readonly (() => void)[];
+  #listener: SessionListener | undefined;
+  #timer: { cancel(): void } | undefined;
+  #wakeAt: Millis = Number.POSITIVE_INFINITY;
+
+  /** From before the first peer is configured. */
+  constructor(parts: SessionWatchParts) {
+    this.#parts = parts;
+    const { driver } = parts;
+    this.#unobserve = [
+      driver.observe((action) => this.#act(action)),
+      driver.observeEvents((event) => this.#hear(event)),
+    ];
+  }
+
+  listen(listener: SessionListener): void {
+    this.#listener = listener;
+  }
+
+  /** Whether any peer has a session. */
+  get isConnected(): boolean {
+    const now = this.#parts.clock.now();
+    for (const { expiresAt } of this.#peers.values()) if (expiresAt > now) return true;
+    return false;
+  }
+
+  /** How many have one. */
+  get connected(): number {
+    const now = this.#parts.clock.now();
+    let count = 0;
+    for (const { expiresAt } of this.#peers.values()) if (expiresAt > now) count++;
+    return count;
+  }
+
+  hasSession(peer: PeerId): boolean {
+    const watched = this.#peers.get(peer);
+    return watched !== undefined && watched.expiresAt > this.#parts.clock.now();
+  }
+
+  /** What comes of the next handshake with the peer. */
+  nextHandshake(peer: PeerId): Promise<HandshakeOutcome> {
+    const watched = this.#peers.get(peer);
+    return new Promise((resolve) => {
+      if (watched) watched.waiting.add(resolve);
+      else resolve('removed');
+    });
+  }
+
+  /** Whoever waits for a handshake is told that the peer is gone. Idempotent. */
+  close(): void {
+    for (const end of this.#unobserve) end();
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    for (const watched of this.#peers.values()) settle(watched, 'removed');
+    this.#peers.clear();
+    this.#listener = undefined;
+  }
+
+  #act(action: Action): void {
+    switch (action.type) {
+      case 'setPeer': {
+        if (this.#peers.has(action.peer)) this.#compareEndpoint(action.peer);
+        else this.#add(action.peer);
+        return;
+      }
+      case 'removePeer': {
+        const watched = this.#peers.get(action.peer);
+        this.#peers.delete(action.peer);
+        if (watched) settle(watched, 'removed');
+        this.#listener?.onSessions();
+        return;
+      }
+      case 'handshakeAuthenticated':
+        this.#compareEndpoint(action.peer);
+        return;
+      case 'installKeypair': {
+        const { isInitiator, localIndex, createdAt } = action.keypair;
+        const expiresAt = createdAt + REJECT_AFTER_TIME;
+        const watched = this.#peers.get(action.peer);
+        if (!watched) return;
+        if (isInitiator) this.#established(watched, expiresAt, 'initiator');
+        else watched.next = { localIndex, expiresAt };
+        return;
+      }
+      case 'dropKeypairs':
+        this.#ended(action.peer);
+        return;
+      case 'dropStaged': {
+        // Nobody has answered for REKEY_ATTEMPT_TIME: what is left of the session reaches nobody.
+        const watched = this.#peers.get(action.peer);
+        if (watched) settle(watched, 'given up');
+        this.#ended(action.peer);
+        return;
+      }
+    }
+  }
+
+  #hear(event: DataPlaneEvent): void {
+    if (event.type === 'roamed') this.#compareEndpoint(event.peer);
+    else if (event.type === 'traffic') this.#listener?.onTraffic(event.peer);
+    else if (event.type === 'keyConfirmed') {
+      const watched = this.#peers.get(event.peer);
+      if (watched?.next?.localIndex === event.localIndex)
+        this.#established(watched, watched.next.expiresAt, 'responder');
+    }
+  }
+
+  #add(peer: PeerId): void {
+    const place = this.#parts.device.peer(peer);
+    if (!place) return;
+    this.#peers.set(peer, {
+      publicKey: encodeKey(place.publicKey),
+      endpoint: this.#endpointOf(peer),
+      expiresAt: Number.NEGATIVE_INFINITY,
+      next: undefined,
+      waiting: new Set(),
+    });
+  }
+
+  #established(watched: Watched, expiresAt: Millis, role: 'initiator' | 'responder'): void {
+    watched.expiresAt = expiresAt;
+    watched.next = undefined;
+    this.#listener?.onHandshake(watched.publicKey, role, watched.endpoint);
+    settle(watched, 'done');
+    this.#listener?.onSessions();
+    this.#wakeBy(expiresAt);
+  }
+
+  #ended(peer: PeerId): void {
+    const watched = this.#peers.get(peer);
+    if (!watched) return;
+    watched.expiresAt = Number.NEGATIVE_INFINITY;
+    watched.next = undefined;
+    this.#listener?.onSessions();
+  }
+
+  /** A session that nothing renews ends without a word of anybody. */
+  #wakeBy(time: Millis): void {
+    if (time >= this.#wakeAt) return;
+    const { clock } = this.#parts;
+    this.#timer?.cancel();
+    this.#wakeAt = time;
+    this.#timer = clock.schedule(Math.max(0, time - clock.now()), () => {
+      this.#wakeAt = Number.POSITIVE_INFINITY;
+      this.#listener?.onSessions();
+      const now = clock.now();
+      const later = [...this.#peers.values()].map((w) => w.expiresAt).filter((at) => at > now);
+      if (later.length > 0) this.#wakeBy(later.reduce((a, b) => Math.min(a, b)));
+    });
+  }
+
+  #compareEndpoint(peer: PeerId): void {
+    const watched = this.#peers.get(peer);
+    const endpoint = this.#endpointOf(peer);
+    if (!watched || endpoint === undefined || endpoint === watched.endpoint) return;
+    watched.endpoint = endpoint;
+    this.#listener?.onEndpoint(watched.publicKey, endpoint);
+  }
+
+  #endpointOf(peer: PeerId): string | undefined {
+    const endpoint = this.#parts.device.peer(peer)?.endpoint;
+    return endpoint && formatPlace(endpoint);
+  }
+}
+
+function settle({ waiting }: Watched, outcome: HandshakeOutcome): void {
+  for (const tell of waiting) tell(outcome);
+  waiting.clear();
+}

@@ -1,0 +1,76 @@
+import type { DataPlane } from '../../protocol/dataplane.js';
+import type { Device } from '../../protocol/device.js';
+import { formatPrefix } from '../../protocol/ip.js';
+import { formatPlace } from '../config/format.js';
+import { encodeKey } from '../config/key.js';
+
+/** A tunnel as `wg show` tells of it. */
+export interface TunnelStatus {
+  /** Of the interface. */
+  readonly name: string;
+  /** Base64. */
+  readonly publicKey: string;
+  /** UDP port, 1 to 65535. */
+  readonly listenPort: number;
+  /** 0 is none. */
+  readonly fwMark: number;
+  /** Bytes; it changes where it follows the network. */
+  readonly mtu: number;
+  /** Which data plane runs: `native` or `portable`. */
+  readonly dataPlane: string;
+  /** In the order in which they were added. */
+  readonly peers: readonly PeerStatus[];
+}
+
+/** A peer as `wg show` tells of it; never with a secret. */
+export interface PeerStatus {
+  /** Base64. */
+  readonly publicKey: string;
+  /** Whether there is one; itself it is not told. */
+  readonly hasPresharedKey: boolean;
+  /** `192.0.2.1:51820`, `[2001:db8::1]:51820`. */
+  readonly endpoint?: string;
+  /** `10.0.0.0/24`, `fd00::/64`. */
+  readonly allowedIps: readonly string[];
+  /** Unix nanoseconds, 0 is never. */
+  readonly latestHandshake: bigint;
+  /** Received from the peer: bytes of UDP payload, handshakes and overhead included. */
+  readonly rxBytes: bigint;
+  /** Sent to the peer, counted alike. */
+  readonly txBytes: bigint;
+  /** Seconds, 0 is off. */
+  readonly persistentKeepalive: number;
+}
+
+/** What of a running tunnel the status is read from. */
+export interface StatusParts {
+  readonly device: Device;
+  readonly plane: DataPlane;
+  listenPort: number;
+  /** Changes where it follows the network. */
+  mtu: number;
+  fwMark: number;
+}
+
+export function statusOf(name: string, parts: StatusParts): TunnelStatus {
+  const { device, plane, listenPort, mtu, fwMark } = parts;
+  return {
+    name,
+    publicKey: encodeKey(device.publicKey),
+    listenPort,
+    fwMark,
+    mtu,
+    dataPlane: plane.name,
+    peers: device.peers().map((peer) => ({
+      publicKey: encodeKey(peer.publicKey),
+      hasPresharedKey: peer.hasPresharedKey,
+      ...(peer.endpoint && {
+        endpoint: formatPlace(peer.endpoint),
+      }),
+      allowedIps: peer.allowedIps.map(formatPrefix),
+      latestHandshake: peer.latestHandshake,
+      ...plane.transfer(peer.id),
+      persistentKeepalive: peer.persistentKeepalive,
+    })),
+  };
+}

@@ -1,0 +1,224 @@
+import type { NetConfig } from '../../network/netconfig.js';
+import { backgroundClock, type Clock, systemClock } from '../../system/clock.js';
+import { uncaughtLogger } from '../../system/uncaught.js';
+import { takeTransport } from '../../udp/own.js';
+import { checkInterfaceName } from '../config/file.js';
+import type { Config, PeerConfig } from '../config/model.js';
+import type { LiveParts } from '../control/configuration.js';
+import { findPeers } from '../control/endpoints/candidates.js';
+import type { ReachablePeer } from '../control/endpoints/peerlink.js';
+import type { ResolveOptions } from '../control/endpoints/resolve.js';
+import type { SessionWatch } from '../control/sessions.js';
+import { statusOf } from '../control/status.js';
+import { choosePlane } from '../dataplane/choice.js';
+import { Journal } from '../journal.js';
+import { type Logger, loadedLogger } from '../logger.js';
+import { serveMetrics } from '../metrics/serve.js';
+import { UndoStack } from '../undo.js';
+import { TunnelPeers, type TunnelPeersParts } from './changes.js';
+import { endpointsOf, openTunnelDevice, type TunnelDevice } from './device.js';
+import { permittedHooks } from './hooks.js';
+import { KillSwitch } from './killswitch.js';
+import { Liveness } from './liveness.js';
+import { followProbedMtu } from './mtuprobe.js';
+import { applyNetwork, chooseFwMark, systemNetConfig, watchNetwork } from './network.js';
+import type { StatusSource, TunnelOptions } from './options.js';
+import { LiveRoutes } from './routes.js';
+import { TunnelHooks } from './tunnelhooks.js';
+
+export type { StatusSource, TunnelOptions } from './options.js';
+
+interface UpParts extends LiveParts, TunnelPeersParts {
+  readonly sessions: SessionWatch;
+  readonly clock: Clock;
+  /** Ends with the last step of the undo. */
+  readonly liveness: Liveness;
+  readonly killSwitch: KillSwitch | undefined;
+  readonly logger: Logger;
+  readonly logUndoError: (step: string, error: unknown) => void;
+}
+
+/** The parts of a tunnel that is up. */
+export interface BringUp extends UpParts {
+  readonly peers: TunnelPeers;
+}
+
+/**
+ * Throws what the failed step threw, after undoing the steps before it. An interface that breaks
+ * meanwhile, and the caller's signal, give the bring-up up: then it throws that error or reason.
+ */
+export async function bringUp(
+  config: Config,
+  options: TunnelOptions,
+  onFailure: (error: Error) => void,
+): Promise<{ parts: BringUp; undo: UndoStack }> {
+  const undo = new UndoStack();
+  const logger = uncaughtLogger(options.logger ?? (await loadedLogger(options.name)));
+  const permitted = permittedHooks(config, options.allowHooks === true);
+  for (const warning of permitted.warnings) logger.warn(warning);
+  const logUndoError = (step: string, error: unknown): void =>
+    logger.warn(`cannot undo ${step}: ${error instanceof Error ? error.message : String(error)}`);
+  const end = new AbortController();
+  const { signal } = end;
+  // Not AbortSignal.any: a signal that outlives the tunnel would keep something of each.
+  const giveUp = (): void => end.abort(options.signal?.reason);
+  options.signal?.addEventListener('abort', giveUp);
+  if (options.signal?.aborted) giveUp();
+  const onTunError = (error: Error): void => {
+    end.abort(error);
+    onFailure(error);
+  };
+  const liveness = new Liveness();
+  undo.push('what keeps the process alive', () => liveness.close());
+  try {
+    const context = { undo, liveness, logger, logUndoError, onTunError };
+    const up = await runSteps(permitted.config, { ...options, signal }, context);
+    return { parts: Object.assign(up, { peers: new TunnelPeers(up, config) }), undo };
+  } catch (error) {
+    const reason: unknown = signal.aborted ? signal.reason : error;
+    // The names of other peers may still be asked for.
+    end.abort();
+    await undo.unwind(logUndoError);
+    throw reason;
+  } finally {
+    options.signal?.removeEventListener('abort', giveUp);
+  }
+}
+
+interface Context {
+  readonly undo: UndoStack;
+  readonly liveness: Liveness;
+  readonly logger: Logger;
+  readonly logUndoError: UpParts['logUndoError'];
+  readonly onTunError: (error: Error) => void;
+}
+
+async function runSteps(
+  config: Config,
+  options: TunnelOptions,
+  context: Context,
+): Promise<UpParts> {
+  const { undo, liveness, logger, logUndoError } = context;
+  const { name, onStep, signal } = options;
+  const clock = backgroundClock(options.clock ?? systemClock());
+  if (options.tun) undo.push(`the interface ${name}`, () => options.tun?.close());
+  if (options.transport) undo.push('the transport', takeTransport(options.transport));
+  checkInterfaceName(name);
+  warnOfIgnored(config, options, logger);
+  const system = options.tun
+    ? undefined
+    : (options.netConfig ?? (await networkOf(options, logger)));
+  const journal = new Journal(options.journal);
+  const hooks = system && new TunnelHooks(config, name, undo, journal, options);
+  const fwMark = await chooseFwMark(config, system);
+  const isInherited = options.inheritsKillSwitch === true;
+  const ofSystem = { undo, journal, logger, logUndoError, ...(onStep && { onStep }) };
+  const killSwitch = await KillSwitch.close(
+    system,
+    config,
+    { name, fwMark },
+    { ...ofSystem, isInherited },
+  );
+  const found = await findPeersOf(config, options, clock, logger);
+  await killSwitch?.forbidDns();
+
+  signal?.throwIfAborted();
+  const hasOwnTun = options.tun !== undefined || options.openTun !== undefined;
+  const choice = choosePlane(options, hasOwnTun, options.transport !== undefined);
+  if (choice.fallback !== undefined) logger.info(`portable data plane: ${choice.fallback}`);
+  await hooks?.preUp();
+  const opened = await openTunnelDevice(config, options, {
+    ...context,
+    clock,
+    choice,
+    system,
+    fwMark,
+    found,
+  });
+  const { live, sessions, connector } = opened;
+  const parts: UpParts = Object.assign(opened.parts, {
+    ...{ live, sessions, connector, killSwitch, logger, logUndoError, clock, liveness },
+    routes: system && new LiveRoutes(system, opened.settings, logger),
+    resolving: resolvingOf(options, clock, logger),
+  });
+  const source: StatusSource = {
+    status: () => statusOf(name, parts),
+    read: () => live.read(),
+    change: (change) => live.change(change),
+  };
+  const hide = await options.expose?.(source);
+  if (hide) undo.push('the way to watch it', hide);
+
+  if (system) {
+    await applyNetwork(system, opened.settings, { ...ofSystem, ...(signal && { signal }) });
+    watchSystem(system, config, name, { opened, parts, undo, logger });
+  }
+  const metricsAddress = options.metrics ?? config.interface.metrics;
+  // Now, as the address may be one of the tunnel's own.
+  if (metricsAddress) {
+    const metrics = await serveMetrics(source, metricsAddress, { clock, logger });
+    metrics.unref();
+    undo.push('the metrics', () => metrics.close());
+  }
+  let cameUp = false;
+  const { save } = options;
+  if (save) undo.push('SaveConfig', () => (cameUp ? save(source) : undefined));
+  await hooks?.postUp();
+  signal?.throwIfAborted();
+  cameUp = true;
+  killSwitch?.tunnelIsUp();
+  return parts;
+}
+
+function watchSystem(
+  system: NetConfig,
+  config: Config,
+  name: string,
+  {
+    opened,
+    parts,
+    undo,
+    logger,
+  }: Pick<Context, 'undo' | 'logger'> & { readonly opened: TunnelDevice; readonly parts: UpParts },
+): void {
+  const { mtu, probesMtu = false } = config.interface;
+  const { opened: plane } = opened.parts;
+  const settings = { ...opened.settings, endpoints: endpointsOf(parts.device) };
+  const watch = watchNetwork(system, settings, mtu === undefined && !probesMtu, plane, parts);
+  if (watch) undo.push('the watch on the network', () => watch.close());
+  opened.watch(watch);
+  if (probesMtu) followProbedMtu(config, name, { parts, opened: plane, undo, logger });
+}
+
+function networkOf({ serviceSid }: TunnelOptions, logger: Logger): Promise<NetConfig> {
+  const onWarning = (message: string): void => logger.warn(message);
+  return systemNetConfig({ onWarning, ...(serviceSid !== undefined && { serviceSid }) });
+}
+
+function warnOfIgnored(config: Config, { save }: TunnelOptions, logger: Logger): void {
+  if (config.interface.saveConfig && !save)
+    logger.warn('SaveConfig is ignored: the configuration file stays as it is');
+}
+
+function findPeersOf(
+  { peers }: Config,
+  options: TunnelOptions,
+  clock: Clock,
+  logger: Logger,
+): Promise<Map<PeerConfig, ReachablePeer>> {
+  const { signal } = options;
+  return findPeers(peers, { ...resolvingOf(options, clock, logger), ...(signal && { signal }) });
+}
+
+function resolvingOf(
+  { resolver, resolveRetries }: TunnelOptions,
+  clock: Clock,
+  logger: Logger,
+): ResolveOptions {
+  return {
+    clock,
+    ...(resolver && { resolver }),
+    ...(resolveRetries !== undefined && { retries: resolveRetries }),
+    onRetry: (message) => logger.warn(message),
+  };
+}

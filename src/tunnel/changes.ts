@@ -1,0 +1,138 @@
+/** Adds, changes and removes peers of a tunnel that is up, with what lies around the device. */
+import type { Device } from '../../protocol/device.js';
+import { formatPrefix } from '../../protocol/ip.js';
+import { restartNeeded, WgTsError } from '../../system/errors.js';
+import { formatEndpoint, formatPlace } from '../config/format.js';
+import { encodeKey } from '../config/key.js';
+import type { Config, PeerConfig } from '../config/model.js';
+import { endpointsOf } from '../config/model.js';
+import type { LiveConfiguration } from '../control/configuration.js';
+import { findPeers, firstAddress } from '../control/endpoints/candidates.js';
+import type { Connector } from '../control/endpoints/connector.js';
+import type { ReachablePeer } from '../control/endpoints/peerlink.js';
+import type { ResolveOptions } from '../control/endpoints/resolve.js';
+import type { UapiChange } from '../uapi/change.js';
+import { isEmptyChange, syncChange } from '../uapi/sync.js';
+import { changeOf, fixedKeysThatDiffer } from './configchange.js';
+import { type PeerOptions, readPeer, readPublicKey } from './peeroptions.js';
+import type { LiveRoutes } from './routes.js';
+
+export interface TunnelPeersParts {
+  readonly device: Device;
+  readonly live: LiveConfiguration;
+  readonly connector: Connector;
+  /** Undefined where the tunnel has no routes of the system's. */
+  readonly routes: LiveRoutes | undefined;
+  readonly resolving: ResolveOptions;
+}
+
+/** For a call that waits: aborted, it rejects with the signal's reason and has changed nothing. */
+export interface WaitOptions {
+  /** Gives the waiting up. */
+  readonly signal?: AbortSignal;
+}
+
+export class TunnelPeers {
+  readonly #parts: TunnelPeersParts;
+  /** What was configured last, but for single peers. */
+  #config: Config;
+  #queue: Promise<unknown> = Promise.resolve();
+
+  constructor(parts: TunnelPeersParts, config: Config) {
+    this.#parts = parts;
+    this.#config = config;
+  }
+
+  async add(options: PeerOptions, wait: WaitOptions): Promise<void> {
+    const { change, endpoint, zero } = readPeer(options);
+    try {
+      const { publicKey } = change;
+      if (encodeKey(publicKey) === encodeKey(this.#parts.device.publicKey))
+        throw new WgTsError('ERR_USAGE', "the peer's publicKey is that of the tunnel itself");
+      const place = endpoint && (await this.#find({ publicKey, allowedIps: [], endpoint }, wait));
+      await this.#oneByOne(async () => {
+        const found = firstAddress(place);
+        const peer = { ...change, ...(found && { endpoint: formatPlace(found) }) };
+        await this.#change({ peers: [peer] });
+        if (place) this.#parts.connector.setPeer(place);
+      }, wait);
+    } finally {
+      zero();
+    }
+  }
+
+  /** False when there is no such peer. */
+  async remove(key: string | Uint8Array): Promise<boolean> {
+    const publicKey = readPublicKey(key);
+    return await this.#oneByOne(async () => {
+      if (!this.#parts.device.peer(publicKey)) return false;
+      await this.#change({ peers: [{ publicKey, remove: true }] });
+      this.#parts.connector.forget(publicKey);
+      return true;
+    });
+  }
+
+  async configure(change: UapiChange): Promise<void> {
+    await this.#oneByOne(() => this.#change(change));
+  }
+
+  async setConfig(config: Config, wait: WaitOptions): Promise<void> {
+    const { routes, live, connector, resolving } = this.#parts;
+    const fixed = fixedKeysThatDiffer(this.#config, config, routes !== undefined);
+    if (fixed.length > 0)
+      throw restartNeeded(`${fixed.join(', ')} cannot change while the tunnel is up`);
+    const found = await findPeers(config.peers, withSignal(resolving, wait));
+    await this.#oneByOne(async () => {
+      const before = new Map(this.#config.peers.map((peer) => [encodeKey(peer.publicKey), peer]));
+      const hasMoved = (peer: PeerConfig): boolean =>
+        placesOf(peer) !== placesOf(before.get(encodeKey(peer.publicKey)));
+      const running = live.read();
+      const present = new Set(running.peers.map(({ publicKey }) => encodeKey(publicKey)));
+      // Where a peer has roamed to counts, unless the configuration says that it is elsewhere.
+      const moved = new Map(
+        [...found].filter(([peer]) => hasMoved(peer) || !present.has(encodeKey(peer.publicKey))),
+      );
+      const change = syncChange(changeOf(config, moved), running);
+      if (!isEmptyChange(change)) await this.#change(change);
+      const wanted = new Set(config.peers.map(({ publicKey }) => encodeKey(publicKey)));
+      for (const { publicKey } of running.peers)
+        if (!wanted.has(encodeKey(publicKey))) connector.forget(publicKey);
+      for (const place of moved.values()) connector.setPeer(place);
+      this.#config = config;
+    }, wait);
+  }
+
+  async #change(change: UapiChange): Promise<void> {
+    const { live, routes, device } = this.#parts;
+    const takeBack = await routes?.prepare(change);
+    try {
+      await live.change(change);
+    } catch (error) {
+      await takeBack?.();
+      throw error;
+    }
+    if (routes)
+      await routes.keepOnly(device.peers().flatMap((peer) => peer.allowedIps.map(formatPrefix)));
+  }
+
+  async #find(peer: PeerConfig, wait: WaitOptions): Promise<ReachablePeer | undefined> {
+    return (await findPeers([peer], withSignal(this.#parts.resolving, wait))).get(peer);
+  }
+
+  #oneByOne<T>(work: () => Promise<T>, { signal }: WaitOptions = {}): Promise<T> {
+    const done = this.#queue.then(() => {
+      signal?.throwIfAborted();
+      return work();
+    });
+    this.#queue = done.catch(() => undefined);
+    return done;
+  }
+}
+
+function withSignal(resolving: ResolveOptions, { signal }: WaitOptions): ResolveOptions {
+  return { ...resolving, ...(signal && { signal }) };
+}
+
+function placesOf(peer: PeerConfig | undefined): string {
+  return peer ? endpointsOf(peer).map(formatEndpoint).join() : '';
+}

@@ -1,0 +1,70 @@
+/** What of a configuration can change while its tunnel is up, and how the device is told. */
+import { formatPrefix } from '../../protocol/ip.js';
+import { formatEndpoint, formatPlace } from '../config/format.js';
+import type { Config, InterfaceConfig, PeerConfig } from '../config/model.js';
+import { firstAddress } from '../control/endpoints/candidates.js';
+import type { ReachablePeer } from '../control/endpoints/peerlink.js';
+import type { UapiChange, UapiPeerChange } from '../uapi/change.js';
+
+type Part = (own: InterfaceConfig) => unknown;
+
+/** Of every tunnel. */
+const FIXED: Readonly<Record<string, Part>> = {
+  MTU: ({ mtu, probesMtu }) => [mtu, probesMtu ?? false],
+  ReresolveInterval: ({ reresolveInterval }) => reresolveInterval ?? 0,
+  Metrics: ({ metrics }) => metrics && formatEndpoint(metrics),
+};
+
+/** Of one whose interface is the system's. */
+const FIXED_OF_SYSTEM: Readonly<Record<string, Part>> = {
+  Address: ({ addresses }) => addresses.map(formatPrefix),
+  DNS: ({ dnsServers, dnsSearch }) => [dnsServers, dnsSearch],
+  Table: ({ table }) => table,
+  PreUp: ({ preUp }) => preUp,
+  PostUp: ({ postUp }) => postUp,
+  PreDown: ({ preDown }) => preDown,
+  PostDown: ({ postDown }) => postDown,
+  SaveConfig: ({ saveConfig }) => saveConfig,
+  KillSwitch: ({ killSwitch }) => killSwitch ?? false,
+};
+
+/** Keys of [Interface] that differ and take effect only when a tunnel is brought up. */
+export function fixedKeysThatDiffer(
+  { interface: before }: Config,
+  { interface: after }: Config,
+  isOfSystem: boolean,
+): string[] {
+  const parts = { ...FIXED, ...(isOfSystem && FIXED_OF_SYSTEM) };
+  const text = (part: Part, own: InterfaceConfig): string => JSON.stringify(part(own) ?? null);
+  return Object.entries(parts).flatMap(([key, part]) =>
+    text(part, before) === text(part, after) ? [] : [key],
+  );
+}
+
+/** As a file that wg(8) reads; peers are where `found` says. The secrets are those of `config`. */
+export function changeOf(
+  { interface: own, peers }: Config,
+  found: ReadonlyMap<PeerConfig, ReachablePeer>,
+): UapiChange {
+  const { privateKey, listenPort, fwMark } = own;
+  return {
+    privateKey,
+    ...(listenPort !== undefined && { listenPort }),
+    ...(fwMark !== undefined && { fwMark }),
+    peers: peers.map((peer) => peerChangeOf(peer, found.get(peer))),
+  };
+}
+
+export function peerChangeOf(
+  { publicKey, presharedKey, allowedIps, persistentKeepalive }: PeerConfig,
+  place: ReachablePeer | undefined,
+): UapiPeerChange {
+  const endpoint = firstAddress(place);
+  return {
+    publicKey,
+    allowedIps: allowedIps.map(formatPrefix),
+    ...(presharedKey && { presharedKey }),
+    ...(persistentKeepalive !== undefined && { persistentKeepalive }),
+    ...(endpoint && { endpoint: formatPlace(endpoint) }),
+  };
+}

@@ -1,0 +1,167 @@
+/** The device of a tunnel, with its interface, sockets and peers: all but the network of the machine. */
+import { fastestProviders } from '../../native/providers.js';
+import type { InterfaceSettings, NetConfig, NetWatch } from '../../network/netconfig.js';
+import type { Endpoint } from '../../protocol/dataplane.js';
+import { Device } from '../../protocol/device.js';
+import type { Clock } from '../../system/clock.js';
+import type { Config, PeerConfig } from '../config/model.js';
+import { LiveConfiguration, type LiveParts } from '../control/configuration.js';
+import { Driver } from '../control/driver.js';
+import { firstAddress } from '../control/endpoints/candidates.js';
+import { type Connector, keepConnected } from '../control/endpoints/connector.js';
+import type { ReachablePeer } from '../control/endpoints/peerlink.js';
+import { handshakeLog } from '../control/handshakelog.js';
+import { SessionWatch } from '../control/sessions.js';
+import type { PlaneChoice } from '../dataplane/choice.js';
+import { type OpenedPlane, openPlane, openPlaneTun } from '../dataplane/open.js';
+import type { Logger } from '../logger.js';
+import type { UndoStack } from '../undo.js';
+import { interfaceSettings, networkIdentity } from './network.js';
+import type { TunnelOptions } from './options.js';
+import { checkedRandom } from './random.js';
+
+export interface TunnelDevice {
+  readonly parts: LiveParts & { readonly opened: OpenedPlane };
+  readonly live: LiveConfiguration;
+  readonly sessions: SessionWatch;
+  readonly connector: Connector;
+  /** What the interface needs of the machine. */
+  readonly settings: InterfaceSettings;
+  /** Told from now on where the peers are. */
+  watch(watch: NetWatch | undefined): void;
+}
+
+export interface TunnelDeviceContext {
+  readonly undo: UndoStack;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly choice: PlaneChoice;
+  /** Undefined for a tunnel that has nothing to do with the network of the machine. */
+  readonly system: NetConfig | undefined;
+  readonly fwMark: number;
+  /** Where the peers are. */
+  readonly found: ReadonlyMap<PeerConfig, ReachablePeer>;
+  readonly onTunError: (error: Error) => void;
+}
+
+/** Packets move when it answers. Throws TunError and UdpError. */
+export async function openTunnelDevice(
+  config: Config,
+  options: TunnelOptions,
+  context: TunnelDeviceContext,
+): Promise<TunnelDevice> {
+  const { name } = options;
+  const { undo, logger, clock, choice, system, fwMark, found, onTunError } = context;
+  const random = checkedRandom(options.random, onTunError);
+  const own = options.tun ?? options.openTun?.(name);
+  const crypto = fastestProviders();
+  const identity = networkIdentity(name, config, crypto);
+  const tun = await openPlaneTun(choice, { name, identity, own, onTunError, logger });
+  undo.push(`the interface ${name}`, () => tun.close());
+  const addresses = [...found.values()].flatMap((peer) => firstAddress(peer) ?? []);
+  const settings = await interfaceSettings(config, { name, fwMark }, addresses, system);
+  const { mtu } = settings;
+  const { listenPort: wantedPort, privateKey } = config.interface;
+  const opened = await openPlane({
+    choice,
+    tun,
+    udp: {
+      ...options.udp,
+      ...(wantedPort !== undefined && { port: wantedPort }),
+      ...(fwMark !== 0 && { mark: fwMark }),
+      onDebug: (note) => logger.debug(note),
+    },
+    transport: options.transport,
+    signal: options.signal,
+    mtu,
+    crypto,
+    clock,
+    logger,
+    onTunError,
+  });
+  const { plane, port: listenPort } = opened;
+  undo.push('the UDP sockets', () => opened.closeSockets());
+  const device = new Device({ privateKey }, { random, wallNanos: () => clock.wallNanos(), crypto });
+  let watch: NetWatch | undefined;
+  const tellWatch = (): void => watch?.setEndpoints(endpointsOf(device));
+  const driver = new Driver(device, plane, clock, tellWatch);
+  undo.push('the device', () => driver.close());
+  driver.observe(handshakeLog(device, logger));
+  const sessions = new SessionWatch({ device, driver, clock });
+  undo.push('the watch on the sessions', () => sessions.close());
+  opened.start();
+  const connector = connectPeers(config, options, context, { device, driver, tellWatch });
+  const parts = { device, plane, driver, opened, listenPort, mtu, fwMark };
+  let isChanged = false;
+  const tellAll = (): void => {
+    isChanged = true;
+    watch?.setListenPort(parts.listenPort);
+    tellWatch();
+  };
+  return {
+    parts,
+    sessions,
+    connector,
+    live: new LiveConfiguration(name, parts, {
+      wantedPort: wantedPort ?? 0,
+      routingMark: config.interface.fwMark === undefined ? fwMark : 0,
+      onChanged: tellAll,
+    }),
+    settings: {
+      ...settings,
+      ...(tun.luid !== undefined && { luid: tun.luid }),
+      listenPort,
+      bindsSockets: opened.bindInterface !== undefined,
+    },
+    watch(next) {
+      watch = next;
+      // While the network was configured.
+      if (isChanged) tellAll();
+    },
+  };
+}
+
+function connectPeers(
+  config: Config,
+  { name, tun, followNetwork = tun === undefined, resolver }: TunnelOptions,
+  { undo, logger, clock, found }: TunnelDeviceContext,
+  {
+    device,
+    driver,
+    tellWatch,
+  }: { readonly device: Device; readonly driver: Driver; readonly tellWatch: () => void },
+): Connector {
+  for (const peer of config.peers)
+    driver.configure(peerChange(peer, firstAddress(found.get(peer))));
+  const connector = keepConnected({
+    device,
+    driver,
+    clock,
+    logger,
+    peers: found.values(),
+    reresolveInterval: config.interface.reresolveInterval ?? 0,
+    onMoved: tellWatch,
+    ...(resolver && { resolver }),
+    ...(followNetwork && { followNetworkBeside: name }),
+  });
+  undo.push('the watch on the peers', () => connector.close());
+  return connector;
+}
+
+export function endpointsOf(device: Device): Endpoint[] {
+  return device.peers().flatMap(({ endpoint }) => (endpoint ? [endpoint] : []));
+}
+
+function peerChange(
+  peer: PeerConfig,
+  endpoint: Endpoint | undefined,
+): Parameters<Driver['configure']>[0] {
+  return {
+    publicKey: peer.publicKey,
+    replaceAllowedIps: true,
+    allowedIps: peer.allowedIps,
+    persistentKeepalive: peer.persistentKeepalive ?? 0,
+    ...(peer.presharedKey && { presharedKey: peer.presharedKey }),
+    ...(endpoint && { endpoint }),
+  };
+}

@@ -1,0 +1,126 @@
+/** Nothing leaves the machine past the tunnel: from before its first packet until it is taken down. */
+
+import type { KillSwitchSettings, NetConfig, NetStep } from '../../network/netconfig.js';
+import { parseIp } from '../../protocol/ip.js';
+import { WgTsError } from '../../system/errors.js';
+import { excludedNetworks } from '../config/exclude.js';
+import type { Config } from '../config/model.js';
+import type { Journal } from '../journal.js';
+import type { Logger } from '../logger.js';
+import type { UndoStack } from '../undo.js';
+
+export interface KillSwitchContext {
+  readonly undo: UndoStack;
+  readonly journal: Journal;
+  readonly logger: Logger;
+  readonly logUndoError: (step: string, error: unknown) => void;
+  readonly onStep?: (description: string) => void;
+  /** One was left by a process that was killed: then it outlives a bring-up that fails, too. */
+  readonly isInherited: boolean;
+}
+
+/**
+ * The kill switch of a tunnel that is being brought up or is up. It goes when the tunnel is taken
+ * down, or did not come up where there was none before; it stays when the tunnel ends by itself, as it
+ * does when the process is killed, until `wg-ts down`, or `wg-ts up`, which sets its own in its place.
+ *
+ * What it lets out besides is told at the system's own. While the names of endpoints are not resolved,
+ * that is also port 53 of the servers that this machine has; with addresses as endpoints, nothing.
+ */
+export class KillSwitch {
+  readonly #system: NetConfig;
+  readonly #settings: Omit<KillSwitchSettings, 'allowsDns'>;
+  readonly #context: KillSwitchContext;
+  #step: NetStep;
+  #allowsDns: boolean;
+  #staysAfterwards: boolean;
+
+  private constructor(
+    system: NetConfig,
+    settings: KillSwitchSettings,
+    context: KillSwitchContext,
+    step: NetStep,
+  ) {
+    this.#system = system;
+    this.#settings = settings;
+    this.#context = context;
+    this.#step = step;
+    this.#allowsDns = settings.allowsDns;
+    this.#staysAfterwards = context.isInherited;
+  }
+
+  /**
+   * Undefined where none is wanted, or where the system sets it with the rest of its network. Throws
+   * WgTsError ERR_UNSUPPORTED, and NetConfigError.
+   */
+  static async close(
+    system: NetConfig | undefined,
+    config: Config,
+    { name, fwMark }: Pick<KillSwitchSettings, 'name' | 'fwMark'>,
+    context: KillSwitchContext,
+  ): Promise<KillSwitch | undefined> {
+    if (!system || !config.interface.killSwitch) return undefined;
+    const excluded = excludedNetworks(config);
+    if (!system.killSwitch) {
+      if (excluded.length > 0)
+        context.logger.warn('the kill switch of this system does not let ExcludedIPs pass');
+      return undefined;
+    }
+    const settings = { name, fwMark, excluded, allowsDns: hasNames(config) };
+    const step = await stepOf(system, settings);
+    const killSwitch = new KillSwitch(system, settings, context, step);
+    context.journal.add(step.undo);
+    context.undo.push(step.describe, () => killSwitch.#end());
+    await killSwitch.#apply();
+    return killSwitch;
+  }
+
+  /** From now on names are asked through the tunnel only. Throws NetConfigError. */
+  async forbidDns(): Promise<void> {
+    if (!this.#allowsDns) return;
+    this.#step = await stepOf(this.#system, { ...this.#settings, allowsDns: false });
+    await this.#apply();
+    this.#allowsDns = false;
+  }
+
+  /** To be called when the tunnel is up. */
+  tunnelIsUp(): void {
+    this.#staysAfterwards = false;
+  }
+
+  /** To be called when the tunnel ends and nobody asked for it. */
+  tunnelFailed(): void {
+    this.#staysAfterwards = true;
+  }
+
+  async #apply(): Promise<void> {
+    this.#context.onStep?.(`${this.#step.describe} (kill switch)`);
+    await this.#step.apply();
+  }
+
+  async #end(): Promise<void> {
+    const { name } = this.#settings;
+    const { logger, logUndoError } = this.#context;
+    if (!this.#staysAfterwards) {
+      const { describe, undo } = this.#step;
+      await this.#system.undo(undo, (error) => logUndoError(describe, error));
+      return;
+    }
+    logger.warn(`the kill switch stays: wg-ts down ${name} ends it, wg-ts up ${name} tries again`);
+    await this.forbidDns();
+  }
+}
+
+async function stepOf(system: NetConfig, settings: KillSwitchSettings): Promise<NetStep> {
+  const step = await system.killSwitch?.(settings);
+  if (step) return step;
+  throw new WgTsError('ERR_UNSUPPORTED', 'the kill switch needs nft, which is not installed', {
+    hint: 'install nftables, or bring the tunnel up without KillSwitch',
+  });
+}
+
+function hasNames({ peers }: Config): boolean {
+  return peers
+    .flatMap(({ endpoint, fallbackEndpoints = [] }) => [endpoint, ...fallbackEndpoints])
+    .some((endpoint) => endpoint !== undefined && !parseIp(endpoint.host));
+}

@@ -1,0 +1,26 @@
+import type { NetConfig } from '../../network/netconfig.js';
+import { DEFAULT_MTU, MIN_IPV6_MTU } from '../../protocol/constants.js';
+import type { Endpoint } from '../../protocol/dataplane.js';
+import type { InterfaceConfig } from '../config/model.js';
+
+/** Outer IPv6 and UDP headers, transport header and tag: 40 + 8 + 16 + 16 bytes. */
+const OVERHEAD = 80;
+const MAX_MTU = 65535 - OVERHEAD;
+
+/**
+ * The configured MTU; else that of the routes to the peers less the overhead of the tunnel: the
+ * least, so that it fits all of them (wg-quick(8) takes the greatest); else 1420. With IPv6 inside
+ * never less than IPv6 needs.
+ */
+export async function chooseMtu(
+  config: InterfaceConfig,
+  endpoints: readonly Endpoint[],
+  system: NetConfig | undefined,
+): Promise<number> {
+  if (config.mtu !== undefined) return config.mtu;
+  const known = await Promise.all(endpoints.map(async (e) => await system?.mtuTowards(e.address)));
+  const outer = Math.min(...known.filter((mtu) => mtu !== undefined));
+  if (outer === Number.POSITIVE_INFINITY) return DEFAULT_MTU;
+  const hasIpv6 = config.addresses.some(({ address }) => address.length === 16);
+  return Math.min(MAX_MTU, Math.max(outer - OVERHEAD, hasIpv6 ? MIN_IPV6_MTU : 576));
+}

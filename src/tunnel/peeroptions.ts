@@ -1,0 +1,104 @@
+/** A peer as a program describes it. */
+import { Secret } from '../../crypto/secret.js';
+import { formatPrefix, type IpPrefix, parsePrefix } from '../../protocol/ip.js';
+import { WgTsError } from '../../system/errors.js';
+import { decodeKey } from '../config/key.js';
+import type { EndpointConfig } from '../config/model.js';
+import { parseEndpoint } from '../config/values.js';
+import type { UapiPeerChange } from '../uapi/change.js';
+
+/** A peer to be added, or to be changed: then what is left out stays as it is. */
+export interface PeerOptions {
+  /** Base64 as in a configuration, or 32 bytes. */
+  readonly publicKey: string | Uint8Array;
+  /** Base64, or 32 bytes; stays the caller's to zero. */
+  readonly presharedKey?: string | Secret;
+  /** All of them: `10.0.0.2/32`, `fd00::/64`. Each moves here from the peer that has it. */
+  readonly allowedIps?: readonly (string | IpPrefix)[];
+  /** `vpn.example.com:51820`, `192.0.2.1:51820`, `[2001:db8::1]:51820`. */
+  readonly endpoint?: string | EndpointConfig;
+  /** Seconds, 0 to 65535; 0 is off. */
+  readonly persistentKeepalive?: number;
+}
+
+export interface ReadPeer {
+  readonly change: UapiPeerChange;
+  readonly endpoint: EndpointConfig | undefined;
+  /** Zeroes the secrets that were made of text. */
+  zero(): void;
+}
+
+/** Throws WgTsError ERR_USAGE that names what is wrong; never with a secret in it. */
+export function readPeer(options: PeerOptions): ReadPeer {
+  const { persistentKeepalive, allowedIps } = options;
+  const publicKey = readPublicKey(options.publicKey);
+  const endpoint = options.endpoint === undefined ? undefined : readEndpoint(options.endpoint);
+  if (persistentKeepalive !== undefined && !isInteger(persistentKeepalive, 0))
+    throw wrong('persistentKeepalive', 'is a whole number of seconds, 0 to 65535');
+  const networks = allowedIps?.map((network) => formatPrefix(readPrefix(network)));
+  const presharedKey =
+    typeof options.presharedKey === 'string'
+      ? secretOf(options.presharedKey)
+      : options.presharedKey;
+  if (presharedKey && presharedKey.length !== 32) throw wrong('presharedKey', 'has 32 bytes');
+  return {
+    change: {
+      publicKey,
+      ...(presharedKey && { presharedKey }),
+      ...(networks && { replaceAllowedIps: true, allowedIps: networks }),
+      ...(persistentKeepalive !== undefined && { persistentKeepalive }),
+    },
+    endpoint,
+    zero: () => {
+      if (presharedKey !== options.presharedKey) presharedKey?.zero();
+    },
+  };
+}
+
+/** 32 bytes. Throws WgTsError ERR_USAGE. */
+export function readPublicKey(key: string | Uint8Array): Uint8Array {
+  const bytes = typeof key === 'string' ? decodeKey(key) : key;
+  if (bytes instanceof Uint8Array && bytes.length === 32) return Uint8Array.from(bytes);
+  throw wrong('publicKey', 'is a key of 32 bytes, or its 44 characters of base64');
+}
+
+function secretOf(text: string): Secret {
+  const bytes = decodeKey(text);
+  if (!bytes) throw wrong('presharedKey', 'is a key of 44 characters of base64');
+  return Secret.take(bytes);
+}
+
+function readPrefix(network: string | IpPrefix): IpPrefix {
+  if (typeof network !== 'string') {
+    const { address, length } = network;
+    const isIp = address instanceof Uint8Array && [4, 16].includes(address.length);
+    if (isIp && Number.isInteger(length) && length >= 0 && length <= address.length * 8)
+      return network;
+    throw wrong('allowedIps', 'holds a network that is none');
+  }
+  const prefix = parsePrefix(network);
+  if (prefix) return prefix;
+  throw wrong('allowedIps', `has ${JSON.stringify(network)}, which is no network`);
+}
+
+function readEndpoint(endpoint: string | EndpointConfig): EndpointConfig {
+  if (typeof endpoint !== 'string') {
+    const { host, port } = endpoint;
+    if (typeof host === 'string' && host !== '' && isInteger(port, 1)) return { host, port };
+    throw wrong('endpoint', 'has a host and a port of 1 to 65535');
+  }
+  let problem = 'is not HOST:PORT';
+  const parsed = parseEndpoint(endpoint, (message) => {
+    problem = message;
+  });
+  if (parsed) return parsed;
+  throw wrong('endpoint', problem);
+}
+
+function isInteger(value: number, least: number): boolean {
+  return Number.isInteger(value) && value >= least && value <= 65_535;
+}
+
+function wrong(what: string, why: string): WgTsError {
+  return new WgTsError('ERR_USAGE', `the peer's ${what} ${why}`);
+}

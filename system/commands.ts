@@ -1,0 +1,135 @@
+import { spawn } from 'node:child_process';
+import { constants } from 'node:fs';
+import { access, readFile, realpath } from 'node:fs/promises';
+import { delimiter, join } from 'node:path';
+import type { Command } from '../network/netconfig.js';
+import { NetConfigError } from '../tun/errors.js';
+
+export interface RunResult {
+  /** Exit code; 127 when there is no such program. */
+  readonly status: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Never rejects: every failure is a status. */
+export type Runner = (command: Command) => Promise<RunResult>;
+
+/** All that the network configuration asks of the machine; tests bring their own. */
+export interface System {
+  readonly run: Runner;
+  /** The text of a file, or undefined when it cannot be read. */
+  read(path: string): Promise<string | undefined>;
+  /** The real path of a program, or undefined. */
+  find(program: string): Promise<string | undefined>;
+}
+
+/** In the environment of each program: the process that started it, which may be killed before it. */
+export const STARTED_BY: string = 'WG_TS_STARTED_BY';
+
+const TIMEOUT_MS = 20_000;
+const NO_SUCH_PROGRAM = 127;
+/** Where administration programs are, for a PATH that leaves them out. */
+const SEARCH_PATH = [process.env['PATH'] ?? '', '/usr/sbin', '/sbin', '/usr/bin', '/bin']
+  .filter((part) => part !== '')
+  .join(delimiter);
+
+export const realSystem: System = {
+  run: runCommand,
+  async read(path) {
+    try {
+      return await readFile(path, 'utf8');
+    } catch {
+      return undefined;
+    }
+  },
+  async find(program) {
+    for (const folder of SEARCH_PATH.split(delimiter)) {
+      const path = join(folder, program);
+      try {
+        await access(path, constants.X_OK);
+        return await realpath(path);
+      } catch {
+        // Not in this folder.
+      }
+    }
+    return undefined;
+  },
+};
+
+/** In a session of its own: a second Ctrl-C must not end the undo that the first one has begun. */
+function runCommand({ argv, stdin }: Command): Promise<RunResult> {
+  const [program = '', ...args] = argv;
+  // Messages are compared below, so they must not be translated.
+  const env = {
+    ...process.env,
+    PATH: SEARCH_PATH,
+    LC_ALL: 'C',
+    [STARTED_BY]: String(process.pid),
+  };
+  return new Promise((resolve) => {
+    const child = spawn(program, args, { env, detached: true, timeout: TIMEOUT_MS });
+    const stdout: Buffer[] = [];
+    const stderr: Buffer[] = [];
+    child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk));
+    child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk));
+    const end = (status: number, message = Buffer.concat(stderr).toString()): void =>
+      resolve({ status, stdout: Buffer.concat(stdout).toString(), stderr: message });
+    child.once('error', (error: NodeJS.ErrnoException) => {
+      // EACCES: a folder of PATH that this user may not look into hides the real reason.
+      if (error.code === 'ENOENT' || error.code === 'EACCES')
+        end(NO_SUCH_PROGRAM, `${program} is not installed`);
+      else end(1, error.message);
+    });
+    child.once('close', (code) => {
+      if (child.killed) end(1, `no answer within ${TIMEOUT_MS / 1000} s`);
+      else end(code ?? 1);
+    });
+    // A program that ends without reading its input is judged by its status.
+    child.stdin.on('error', () => undefined);
+    child.stdin.end(stdin ?? '');
+  });
+}
+
+/** As one would type it. */
+export function commandText(command: Command): string {
+  return command.argv
+    .map((part) => (/^[\w@%+=:,./~!-]+$/.test(part) ? part : `'${part}'`))
+    .join(' ');
+}
+
+/** Throws NetConfigError with the first line of what the program said. */
+export async function runOrThrow(run: Runner, command: Command): Promise<string> {
+  const result = await run(command);
+  if (result.status === 0) return result.stdout;
+  throw failure(command, result);
+}
+
+export function failure(command: Command, result: RunResult): NetConfigError {
+  const inUse =
+    command.argv.includes('address') && /File exists|already assigned/i.test(result.stderr);
+  return new NetConfigError(
+    inUse ? 'ERR_ADDRESS_IN_USE' : 'ERR_NETCONFIG',
+    commandText(command),
+    firstLine(result.stderr) ?? `failed with status ${result.status}`,
+  );
+}
+
+function firstLine(text: string): string | undefined {
+  return text
+    .split('\n')
+    .map((line) => line.trim())
+    .find((line) => line !== '');
+}
+
+/** The output of `ip -json ...`; an empty list when the command fails or says nothing. */
+export async function queryJson<Row>(run: Runner, argv: readonly string[]): Promise<Row[]> {
+  const result = await run({ argv });
+  if (result.status !== 0) return [];
+  try {
+    const parsed: unknown = JSON.parse(result.stdout);
+    return Array.isArray(parsed) ? (parsed as Row[]) : [];
+  } catch {
+    return [];
+  }
+}

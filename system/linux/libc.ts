@@ -1,0 +1,143 @@
+import { createRequire } from 'node:module';
+import { TunError } from '../../tun/errors.js';
+
+/** Watches one descriptor by the event loop's own poll; level-triggered. */
+export interface PollHandle {
+  stop(): void;
+  close(): void;
+  /** Not after `close`. */
+  unref(): void;
+}
+
+/** The calls that Node does not offer. Each answers -1 on failure; `errno()` then tells why. */
+export interface Libc {
+  ioctl(fd: number, request: number, argument: Uint8Array): number;
+  /** For requests that take a number and not an address. */
+  ioctlNumber(fd: number, request: number, argument: number): number;
+  read(fd: number, buffer: Uint8Array, length: number): number;
+  write(fd: number, buffer: Uint8Array, length: number): number;
+  socket(domain: number, type: number, protocol: number): number;
+  /** `pair` gets two descriptors of four bytes each. */
+  socketpair(domain: number, type: number, protocol: number, pair: Uint8Array): number;
+  bind(fd: number, address: Uint8Array, length: number): number;
+  connect(fd: number, address: Uint8Array, length: number): number;
+  getsockname(fd: number, address: Uint8Array, length: Uint8Array): number;
+  setsockopt(fd: number, level: number, name: number, value: Uint8Array, length: number): number;
+  /** `messages` is the memory of `count` structs mmsghdr. */
+  sendmmsg(fd: number, messages: Uint8Array, count: number, flags: number): number;
+  recvmmsg(fd: number, messages: Uint8Array, count: number, flags: number, timeout: null): number;
+  /** 0 on failure. */
+  if_nametoindex(name: string): number;
+  /** `name` has 16 bytes (IF_NAMESIZE); null on failure. */
+  if_indextoname(index: number, name: Uint8Array): unknown;
+  /** `timespec` has 16 bytes. */
+  clock_gettime(clock: number, timespec: Uint8Array): number;
+  timerfd_create(clock: number, flags: number): number;
+  /** `when` is a struct itimerspec of 32 bytes. */
+  timerfd_settime(fd: number, flags: number, when: Uint8Array, old: null): number;
+  flock(fd: number, operation: number): number;
+  dup2(from: number, to: number): number;
+  dup3(from: number, to: number, flags: number): number;
+  /** For what Node does not know: everything else is for `closeSync`. */
+  close(fd: number): number;
+  errno(): number;
+  poll(fd: number, events: { readable?: boolean }, callback: () => void): PollHandle;
+  /** Stable for as long as the buffer lives and is not detached. */
+  addressOf(buffer: ArrayBuffer): bigint;
+  /** Size of a C type and offsets of its members, for the check of hand-laid structs. */
+  layout(definition: Record<string, string | [number, string]>): {
+    size: number;
+    offsets: Record<string, number>;
+  };
+}
+
+/** asm-generic numbers: the same on x86-64, arm64 and riscv64. */
+export const Errno = {
+  EPERM: 1,
+  EINTR: 4,
+  EIO: 5,
+  EAGAIN: 11,
+  EACCES: 13,
+  EBUSY: 16,
+  EINVAL: 22,
+  EBADFD: 77,
+  EMSGSIZE: 90,
+  EADDRINUSE: 98,
+} as const;
+
+function loadKoffi(): typeof import('koffi') {
+  try {
+    return createRequire(import.meta.url)('koffi') as typeof import('koffi');
+  } catch (error) {
+    const reason = error instanceof Error ? error.message.split('\n', 1)[0] : String(error);
+    throw new TunError(
+      'ERR_NO_TUN',
+      `koffi does not load here, without which there are no network interfaces: ${reason}`,
+      { cause: error },
+    );
+  }
+}
+
+let loaded: Libc | undefined;
+
+/**
+ * The C library that the process runs on (glibc or musl), through koffi. Loaded at the first call,
+ * so that importing this module costs nothing. Throws TunError ERR_NO_TUN where koffi does not load.
+ */
+export function libc(): Libc {
+  loaded ??= load();
+  return loaded;
+}
+
+/** Where koffi does not load: then there are no interfaces of the system's, and all else works. */
+export function hasLibc(): boolean {
+  try {
+    libc();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function load(): Libc {
+  const koffi = loadKoffi();
+  const lib = koffi.load(null);
+  // `void *` takes the address of a Uint8Array as it is and is faster than `uint8_t *`. ssize_t is
+  // int64_t here. Variadic ioctl may be called so on every 64-bit Linux ABI for one argument.
+  return {
+    ioctl: lib.func('int ioctl(int fd, unsigned long request, void *argument)'),
+    ioctlNumber: lib.func('int ioctl(int fd, unsigned long request, unsigned long argument)'),
+    read: lib.func('int64_t read(int fd, void *buffer, size_t length)'),
+    write: lib.func('int64_t write(int fd, void *buffer, size_t length)'),
+    socket: lib.func('int socket(int domain, int type, int protocol)'),
+    socketpair: lib.func('int socketpair(int domain, int type, int protocol, void *pair)'),
+    bind: lib.func('int bind(int fd, void *address, uint32_t length)'),
+    connect: lib.func('int connect(int fd, void *address, uint32_t length)'),
+    getsockname: lib.func('int getsockname(int fd, void *address, void *length)'),
+    setsockopt: lib.func('int setsockopt(int fd, int level, int name, void *value, uint32_t len)'),
+    sendmmsg: lib.func('int sendmmsg(int fd, void *messages, unsigned int count, int flags)'),
+    recvmmsg: lib.func(
+      'int recvmmsg(int fd, void *messages, unsigned int count, int flags, void *timeout)',
+    ),
+    if_nametoindex: lib.func('unsigned int if_nametoindex(const char *name)'),
+    if_indextoname: lib.func('void *if_indextoname(unsigned int index, void *name)'),
+    clock_gettime: lib.func('int clock_gettime(int clock, void *timespec)'),
+    timerfd_create: lib.func('int timerfd_create(int clock, int flags)'),
+    timerfd_settime: lib.func('int timerfd_settime(int fd, int flags, void *when, void *old)'),
+    flock: lib.func('int flock(int fd, int operation)'),
+    dup2: lib.func('int dup2(int from, int to)'),
+    dup3: lib.func('int dup3(int from, int to, int flags)'),
+    close: lib.func('int close(int fd)'),
+    errno: () => koffi.errno(),
+    poll: (fd, events, callback) => koffi.node.poll(fd, events, callback),
+    addressOf: (buffer) => koffi.address(new Uint8Array(buffer)),
+    layout(definition) {
+      const type = koffi.struct(definition);
+      const names = Object.keys(definition);
+      return {
+        size: koffi.sizeof(type),
+        offsets: Object.fromEntries(names.map((name) => [name, koffi.offsetof(type, name)])),
+      };
+    },
+  };
+}

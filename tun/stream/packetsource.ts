@@ -1,0 +1,249 @@
+/** Where a tunnel's packets come from in the host's program: the readable half of a packet stream. */
+import type { Readable } from 'node:stream';
+import type { ReadableStream } from 'node:stream/web';
+import { isUint8Array } from 'node:util/types';
+import { WgTsError } from '../../system/errors.js';
+import { destroyed, toError } from './packetsink.js';
+
+export interface PacketSource {
+  /** Begins to read. Once. */
+  start(): void;
+  /** Nothing is read or told any more. Idempotent. */
+  stop(): void;
+}
+
+export interface PacketSourceOptions {
+  /** How many packets may wait in the stream at the least. */
+  readonly capacity: number;
+  /** At least one, at most a batch; may throw. */
+  readonly onPackets: (packets: readonly Uint8Array[]) => void;
+  readonly onDropped: (count: number) => void;
+  readonly onError: (error: Error) => void;
+}
+
+/** As many packets as go into the tunnel in one turn of the event loop, so that others get theirs. */
+const BATCH = 64;
+const MAX_PACKET = 65_535;
+
+export function openSource(
+  readable: Readable | AsyncIterable<Uint8Array> | ReadableStream<Uint8Array>,
+  options: PacketSourceOptions,
+): PacketSource {
+  if (!isNodeReadable(readable)) return new IterableSource(readable, options);
+  if (!readable.readableObjectMode)
+    throw new WgTsError('ERR_USAGE', 'the readable side of a packet stream is not in object mode', {
+      hint: 'make it with objectMode: true, or where one packet ends and the next begins is lost',
+    });
+  return new NodeSource(readable, options);
+}
+
+export function isNodeReadable(value: object): value is Readable {
+  return 'read' in value && 'on' in value && 'readableLength' in value;
+}
+
+/** Sorts out what no tunnel can carry. Throws WgTsError for what is no packet at all. */
+function isPacket(value: unknown): value is Uint8Array {
+  if (!isUint8Array(value))
+    throw new WgTsError('ERR_USAGE', `the packet stream gave ${nameOf(value)}`, {
+      hint: 'each packet is a Uint8Array that holds one IPv4 or IPv6 packet',
+    });
+  return value.length > 0 && value.length <= MAX_PACKET;
+}
+
+export function nameOf(value: unknown): string {
+  if (value === null || value === undefined) return String(value);
+  if (typeof value !== 'object') return `a ${typeof value} and no Uint8Array`;
+  return `${Object.prototype.toString.call(value)} and no Uint8Array`;
+}
+
+class NodeSource implements PacketSource {
+  readonly #readable: Readable;
+  readonly #options: PacketSourceOptions;
+  #batch: Uint8Array[] = [];
+  /** Of what was read in this turn of the event loop, whether or not it was a packet. */
+  #count = 0;
+  #turn: NodeJS.Immediate | undefined;
+  #broken: Error | undefined;
+  #isStopped = false;
+
+  constructor(readable: Readable, options: PacketSourceOptions) {
+    this.#readable = readable;
+    this.#options = options;
+    readable.on('error', (error) => this.#break(error));
+  }
+
+  start(): void {
+    const readable = this.#readable;
+    if (readable.destroyed || readable.errored) {
+      this.#break(readable.errored ?? destroyed());
+      return;
+    }
+    readable.on('close', this.#onClose);
+    readable.on('readable', this.#onReadable);
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    clearImmediate(this.#turn);
+    this.#batch = [];
+    this.#readable.off('readable', this.#onReadable);
+    this.#readable.off('close', this.#onClose);
+  }
+
+  readonly #onReadable = (): void => {
+    if (this.#isStopped) return;
+    this.#take();
+    this.#turn ??= setImmediate(() => this.#deliver());
+  };
+
+  /** A stream that was ended in order may close; one that was destroyed is an interface that is gone. */
+  readonly #onClose = (): void => {
+    if (!this.#readable.readableEnded) this.#break(this.#readable.errored ?? destroyed());
+  };
+
+  #deliver(): void {
+    this.#turn = undefined;
+    this.#count = 0;
+    const batch = this.#batch;
+    this.#batch = [];
+    try {
+      if (batch.length > 0 && !this.#isStopped) this.#options.onPackets(batch);
+    } finally {
+      if (this.#broken) this.#fail(this.#broken);
+      else if (this.#readable.readableLength > 0) this.#onReadable();
+    }
+  }
+
+  /**
+   * A stream that heeds its high-water mark waits for us. What another one was given beyond its
+   * capacity has found the queue full.
+   */
+  #take(): void {
+    const readable = this.#readable;
+    const room = Math.max(this.#options.capacity, readable.readableHighWaterMark);
+    try {
+      const surplus = readable.readableLength - room;
+      if (surplus > 0) this.#dropOldest(surplus);
+      while (this.#count < BATCH && !this.#isStopped && !this.#broken) {
+        const packet: unknown = readable.read();
+        if (packet === null) return;
+        this.#count++;
+        if (isPacket(packet)) this.#batch.push(packet);
+        else this.#options.onDropped(1);
+      }
+    } catch (error) {
+      this.#break(toError(error));
+    }
+  }
+
+  #dropOldest(count: number): void {
+    for (let i = 0; i < count; i++) this.#readable.read();
+    this.#options.onDropped(count);
+  }
+
+  /** After what was read before. */
+  #break(error: Error): void {
+    if (this.#isStopped) return;
+    this.#broken ??= error;
+    this.#turn ??= setImmediate(() => this.#deliver());
+  }
+
+  #fail(error: Error): void {
+    if (this.#isStopped) return;
+    this.stop();
+    this.#options.onError(error);
+  }
+}
+
+interface PacketIterator {
+  next(): Promise<{ readonly done?: boolean | undefined; readonly value?: unknown }>;
+  return?(): Promise<unknown>;
+}
+
+/** Is asked for the next packet only when there is room for it, and so loses none. */
+class IterableSource implements PacketSource {
+  readonly #iterable: AsyncIterable<Uint8Array> | ReadableStream<Uint8Array>;
+  readonly #options: PacketSourceOptions;
+  #iterator: PacketIterator | undefined;
+  #batch: Uint8Array[] = [];
+  /** Of what was read in this turn of the event loop, whether or not it was a packet. */
+  #count = 0;
+  #turn: Promise<void> | undefined;
+  #isStopped = false;
+
+  constructor(
+    iterable: AsyncIterable<Uint8Array> | ReadableStream<Uint8Array>,
+    options: PacketSourceOptions,
+  ) {
+    if ('locked' in iterable && iterable.locked)
+      throw new WgTsError('ERR_USAGE', 'the readable stream has a reader already');
+    this.#iterable = iterable;
+    this.#options = options;
+  }
+
+  start(): void {
+    void this.#run();
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    this.#batch = [];
+    const iterator = this.#iterator;
+    this.#iterator = undefined;
+    void endOf(iterator);
+  }
+
+  async #run(): Promise<void> {
+    try {
+      const iterator = iteratorOf(this.#iterable);
+      this.#iterator = iterator;
+      while (!this.#isStopped) {
+        const { done, value } = await iterator.next();
+        if (this.#isStopped) return;
+        if (done) break;
+        this.#turn ??= this.#turnOfLoop();
+        this.#count++;
+        // A copy: whoever yields the same buffer again and again is right, too.
+        if (isPacket(value)) this.#batch.push(Uint8Array.from(value));
+        else this.#options.onDropped(1);
+        if (this.#count >= BATCH) await this.#turn;
+      }
+      this.#iterator = undefined;
+    } catch (error) {
+      await this.#turn;
+      if (this.#isStopped) return;
+      this.stop();
+      this.#options.onError(toError(error));
+    }
+  }
+
+  #turnOfLoop(): Promise<void> {
+    return new Promise((resolve) => {
+      setImmediate(() => {
+        this.#turn = undefined;
+        this.#count = 0;
+        const batch = this.#batch;
+        this.#batch = [];
+        resolve();
+        if (batch.length > 0 && !this.#isStopped) this.#options.onPackets(batch);
+      });
+    });
+  }
+}
+
+/** The iterator of a ReadableStream would wait for the packet that it was asked for before it ends. */
+function iteratorOf(
+  iterable: AsyncIterable<Uint8Array> | ReadableStream<Uint8Array>,
+): PacketIterator {
+  if (!('getReader' in iterable)) return iterable[Symbol.asyncIterator]();
+  const reader = iterable.getReader();
+  return { next: () => reader.read(), return: () => reader.cancel() };
+}
+
+async function endOf(iterator: PacketIterator | undefined): Promise<void> {
+  try {
+    await iterator?.return?.();
+  } catch {
+    // Whoever made it hears of it there; nobody reads from it any more.
+  }
+}

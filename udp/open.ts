@@ -1,0 +1,32 @@
+import type { UdpQueues } from './linux/sockets.js';
+import type { UdpOptions, UdpSockets } from './transport.js';
+
+export type { UdpQueues } from './linux/sockets.js';
+export type {
+  UdpCounters,
+  UdpHandlers,
+  UdpOptions,
+  UdpSockets,
+  UdpTransport,
+} from './transport.js';
+export { UdpError, type UdpErrorCode } from './transport.js';
+
+/**
+ * Opens the sockets of a tunnel: by Linux's batched calls where they are there, else by node:dgram.
+ * Only what opens them is loaded. Throws UdpError ERR_PORT_IN_USE, ERR_MARK or ERR_SOCKET.
+ */
+export async function openUdp(options: UdpOptions = {}): Promise<UdpSockets> {
+  const { isMmsgSupported, openMmsgUdp } = await import('./linux/sockets.js');
+  if (isMmsgSupported()) return await openMmsgUdp(options);
+  const { openDgramUdp } = await import('./dgram.js');
+  return await openDgramUdp(options);
+}
+
+/**
+ * `count` sockets of each family on one port, among which the system spreads the peers, each peer
+ * always to the same one. Throws UdpError ERR_PORT_IN_USE, ERR_MARK or ERR_SOCKET.
+ */
+export async function openUdpQueues(options: UdpOptions, count: number): Promise<UdpQueues> {
+  const linux = await import('./linux/sockets.js');
+  return await linux.openUdpQueues(options, count);
+}
