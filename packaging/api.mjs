@@ -1,4 +1,4 @@
-// Compares the public API, as the built declarations have it, with the reports in etc/, so that no change
+// Compares the public API, as the built declarations have it, with the reports in api/, so that no change
 // of it goes unnoticed.
 //
 //   api.mjs            fails when a report differs: `npm run check:api`, after a build
@@ -20,10 +20,10 @@ const TOLD_BELOW = new Set([
 ]);
 let failed = false;
 
-if (isUpdate) mkdirSync(join(root, 'etc'), { recursive: true });
+if (isUpdate) mkdirSync(join(root, 'packaging/api'), { recursive: true });
 
 for (const file of ['api-extractor.json', 'api-extractor.protocol.json']) {
-  const config = ExtractorConfig.loadFileAndPrepare(join(root, file));
+  const config = ExtractorConfig.loadFileAndPrepare(join(root, 'packaging', file));
   const { apiReportChanged, errorCount } = Extractor.invoke(config, {
     localBuild: isUpdate,
     messageCallback(message) {
@@ -40,7 +40,7 @@ for (const file of ['api-extractor.json', 'api-extractor.protocol.json']) {
     },
   });
   if (errorCount > 0) failed = true;
-  const report = `etc/${basename(config.reportFilePath)}`;
+  const report = `packaging/api/${basename(config.reportFilePath)}`;
   if (apiReportChanged && isUpdate) console.log(`${report} is written: commit it with the change`);
   if (apiReportChanged && !isUpdate) {
     failed = true;
