@@ -1,6 +1,6 @@
-import type { NetConfigError, TunError, UdpError } from '../src/index.js';
-import type { UapiError } from '../src/uapi/codec.js';
-import { ConfigError, exitCodeOf, formatProblem, WgTsError } from '../system/errors.js';
+import { ConfigError, formatProblem } from '../src/config/errors.js';
+import { messageOf, WgTsError } from '../system/errors.js';
+import { oneLine } from '../system/text.js';
 
 export interface Explanation {
   /** `error: ...`, and `hint: ...` where there is one. */
@@ -44,34 +44,19 @@ function explainBriefly(error: unknown): Explanation {
       lines: error.problems.map((problem) => `error: ${formatProblem(error.file, problem)}`),
       exitCode: error.exitCode,
     };
-  if (error instanceof WgTsError) return withHint(error.message, error.hint, error.exitCode);
-  if (isKnown(error))
-    return withHint(oneLine(error.message), hintOf(error.code), exitCodeOf(error.code));
+  if (error instanceof WgTsError)
+    return withHint(error.message, error.hint ?? hintOf(error.code), error.exitCode);
   if (error instanceof Error && error.name === 'AbortError')
     return { lines: [], exitCode: EXIT_INTERRUPTED };
-  const message = oneLine(error instanceof Error ? error.message : String(error));
   return withHint(
-    `unexpected: ${message}`,
+    `unexpected: ${oneLine(messageOf(error))}`,
     'this is a mistake in wg-ts: please report it, with what WG_TS_DEBUG=1 adds',
     1,
   );
-}
-
-type KnownError = TunError | NetConfigError | UdpError | UapiError;
-
-const KNOWN: ReadonlySet<string> = new Set(['TunError', 'NetConfigError', 'UdpError', 'UapiError']);
-
-/** By name: to load the classes would take longer than most commands do. */
-function isKnown(error: unknown): error is KnownError {
-  return error instanceof Error && KNOWN.has(error.name);
 }
 
 function withHint(message: string, hint: string | undefined, exitCode: number): Explanation {
   const lines = [`error: ${message}`];
   if (hint !== undefined) lines.push(`hint: ${hint}`);
   return { lines, exitCode };
-}
-
-function oneLine(text: string): string {
-  return text.replace(/\s*\n\s*/g, ' ').trim();
 }

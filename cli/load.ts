@@ -1,6 +1,6 @@
+import { formatProblem } from '../src/config/errors.js';
 import { type ConfigFile, readConfigFile } from '../src/config/file.js';
 import { type Config, parseConfig } from '../src/index.js';
-import { formatProblem } from '../system/errors.js';
 
 export interface LoadedConfig {
   readonly config: Config;

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { messageOf } from '../system/errors.js';
 import { atEnvironmentEnd } from './environment.js';
 import { ABI_VERSION, EXPECTED_LAYOUT } from './layout.js';
 import { targetName } from './target.js';
@@ -148,7 +149,7 @@ function bind(path: string): NativeLibrary {
       closeAtEnd: (device) => atEnvironmentEnd(close, device),
     };
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     throw new NativeUnavailableError(`cannot load ${path}: ${reason}`, { cause: error });
   }
 }

@@ -7,6 +7,7 @@ import type {
   PeerId,
   Transfer,
 } from '../protocol/dataplane.js';
+import { messageOf } from '../system/errors.js';
 import {
   type DevicePointer,
   type NativeLibrary,
@@ -175,7 +176,7 @@ export class NativeDataPlane implements DataPlane {
       this.#udp.bindInterface?.(family, index);
       return true;
     } catch (error) {
-      logger.debug(error instanceof Error ? error.message : String(error));
+      logger.debug(messageOf(error));
       return false;
     }
   }
@@ -268,7 +269,7 @@ export class NativeDataPlane implements DataPlane {
       must(this.#library.replaceSession(device, 0n));
       must(this.#library.replaceSession(device, tun.restart()));
     } catch (error) {
-      logger.debug(`the ring stays corrupt: ${error instanceof Error ? error.message : error}`);
+      logger.debug(`the ring stays corrupt: ${messageOf(error)}`);
       setImmediate(() => {
         if (this.#device !== undefined) onTunError(ERROR_INVALID_DATA);
       });

@@ -1,16 +1,19 @@
-/** How a program tells the errors of wg-ts from others, and from each other. */
+/** How a program tells the errors of wg-ts from others. */
+import type { NetConfigError } from '../network/errors.js';
+import { type ErrorCode, WgTsError } from '../system/errors.js';
+import type { TunError } from '../tun/errors.js';
+import type { UdpError } from '../udp/transport.js';
+import type { ConfigError } from './config/errors.js';
+import type { ChangeError } from './control/configuration.js';
 
-import { WgTsError } from '../system/errors.js';
-import { NetConfigError, TunError } from '../tun/errors.js';
-import { UdpError } from '../udp/transport.js';
-import { ChangeError } from './control/configuration.js';
-
-/**
- * An error of this package: one of five classes, each of which says more in fields of its own. They have no
- * class in common but Error, as each belongs to a layer that knows nothing of those above; what they
- * have in common is `code`, and a message of one line without a secret in it.
- */
-export type AnyWgTsError = WgTsError | TunError | NetConfigError | UdpError | ChangeError;
+/** An error of this package: WgTsError itself, or a class of it that says more in fields of its own. */
+export type AnyWgTsError =
+  | WgTsError
+  | ConfigError
+  | TunError
+  | NetConfigError
+  | UdpError
+  | ChangeError;
 
 /** Codes of the command line's own errors, which a program that uses this package never meets. */
 export type CommandLineErrorCode =
@@ -20,18 +23,18 @@ export type CommandLineErrorCode =
   | 'ERR_DOWNLOAD'
   | 'ERR_HASH'
   | 'ERR_WINDOWS'
-  | 'ERR_SYSTEMD';
+  | 'ERR_SYSTEMD'
+  | 'ERR_UAPI';
 
-/** Every `code` that a program can meet. Stable across versions; docs/errors.md tells each. */
-export type WgTsErrorCode = Exclude<AnyWgTsError['code'], CommandLineErrorCode>;
-
-const CLASSES = [WgTsError, TunError, NetConfigError, UdpError, ChangeError] as const;
+/** Every `code` that a program can meet. Stable across versions; docs/errors.md explains each. */
+export type WgTsErrorCode = Exclude<ErrorCode, CommandLineErrorCode>;
 
 /**
- * Whether this package made the error: then `error.code` is one of WgTsErrorCode. What is not is the reason
- * of an AbortSignal of the caller's, an error of the caller's own Tun, transport, resolver or stream, or a
- * RangeError or TypeError for an argument that makes no sense. Never throws.
+ * Whether this package made the error, as `error instanceof WgTsError` says too: then `error.code` is
+ * one of WgTsErrorCode. Other errors are the reason of an AbortSignal of the caller's, an error of the
+ * caller's own Tun, transport, resolver or stream, or a RangeError or TypeError for an argument that
+ * makes no sense. Never throws.
  */
 export function isWgTsError(error: unknown): error is AnyWgTsError {
-  return CLASSES.some((one) => error instanceof one);
+  return error instanceof WgTsError;
 }

@@ -6,6 +6,7 @@
 
 export type { CryptoNames } from '../crypto/providers.js';
 export { Secret } from '../crypto/secret.js';
+export { NetConfigError, type NetConfigErrorCode } from '../network/errors.js';
 export type {
   Command,
   InterfaceSettings,
@@ -19,19 +20,8 @@ export type {
 export type { Endpoint, Millis } from '../protocol/dataplane.js';
 export type { IpPrefix } from '../protocol/ip.js';
 export { type Clock, type Scheduled, systemClock } from '../system/clock.js';
-export {
-  ConfigError,
-  type ConfigProblem,
-  type ErrorCode,
-  type ErrorDetails,
-  WgTsError,
-} from '../system/errors.js';
-export {
-  NetConfigError,
-  type NetConfigErrorCode,
-  TunError,
-  type TunErrorCode,
-} from '../tun/errors.js';
+export { type ErrorCode, type ErrorDetails, WgTsError } from '../system/errors.js';
+export { TunError, type TunErrorCode } from '../tun/errors.js';
 export { MemoryTun, type MemoryTunOptions, memoryTunPair } from '../tun/memory.js';
 export { packetStream } from '../tun/stream/packetstream.js';
 export {
@@ -49,6 +39,7 @@ export {
   type UdpOptions,
   type UdpTransport,
 } from '../udp/transport.js';
+export { ConfigError, type ConfigProblem } from './config/errors.js';
 export { formatConfig } from './config/format.js';
 export { decodeKey, encodeKey } from './config/key.js';
 export type {

@@ -2,8 +2,9 @@ import { spawn } from 'node:child_process';
 import { constants } from 'node:fs';
 import { access, readFile, realpath } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
+import { NetConfigError } from '../network/errors.js';
 import type { Command } from '../network/netconfig.js';
-import { NetConfigError } from '../tun/errors.js';
+import { firstLine } from './text.js';
 
 export interface RunResult {
   /** Exit code; 127 when there is no such program. */
@@ -113,13 +114,6 @@ export function failure(command: Command, result: RunResult): NetConfigError {
     commandText(command),
     firstLine(result.stderr) ?? `failed with status ${result.status}`,
   );
-}
-
-function firstLine(text: string): string | undefined {
-  return text
-    .split('\n')
-    .map((line) => line.trim())
-    .find((line) => line !== '');
 }
 
 /** The output of `ip -json ...`; an empty list when the command fails or says nothing. */

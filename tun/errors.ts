@@ -1,4 +1,6 @@
-/** Of a TunError; docs/errors.md tells each. */
+import { type ErrorDetails, WgTsError } from '../system/errors.js';
+
+/** Of a TunError; docs/errors.md explains each. */
 export type TunErrorCode =
   | 'ERR_NOT_ROOT'
   | 'ERR_NO_TUN'
@@ -7,33 +9,13 @@ export type TunErrorCode =
   | 'ERR_TUN';
 
 /** A network interface could not be made or has failed. The message is one line with what to do. */
-export class TunError extends Error {
+export class TunError extends WgTsError {
   /** Stable across versions. */
-  readonly code: TunErrorCode;
+  declare readonly code: TunErrorCode;
 
   /** `message` is one line. */
-  constructor(code: TunErrorCode, message: string, options?: ErrorOptions) {
-    super(message, options);
+  constructor(code: TunErrorCode, message: string, details?: ErrorDetails) {
+    super(code, message, details);
     this.name = 'TunError';
-    this.code = code;
-  }
-}
-
-/** Of a NetConfigError; docs/errors.md tells each. */
-export type NetConfigErrorCode = 'ERR_NETCONFIG' | 'ERR_ADDRESS_IN_USE' | 'ERR_ROUTE_IN_USE';
-
-/** A change of the system's network configuration failed. The message is one line. */
-export class NetConfigError extends Error {
-  /** Stable across versions. */
-  readonly code: NetConfigErrorCode;
-  /** The command that failed, as one would type it. */
-  readonly command: string;
-
-  /** The message is `command: reason`. */
-  constructor(code: NetConfigErrorCode, command: string, reason: string, options?: ErrorOptions) {
-    super(`${command}: ${reason}`, options);
-    this.name = 'NetConfigError';
-    this.code = code;
-    this.command = command;
   }
 }

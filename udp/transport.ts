@@ -1,4 +1,5 @@
 import type { Endpoint } from '../protocol/dataplane.js';
+import { WgTsError } from '../system/errors.js';
 
 /** Whom a UDP transport tells what happens. */
 export interface UdpHandlers {
@@ -82,21 +83,20 @@ export interface UdpOptions {
   readonly onDebug?: (note: string) => void;
 }
 
-/** Of a UdpError; docs/errors.md tells each. */
+/** Of a UdpError; docs/errors.md explains each. */
 export type UdpErrorCode = 'ERR_PORT_IN_USE' | 'ERR_MARK' | 'ERR_SEND' | 'ERR_SOCKET';
 
 /** A UDP socket could not be opened, set or sent through. The message is one line. */
-export class UdpError extends Error {
+export class UdpError extends WgTsError {
   /** Stable across versions. */
-  readonly code: UdpErrorCode;
+  declare readonly code: UdpErrorCode;
   /** The system's name for it, such as `EPERM`, when there is one. */
   readonly reason: string | undefined;
 
   /** `message` is one line. */
   constructor(code: UdpErrorCode, message: string, reason?: string) {
-    super(message);
+    super(code, message);
     this.name = 'UdpError';
-    this.code = code;
     this.reason = reason;
   }
 }

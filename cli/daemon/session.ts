@@ -11,6 +11,7 @@ import {
 } from '../../src/index.js';
 import { uapiSocket } from '../../src/uapi/client.js';
 import { serveUapi } from '../../src/uapi/server.js';
+import { messageOf } from '../../system/errors.js';
 import { type LoadedConfig, loadConfig } from '../load.js';
 import { type Claim, claimName } from '../runtime/claim.js';
 import { controlPipe, type LogSource, serveControl } from '../runtime/stoppipe.js';
@@ -175,7 +176,7 @@ async function openUapi(
       try {
         await source.change(change);
       } catch (error) {
-        logger.warn(`a change was refused: ${error instanceof Error ? error.message : error}`);
+        logger.warn(`a change was refused: ${messageOf(error)}`);
         throw error;
       }
     },
@@ -189,6 +190,6 @@ async function saveOnDown(file: string, source: StatusSource, logger: Logger): P
     if (await saveConfig(file, () => source.read(), { onlyIfAsked: true }))
       logger.info(`saved in ${file}`);
   } catch (error) {
-    logger.warn(`SaveConfig: ${error instanceof Error ? error.message : String(error)}`);
+    logger.warn(`SaveConfig: ${messageOf(error)}`);
   }
 }

@@ -2,6 +2,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { Secret } from '../../crypto/secret.js';
 import { formatPrefix } from '../../protocol/ip.js';
+import { ConfigError, formatProblem } from '../../src/config/errors.js';
 import { readConfigFile } from '../../src/config/file.js';
 import { encodeKey } from '../../src/config/key.js';
 import {
@@ -16,7 +17,7 @@ import { parseEndpoint } from '../../src/config/values.js';
 import { publicKeyOf } from '../../src/keys.js';
 import { queryUapi, uapiSocket } from '../../src/uapi/client.js';
 import { type UapiDevice, type UapiPeer, zeroSecrets } from '../../src/uapi/codec.js';
-import { ConfigError, formatProblem, WgTsError } from '../../system/errors.js';
+import { WgTsError } from '../../system/errors.js';
 import type {
   ConfigurationFacts,
   InterfaceFacts,

@@ -1,7 +1,7 @@
 /** The zip that WireGuard's programs export: one .conf for each tunnel. */
 import { unzipSync } from 'fflate';
 import { MAX_CONFIG_BYTES } from '../../src/config/file.js';
-import { WgTsError } from '../../system/errors.js';
+import { messageOf, WgTsError } from '../../system/errors.js';
 
 /** Of one zip; nobody has as many tunnels. */
 export const MAX_ENTRIES = 256;
@@ -53,7 +53,7 @@ export function unzipConfigs(zip: Uint8Array, file: string): readonly ZipEntry[]
     });
   } catch (error) {
     if (error instanceof WgTsError) throw error;
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     throw new WgTsError('ERR_FILE', `${file} is a zip that cannot be read: ${reason}`, {
       hint: 'export it again; a zip with a password has to be unpacked first',
       cause: error,

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { WgTsError } from '../../system/errors.js';
+import { messageOf, WgTsError } from '../../system/errors.js';
 import type { Colors } from '../output.js';
 import { note, print, stdoutColors } from '../output.js';
 import {
@@ -141,7 +141,7 @@ async function askForLog(
   try {
     return await requestLog(controlPipe(name), { follow }, onText);
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     throw new WgTsError('ERR_NOT_UP', `${name} shows no log: ${reason}`, { cause: error });
   }
 }

@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import { checkInterfaceName } from '../../src/config/file.js';
 import { quote } from '../../src/config/redact.js';
 import { type UapiDevice, zeroSecrets } from '../../src/uapi/codec.js';
-import { WgTsError } from '../../system/errors.js';
+import { messageOf, WgTsError } from '../../system/errors.js';
 import { note, print, stdoutColors } from '../output.js';
 import { requireRoot } from '../target.js';
 import { listInterfaces, possibleInterfaces, readInterface } from '../wg/interfaces.js';
@@ -108,7 +108,7 @@ async function readOrWarn(name: string): Promise<Named | 'gone' | 'failed'> {
   } catch (error) {
     // A socket that its program has left behind.
     if (error instanceof WgTsError && error.code === 'ERR_NOT_UP') return 'gone';
-    const why = error instanceof Error ? error.message : String(error);
+    const why = messageOf(error);
     note(`warning: Unable to access interface ${name}: ${why}`);
     return 'failed';
   }

@@ -1,4 +1,5 @@
 import { formatPrefix } from '../../protocol/ip.js';
+import { ConfigError } from '../../src/config/errors.js';
 import { Findings, TooManyProblems } from '../../src/config/findings.js';
 import { type ConfigLine, readLines } from '../../src/config/lines.js';
 import { nearest, quoteName } from '../../src/config/redact.js';
@@ -21,7 +22,6 @@ import {
   parsePort,
 } from '../../src/config/values.js';
 import { zeroChange } from '../../src/uapi/set.js';
-import { ConfigError } from '../../system/errors.js';
 import type { WgChange, WgPeerChange } from './change.js';
 
 const SECTIONS = ['Interface', 'Peer'] as const;

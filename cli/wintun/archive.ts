@@ -1,7 +1,7 @@
 /** The zip of a release: checked as a whole before anything in it is believed, then its one DLL. */
 import { createHash } from 'node:crypto';
 import { unzipSync } from 'fflate';
-import { WgTsError } from '../../system/errors.js';
+import { messageOf, WgTsError } from '../../system/errors.js';
 import { WINTUN, WINTUN_DLL, type WintunArchitecture, type WintunPins } from './pins.js';
 
 /** The release has 0.8 MB. */
@@ -48,7 +48,7 @@ function unpack(zip: Uint8Array, path: string): Uint8Array {
   try {
     files = unzipSync(zip, { filter: isWanted });
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     throw new WgTsError('ERR_FILE', `the zip cannot be read: ${reason}`, { cause: error });
   }
   if (tooLarge !== undefined)

@@ -12,7 +12,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { WgTsError } from '../../system/errors.js';
+import { messageOf, WgTsError } from '../../system/errors.js';
 import { applicationFolder } from '../../tun/windows/wintun/library.js';
 import { dllOf, MAX_ZIP_BYTES, sha256 } from './archive.js';
 import { download } from './download.js';
@@ -72,7 +72,7 @@ function read(file: string): Uint8Array {
     if (size <= MAX_ZIP_BYTES) return readFileSync(file);
     throw new Error(`it has ${size} bytes, more than ${MAX_ZIP_BYTES}`);
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     throw new WgTsError('ERR_FILE', `cannot read ${file}: ${reason}`, { cause: error });
   }
 }

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { messageOf } from '../../system/errors.js';
 import {
   applicationFolder,
   loadWintun,
@@ -67,6 +68,6 @@ async function loadedStatus(
     const driverVersion = runningDriverVersion(loadWintun(path));
     return driverVersion === undefined ? {} : { driverVersion };
   } catch (error) {
-    return { problem: error instanceof Error ? error.message : String(error) };
+    return { problem: messageOf(error) };
   }
 }

@@ -1,4 +1,4 @@
-import { NetConfigError } from '../../tun/errors.js';
+import { NetConfigError } from '../errors.js';
 import { type Family, familyFlag, familyOf, splitPrefix } from '../family.js';
 import type { Command } from '../netconfig.js';
 import { type Firewall, planSpoofGuard } from './firewall.js';

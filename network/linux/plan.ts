@@ -1,5 +1,6 @@
 import { validateInterfaceName } from '../../system/interfacename.js';
-import { NetConfigError, TunError } from '../../tun/errors.js';
+import { TunError } from '../../tun/errors.js';
+import { NetConfigError } from '../errors.js';
 import { covers, type Family, familyFlag, familyOf, splitPrefix } from '../family.js';
 import type { InterfaceSettings } from '../netconfig.js';
 import { planDefaultRoute } from './defaultroute.js';

@@ -1,6 +1,6 @@
 import { formatPrefix, maskPrefix, parsePrefix } from '../../protocol/ip.js';
 import { queryJson, type Runner } from '../../system/commands.js';
-import { NetConfigError } from '../../tun/errors.js';
+import { NetConfigError } from '../errors.js';
 import { FAMILIES, type Family, familyFlag, familyOf, splitPrefix } from '../family.js';
 import type { InterfaceSettings } from '../netconfig.js';
 

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { messageOf } from '../../system/errors.js';
 import { CallError } from '../../system/windows/calls.js';
-import { NetConfigError } from '../../tun/errors.js';
+import { NetConfigError } from '../errors.js';
 import { FAMILIES, type Family, familyOf } from '../family.js';
 import type {
   Command,
@@ -108,7 +109,7 @@ class WindowsNetConfig implements NetConfig {
       try {
         await this.#undoOne(command);
       } catch (error) {
-        const reason = error instanceof Error ? error.message : String(error);
+        const reason = messageOf(error);
         const known = error instanceof NetConfigError;
         onError(
           known

@@ -1,5 +1,5 @@
 /** What an interface needs, in order, as WireGuard for Windows sets it: decisions only. */
-import { NetConfigError } from '../../tun/errors.js';
+import { NetConfigError } from '../errors.js';
 import { type Family, familyOf, splitPrefix } from '../family.js';
 import type { InterfaceSettings } from '../netconfig.js';
 import type { DnsSettings } from './iphelper.js';

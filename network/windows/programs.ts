@@ -1,7 +1,8 @@
 import { execFile } from 'node:child_process';
 import { win32 } from 'node:path';
+import { firstLine } from '../../system/text.js';
 import { systemFolder } from '../../system/windows/libraries.js';
-import { NetConfigError } from '../../tun/errors.js';
+import { NetConfigError } from '../errors.js';
 import type { Command } from '../netconfig.js';
 
 const TIMEOUT_MS = 20_000;
@@ -37,11 +38,4 @@ function reasonOf(error: Error & { code?: unknown }, killed: boolean): string {
   if (killed) return `no answer within ${TIMEOUT_MS / 1000} s`;
   if (error.code === 'ENOENT') return 'there is no such program';
   return `failed with status ${String(error.code)}`;
-}
-
-function firstLine(text: string): string | undefined {
-  return text
-    .split('\n')
-    .map((line) => line.trim())
-    .find((line) => line !== '');
 }

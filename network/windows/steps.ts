@@ -1,8 +1,9 @@
+import { messageOf } from '../../system/errors.js';
 /** The changes of `plan.ts` made, and taken back, through Windows. */
 
 import { isCallError, isGone } from '../../system/windows/calls.js';
 import { Win32Error } from '../../system/windows/win32.js';
-import { NetConfigError } from '../../tun/errors.js';
+import { NetConfigError } from '../errors.js';
 import { familyOf } from '../family.js';
 import type { Command, InterfaceSettings, NetStep } from '../netconfig.js';
 import { resetDnsCommand, setDns } from './dns.js';
@@ -44,7 +45,7 @@ function failure(describe: string, change: Change, error: unknown): Error {
   if (error instanceof NetConfigError) return error;
   const inUse =
     change.kind === 'address' && isCallError(error, Win32Error.ERROR_OBJECT_ALREADY_EXISTS);
-  const reason = error instanceof Error ? error.message : String(error);
+  const reason = messageOf(error);
   const code = inUse ? 'ERR_ADDRESS_IN_USE' : 'ERR_NETCONFIG';
   return new NetConfigError(code, describe, reason, { cause: error });
 }

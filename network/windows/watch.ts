@@ -1,5 +1,6 @@
 /** Keeps the tunnel's own packets out of the tunnel while the machine's routes change. */
 import type { Endpoint } from '../../protocol/dataplane.js';
+import { messageOf } from '../../system/errors.js';
 import { isCallError } from '../../system/windows/calls.js';
 import { Win32Error } from '../../system/windows/win32.js';
 import { FAMILIES, type Family } from '../family.js';
@@ -173,7 +174,7 @@ export class RouteWatch implements NetWatch {
     try {
       return action();
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       const message = `cannot ${what}: ${reason}`;
       if (!this.#warned.has(message)) this.#context.onWarning(message);
       this.#warned.add(message);

@@ -1,4 +1,4 @@
-import type { ConfigProblem } from '../../system/errors.js';
+import type { ConfigProblem } from './errors.js';
 import type { Report } from './values.js';
 
 /** A remark that does not keep the file from being used. */

@@ -1,4 +1,4 @@
-import { ConfigError, type ConfigProblem } from '../../system/errors.js';
+import { ConfigError, type ConfigProblem } from './errors.js';
 import { applyExclusion } from './exclude.js';
 import { type ConfigWarning, Findings, TooManyProblems } from './findings.js';
 import { InterfaceSection } from './interface-section.js';

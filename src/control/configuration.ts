@@ -3,6 +3,7 @@ import { isAllZero, Secret } from '../../crypto/secret.js';
 import type { Endpoint } from '../../protocol/dataplane.js';
 import type { PeerChange } from '../../protocol/device.js';
 import { type IpPrefix, parsePrefix } from '../../protocol/ip.js';
+import { type ErrorDetails, WgTsError } from '../../system/errors.js';
 import { decodeKey, encodeKey } from '../config/key.js';
 import { parseEndpoint } from '../config/values.js';
 import type { OpenedPlane } from '../dataplane/open.js';
@@ -21,15 +22,15 @@ const ERRNO: Readonly<Record<string, number>> = {
 };
 
 /** Why nothing was changed. */
-export class ChangeError extends Error {
+export class ChangeError extends WgTsError {
   /** Stable across versions. */
-  readonly code = 'ERR_CHANGE';
+  declare readonly code: 'ERR_CHANGE';
   /** A positive number of errno.h; undefined when there is no fitting one. */
   readonly errno: number | undefined;
 
   /** `message` is one line. */
-  constructor(message: string, errno: number | undefined, options?: ErrorOptions) {
-    super(message, options);
+  constructor(message: string, errno: number | undefined, details?: ErrorDetails) {
+    super('ERR_CHANGE', message, details);
     this.name = 'ChangeError';
     this.errno = errno;
   }

@@ -7,7 +7,7 @@ import {
   selectNativeCrypto,
 } from '../../native/binding.js';
 import { MAX_WORKERS } from '../../native/layout.js';
-import { WgTsError } from '../../system/errors.js';
+import { messageOf, WgTsError } from '../../system/errors.js';
 
 /** `native` is C with threads of its own, `portable` is TypeScript. */
 export type DataPlaneKind = 'native' | 'portable';
@@ -99,7 +99,7 @@ export function defaultPlane(): { readonly name: DataPlaneKind; readonly why?: s
     if (native) return { name: 'native' };
     return { name: 'portable', why: fallback ?? 'WG_TS_DATAPLANE asks for it' };
   } catch (error) {
-    return { name: 'portable', why: error instanceof Error ? error.message : String(error) };
+    return { name: 'portable', why: messageOf(error) };
   }
 }
 

@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { isLoopback } from '../../network/family.js';
 import type { Scheduled } from '../../system/clock.js';
-import { WgTsError } from '../../system/errors.js';
+import { messageOf, WgTsError } from '../../system/errors.js';
 import { formatEndpoint } from '../config/format.js';
 import { Health, type PeerProblem } from './health.js';
 import type { MetricsAddress, MetricsOptions, MetricsServer, MetricsSource } from './model.js';
@@ -91,7 +91,7 @@ function lookAgain(
       timer = clock.schedule(LOOK_MS, look);
       if (!isRef) timer.unref?.();
     } catch (error) {
-      logger.warn(`metrics: ${error instanceof Error ? error.message : String(error)}`);
+      logger.warn(`metrics: ${messageOf(error)}`);
     }
   };
   look();
@@ -161,7 +161,7 @@ async function answer(
     else if (path === '/healthz') sendHealth(response, examine());
     else send(response, 404, 'text/plain; charset=utf-8', 'there are /metrics and /healthz\n');
   } catch (error) {
-    logger.warn(`metrics: ${error instanceof Error ? error.message : String(error)}`);
+    logger.warn(`metrics: ${messageOf(error)}`);
     if (response.headersSent) response.destroy();
     else response.writeHead(500, { Connection: 'close' }).end();
   }

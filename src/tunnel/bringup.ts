@@ -1,5 +1,6 @@
 import type { NetConfig } from '../../network/netconfig.js';
 import { backgroundClock, type Clock, systemClock } from '../../system/clock.js';
+import { messageOf } from '../../system/errors.js';
 import { uncaughtLogger } from '../../system/uncaught.js';
 import { takeTransport } from '../../udp/own.js';
 import { checkInterfaceName } from '../config/file.js';
@@ -57,7 +58,7 @@ export async function bringUp(
   const permitted = permittedHooks(config, options.allowHooks === true);
   for (const warning of permitted.warnings) logger.warn(warning);
   const logUndoError = (step: string, error: unknown): void =>
-    logger.warn(`cannot undo ${step}: ${error instanceof Error ? error.message : String(error)}`);
+    logger.warn(`cannot undo ${step}: ${messageOf(error)}`);
   const end = new AbortController();
   const { signal } = end;
   // Not AbortSignal.any: a signal that outlives the tunnel would keep something of each.

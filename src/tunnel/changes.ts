@@ -1,7 +1,7 @@
 /** Adds, changes and removes peers of a tunnel that is up, with what lies around the device. */
 import type { Device } from '../../protocol/device.js';
 import { formatPrefix } from '../../protocol/ip.js';
-import { restartNeeded, WgTsError } from '../../system/errors.js';
+import { WgTsError } from '../../system/errors.js';
 import { formatEndpoint, formatPlace } from '../config/format.js';
 import { encodeKey } from '../config/key.js';
 import type { Config, PeerConfig } from '../config/model.js';
@@ -13,7 +13,7 @@ import type { ReachablePeer } from '../control/endpoints/peerlink.js';
 import type { ResolveOptions } from '../control/endpoints/resolve.js';
 import type { UapiChange } from '../uapi/change.js';
 import { isEmptyChange, syncChange } from '../uapi/sync.js';
-import { changeOf, fixedKeysThatDiffer } from './configchange.js';
+import { changeOf, fixedKeysThatDiffer, restartNeeded } from './configchange.js';
 import { type PeerOptions, readPeer, readPublicKey } from './peeroptions.js';
 import type { LiveRoutes } from './routes.js';
 

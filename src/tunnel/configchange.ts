@@ -1,5 +1,6 @@
 /** What of a configuration can change while its tunnel is up, and how the device is told. */
 import { formatPrefix } from '../../protocol/ip.js';
+import { WgTsError } from '../../system/errors.js';
 import { formatEndpoint, formatPlace } from '../config/format.js';
 import type { Config, InterfaceConfig, PeerConfig } from '../config/model.js';
 import { firstAddress } from '../control/endpoints/candidates.js';
@@ -67,4 +68,11 @@ export function peerChangeOf(
     ...(persistentKeepalive !== undefined && { persistentKeepalive }),
     ...(endpoint && { endpoint: formatPlace(endpoint) }),
   };
+}
+
+/** `what` takes effect at `connect` only, and is a clause. */
+export function restartNeeded(what: string): WgTsError {
+  return new WgTsError('ERR_RESTART_NEEDED', what, {
+    hint: 'close the tunnel and connect it with the new configuration',
+  });
 }

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { setInterfaceMtu } from '../../network/interfacemtu.js';
 import { MIN_IPV6_MTU, PADDING } from '../../protocol/constants.js';
 import { formatIp, type IpPrefix, maskPrefix, parseIp } from '../../protocol/ip.js';
+import { messageOf } from '../../system/errors.js';
 import { type Pinger, systemPing } from '../../system/ping.js';
 import type { Config } from '../config/model.js';
 import type { StatusParts } from '../control/status.js';
@@ -185,9 +186,7 @@ export function startMtuProbe(subject: ProbeSubject): () => Promise<void> {
   const end = new AbortController();
   const done = probeInBackground(subject, end.signal).catch((error: unknown) => {
     if (end.signal.aborted) return;
-    subject.logger.warn(
-      `cannot probe the MTU: ${error instanceof Error ? error.message : String(error)}`,
-    );
+    subject.logger.warn(`cannot probe the MTU: ${messageOf(error)}`);
   });
   return async () => {
     end.abort();

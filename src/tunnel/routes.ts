@@ -1,10 +1,12 @@
+import { messageOf } from '../../system/errors.js';
 /** Keeps the routes into a tunnel as its peers' AllowedIPs are, while it is up. */
 
 import type { InterfaceSettings, NetConfig, NetStep } from '../../network/netconfig.js';
 import { formatPrefix, maskPrefix, parsePrefix } from '../../protocol/ip.js';
-import { restartNeeded, type WgTsError } from '../../system/errors.js';
+import type { WgTsError } from '../../system/errors.js';
 import type { Logger } from '../logger.js';
 import type { UapiChange } from '../uapi/change.js';
+import { restartNeeded } from './configchange.js';
 
 export class LiveRoutes {
   readonly #system: NetConfig;
@@ -70,9 +72,7 @@ export class LiveRoutes {
     this.#routes.delete(route);
     if (!step) return;
     const onError = (error: unknown): void =>
-      this.#logger.warn(
-        `cannot remove the route to ${route}: ${error instanceof Error ? error.message : String(error)}`,
-      );
+      this.#logger.warn(`cannot remove the route to ${route}: ${messageOf(error)}`);
     try {
       step.revert?.();
     } catch (error) {

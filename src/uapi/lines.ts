@@ -1,18 +1,20 @@
 /** The lines of the protocol, as bytes: a string with a key in it could not be zeroed. */
 import { KEY_LENGTH } from '../../crypto/aead.js';
+import { WgTsError } from '../../system/errors.js';
 
 const LINE_FEED = 0x0a;
 const EQUALS = 0x3d;
 const HEX_DIGITS = new TextEncoder().encode('0123456789abcdef');
 
-/** What is not of the protocol, or tells a failure. Never holds a part of what was read. */
-export class UapiError extends Error {
-  readonly code = 'ERR_UAPI';
-  /** The positive number of errno.h that an interface answered. */
+/** What is not of the protocol, or reports a failure. Never holds a part of what was read. */
+export class UapiError extends WgTsError {
+  /** Stable across versions. */
+  declare readonly code: 'ERR_UAPI';
+  /** The positive number of errno.h that an interface sent. */
   readonly errno: number | undefined;
 
   constructor(message: string, errno?: number) {
-    super(message);
+    super('ERR_UAPI', message);
     this.name = 'UapiError';
     this.errno = errno;
   }

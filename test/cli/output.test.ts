@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { explain } from '../../cli/explain.js';
 import { stdoutColors } from '../../cli/output.js';
+import { NetConfigError } from '../../network/errors.js';
+import { ConfigError } from '../../src/config/errors.js';
 import { UdpError } from '../../src/index.js';
-import { ConfigError, WgTsError } from '../../system/errors.js';
-import { NetConfigError, TunError } from '../../tun/errors.js';
+import { WgTsError } from '../../system/errors.js';
+import { TunError } from '../../tun/errors.js';
 
 describe('colours', () => {
   it('are there when asked for', () => {

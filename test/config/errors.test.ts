@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { formatProblem, WgTsError } from '../../system/errors.js';
+import { formatProblem } from '../../src/config/errors.js';
+import { WgTsError } from '../../system/errors.js';
 
 describe('WgTsError', () => {
   it('has a code, a hint, a cause and a message of one line', () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Secret } from '../../crypto/secret.js';
+import { ConfigError } from '../../src/config/errors.js';
 import { parseConfig } from '../../src/config/parse.js';
-import { ConfigError } from '../../system/errors.js';
 import { errorOf, INTERFACE, PEER, PRIVATE_KEY, PUBLIC_KEY, problemsOf } from './samples.js';
 
 describe('a bad value in [Interface]', () => {

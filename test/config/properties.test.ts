@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { ConfigError, formatProblem } from '../../src/config/errors.js';
 import { parseConfig } from '../../src/config/parse.js';
 import { INTERFACE_KEYS, PEER_KEYS } from '../../src/config/section.js';
-import { ConfigError, formatProblem } from '../../system/errors.js';
 import { OTHER_PUBLIC_KEY, PRESHARED_KEY, PRIVATE_KEY, PUBLIC_KEY, plain } from './samples.js';
 
 const LINES: readonly (readonly [string, string?])[] = [

@@ -1,5 +1,5 @@
+import { type ConfigError, formatProblem } from '../../src/config/errors.js';
 import { type ParsedConfig, parseConfig } from '../../src/config/parse.js';
-import { type ConfigError, formatProblem } from '../../system/errors.js';
 
 /** Random keys that protect nothing. */
 export const PRIVATE_KEY = 'eNvZ3kq7PUxTqO2mYb9sLd4RfW1cJh8GaK6Bz5VtiEo=';

@@ -206,6 +206,7 @@ describe('isWgTsError', () => {
     new ChangeError('no', undefined),
   ])('knows a $name', (error) => {
     expect(isWgTsError(error)).toBe(true);
+    expect(error).toBeInstanceOf(WgTsError);
   });
 
   it.each([

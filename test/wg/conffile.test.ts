@@ -4,7 +4,7 @@ import { resolveChange } from '../../cli/wg/change.js';
 import { parseWgFile } from '../../cli/wg/conffile.js';
 import { resolutionRetries } from '../../cli/wg/retries.js';
 import { formatShowconf } from '../../cli/wg/showconf.js';
-import { ConfigError } from '../../system/errors.js';
+import { ConfigError } from '../../src/config/errors.js';
 import { base64, bytes, secret, uapiDevice, uapiPeer } from './support.js';
 
 const parse = (...lines: string[]) => parseWgFile(lines.join('\n'), { file: 'x.wg' });

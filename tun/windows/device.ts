@@ -1,3 +1,4 @@
+import { messageOf } from '../../system/errors.js';
 import { Waiter } from '../../system/windows/waiter.js';
 import { Win32Error } from '../../system/windows/win32.js';
 import { TunError } from '../errors.js';
@@ -245,7 +246,7 @@ export class WintunTun implements Tun {
   }
 
   #fail(error: unknown): void {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     const failure =
       error instanceof TunError ? error : new TunError('ERR_TUN', reason, { cause: error });
     setImmediate(() => {

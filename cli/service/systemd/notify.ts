@@ -1,6 +1,7 @@
 /** What a service tells systemd of itself: sd_notify(3), by datagrams of a Unix socket. */
 import { closeSync } from 'node:fs';
 import { libc } from '../../../system/linux/libc.js';
+import { oneLine } from '../../../system/text.js';
 
 const AF_UNIX = 1;
 const SOCK_DGRAM = 2;
@@ -94,8 +95,4 @@ class DatagramSender {
     if (this.#fd >= 0) closeSync(this.#fd);
     this.#fd = -1;
   }
-}
-
-function oneLine(text: string): string {
-  return text.replace(/\s*\n\s*/g, ' ');
 }

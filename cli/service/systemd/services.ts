@@ -12,7 +12,7 @@ import { realpath } from 'node:fs/promises';
 import path from 'node:path';
 import { replaceFile } from '../../../src/config/replacefile.js';
 import { UndoStack } from '../../../src/undo.js';
-import { WgTsError } from '../../../system/errors.js';
+import { messageOf, WgTsError } from '../../../system/errors.js';
 import { type SystemdMachine, thisMachine } from './machine.js';
 import {
   canNameUnit,
@@ -302,8 +302,4 @@ async function put(file: string, text: string | undefined): Promise<void> {
   }
   await replaceFile(file, text);
   chmodSync(file, 0o644);
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

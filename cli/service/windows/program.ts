@@ -17,7 +17,7 @@ import { knownFolder } from '../../../system/windows/folders.js';
 import { type ProgramFile, packageParts, packageRoot, programFiles } from './package.js';
 
 const NODE = 'node.exe';
-const MAIN = path.join('dist', 'src', 'cli', 'main.js');
+const MAIN = path.join('dist', 'cli', 'main.js');
 
 /** How a program is started. */
 export interface Program {

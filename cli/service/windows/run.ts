@@ -1,3 +1,4 @@
+import { messageOf } from '../../../system/errors.js';
 /** The process of a service: one tunnel, from its start to its end. */
 
 import { WgTsError } from '../../../system/errors.js';
@@ -64,7 +65,7 @@ async function withLogs(
     log = new RingLog(folder.logFile(name));
     return await use({ log, events });
   } catch (error) {
-    events.report('error', `${name}: ${error instanceof Error ? error.message : String(error)}`);
+    events.report('error', `${name}: ${messageOf(error)}`);
     return 1;
   } finally {
     log?.close();

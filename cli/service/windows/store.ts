@@ -1,7 +1,7 @@
 /** Configurations that a machine keeps for its services: encrypted, for administrators alone. */
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { WgTsError } from '../../../system/errors.js';
+import { messageOf, WgTsError } from '../../../system/errors.js';
 import { protectData, unprotectData } from '../../../system/windows/dpapi.js';
 import { asWgTsError, createSecureFolder, dataFolder } from '../../runtime/windows.js';
 
@@ -84,7 +84,7 @@ function unprotect(file: string): ReturnType<typeof unprotectData> {
         hint: 'run the command in an elevated prompt',
         cause: error,
       });
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     throw new WgTsError('ERR_FILE', `${file} cannot be read: ${reason}`, {
       hint: 'it can be read on the machine where it was installed, and nowhere else',
       cause: error,

@@ -1,5 +1,6 @@
 import type { Millis } from '../../../protocol/dataplane.js';
 import type { Clock } from '../../../system/clock.js';
+import { messageOf } from '../../../system/errors.js';
 import type { Logger } from '../../logger.js';
 import { type Resolver, resolveAddresses } from './resolve.js';
 
@@ -86,7 +87,7 @@ export class Lookups {
         endpoints.map(({ address }) => address),
       );
     } catch (error) {
-      if (end()) this.#failed(host, name, error instanceof Error ? error.message : String(error));
+      if (end()) this.#failed(host, name, messageOf(error));
     }
   }
 

@@ -1,3 +1,4 @@
+import { messageOf } from '../../../system/errors.js';
 /** Tells when the machine has another network, or has slept: then no answer may be a matter of minutes. */
 
 import { watchRoutes } from '../../../network/linux/routewatch.js';
@@ -74,7 +75,7 @@ class WakeupWatch implements Wakeups {
       this.#watched.push(watched);
       return watched;
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       this.#options.logger.debug(`changes of the network are not followed: ${reason}`);
       return undefined;
     }

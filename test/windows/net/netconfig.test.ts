@@ -1,10 +1,10 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import type { NetConfigError } from '../../../network/errors.js';
 import type { InterfaceSettings } from '../../../network/netconfig.js';
 import { describeNetwork } from '../../../network/windows/describe.js';
 import * as firewallStructs from '../../../network/windows/firewall-structs.js';
 import { windowsNetConfig } from '../../../network/windows/netconfig.js';
 import * as structs from '../../../network/windows/structs.js';
-import type { NetConfigError } from '../../../tun/errors.js';
 import {
   applyAll,
   ETHERNET,
