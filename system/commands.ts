@@ -69,13 +69,18 @@ function runCommand({ argv, stdin }: Command): Promise<RunResult> {
     [STARTED_BY]: String(process.pid),
   };
   return new Promise((resolve) => {
-    const child = spawn(program, args, { env, detached: true, timeout: TIMEOUT_MS });
+    const child = spawn(program, args, { env, detached: true });
+    // Not spawn's own `timeout`: for a program that cannot be started its timer is never cleared, and
+    // keeps the process alive.
+    const timer = setTimeout(() => child.kill(), TIMEOUT_MS);
     const stdout: Buffer[] = [];
     const stderr: Buffer[] = [];
     child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk));
     child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk));
-    const end = (status: number, message = Buffer.concat(stderr).toString()): void =>
+    const end = (status: number, message = Buffer.concat(stderr).toString()): void => {
+      clearTimeout(timer);
       resolve({ status, stdout: Buffer.concat(stdout).toString(), stderr: message });
+    };
     child.once('error', (error: NodeJS.ErrnoException) => {
       // EACCES: a folder of PATH that this user may not look into hides the real reason.
       if (error.code === 'ENOENT' || error.code === 'EACCES')
