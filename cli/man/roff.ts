@@ -1,6 +1,7 @@
 /**
  * man(7) pages as text. The libraries for it turn Markdown into roff; from the definitions of commands
- * that would be a detour through a second syntax to escape.
+ * that would be a detour through a second syntax to escape, which has no lists of terms. Their pages
+ * show options as bullets, hyphenate names, and draw warnings from mandoc.
  */
 
 const SPECIAL: Readonly<Record<string, string>> = {
