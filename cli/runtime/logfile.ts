@@ -2,7 +2,10 @@
  * The log of a tunnel in the background on Linux: files of bounded size, the newest under the plain
  * name. It is written synchronously, through the process's own stderr: what a hook or a crash prints
  * stands in its place among the records, and nothing waits in a buffer when the process ends. That is
- * why no stream that rotates does this.
+ * why neither a stream that rotates nor the rotating sink of LogTape does this: stderr would stay with
+ * a file that is rotated away and deleted. The sink (@logtape/file 2.3.10) also follows symbolic links,
+ * leaves the mode of its files to the umask, and when a rotation has failed closes the same descriptor
+ * again, which may belong to something else by then.
  */
 import {
   closeSync,

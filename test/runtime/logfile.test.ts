@@ -1,12 +1,16 @@
 import {
   closeSync,
   existsSync,
+  fstatSync,
+  lstatSync,
   mkdirSync,
   mkdtempSync,
   openSync,
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
+  writeFileSync,
   writeSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -89,6 +93,20 @@ describe.skipIf(process.platform !== 'linux')('a rotating log', () => {
     expect(readFileSync(file, 'utf8').endsWith('line 499\n')).toBe(true);
     for (const one of [file, `${file}.1`])
       if (existsSync(one)) expect(statSync(one).size).toBeLessThanOrEqual(MAX);
+  });
+
+  it('begins a new file where its own was removed, and follows no link in its place', () => {
+    const target = path.join(folder, 'target');
+    writeFileSync(target, 'kept\n');
+    const log = new RotatingLog(file, fds, MAX);
+    log.append('first');
+    rmSync(file);
+    symlinkSync(target, file);
+    for (const line of numbered(0, 500)) log.append(line);
+    expect(readFileSync(target, 'utf8')).toBe('kept\n');
+    expect(readFileSync(file, 'utf8').endsWith('line 499\n')).toBe(true);
+    expect(lstatSync(file).isFile()).toBe(true);
+    for (const fd of fds) expect(fstatSync(fd).ino).toBe(lstatSync(file).ino);
   });
 
   it.each([1, 3, 7, 11, 17, 20])(
