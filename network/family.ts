@@ -1,5 +1,3 @@
-import { BlockList } from 'node:net';
-
 export type Family = 4 | 6;
 
 export const FAMILIES: readonly Family[] = [4, 6];
@@ -13,19 +11,6 @@ export function familyOf(text: string): Family {
 export function splitPrefix(prefix: string): { address: string; length: number } {
   const [address = '', length] = prefix.split('/');
   return { address, length: length === undefined ? hostLength(address) : Number(length) };
-}
-
-/** Whether network `outer` (host bits do not matter) holds all of network `inner`. */
-export function covers(outer: string, inner: string): boolean {
-  const family = familyOf(outer);
-  if (familyOf(inner) !== family) return false;
-  const o = splitPrefix(outer);
-  const i = splitPrefix(inner);
-  if (i.length < o.length) return false;
-  const type = family === 4 ? 'ipv4' : 'ipv6';
-  const list = new BlockList();
-  list.addSubnet(o.address, o.length, type);
-  return list.check(i.address, type);
 }
 
 /** The `-4` or `-6` of ip(8). */

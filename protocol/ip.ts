@@ -54,6 +54,14 @@ export function formatIp(address: Uint8Array): string {
   return parsed.toRFC5952String();
 }
 
+/** Text of an address as `formatIp` writes it, with its zone; undefined when it is no address. */
+export function canonicalAddress(text: string): string | undefined {
+  const address = parseIp(text);
+  if (!address) return undefined;
+  const zone = text.indexOf('%');
+  return zone === -1 ? formatIp(address) : `${formatIp(address)}${text.slice(zone)}`;
+}
+
 /**
  * `10.0.0.0/8`, `fd00::/64`, or a bare address as a host. Host bits are kept as written. A zone is
  * refused: networks have none.
@@ -83,4 +91,37 @@ export function maskPrefix(prefix: IpPrefix): IpPrefix {
     return byte & (0xff << (8 - bits)) & 0xff;
   });
   return { address, length: prefix.length };
+}
+
+/** `10.0.0.2/24` as `10.0.0.0/24`, an address as a network of one; unchanged when it is no network. */
+export function networkOf(text: string): string {
+  const prefix = parsePrefix(text);
+  return prefix ? formatPrefix(maskPrefix(prefix)) : text;
+}
+
+/**
+ * Whether network `outer` holds all of network `inner`, each as bytes or as text. Bits beyond the
+ * lengths and the zone of an address do not matter; false for text that is no network.
+ */
+export function contains(outer: IpPrefix | string, inner: IpPrefix | string): boolean {
+  const [a, b] = [toPrefix(outer), toPrefix(inner)];
+  if (!a || !b || a.address.length !== b.address.length || a.length > b.length) return false;
+  const whole = a.length >> 3;
+  for (let i = 0; i < whole; i++) if (a.address[i] !== b.address[i]) return false;
+  const rest = a.length & 7;
+  return rest === 0 || ((a.address[whole] ?? 0) ^ (b.address[whole] ?? 0)) >> (8 - rest) === 0;
+}
+
+const LINK_LOCAL: IpPrefix = {
+  address: Uint8Array.of(0xfe, 0x80, ...new Array(14).fill(0)),
+  length: 10,
+};
+
+/** An IPv6 address that means something on its link only, so several interfaces may have it. */
+export function isLinkLocal(address: IpPrefix | string): boolean {
+  return contains(LINK_LOCAL, address);
+}
+
+function toPrefix(network: IpPrefix | string): IpPrefix | undefined {
+  return typeof network === 'string' ? parsePrefix(network.replace(/%.*$/, '')) : network;
 }

@@ -1,8 +1,7 @@
 /** UDP that the host's program brings along: its transport, kept from harming the tunnel. */
 import { isUint8Array } from 'node:util/types';
 import type { Endpoint } from '../protocol/dataplane.js';
-import { parseIp } from '../protocol/ip.js';
-import { canonicalAddress } from '../src/control/endpoints/resolve.js';
+import { canonicalAddress, parseIp } from '../protocol/ip.js';
 import { WgTsError } from '../system/errors.js';
 import { orAborted } from '../system/orabort.js';
 import { toError } from '../tun/stream/packetsink.js';

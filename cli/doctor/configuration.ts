@@ -1,8 +1,9 @@
+import { contains, networkOf } from '../../protocol/ip.js';
 /** Checks of what a tunnel is configured to do, against itself and the rest of the machine. */
 import type { ConfigurationFacts, MachineFacts, TunnelFacts } from './facts.js';
 import { type Finding, named, type Outcome, ok, problem, warning } from './finding.js';
 import { checkDnsProgram } from './machine.js';
-import { addressOf, includes, isAddress, isIpv6, lengthOf, network } from './prefixes.js';
+import { addressOf, isAddress, isIpv6, lengthOf } from './prefixes.js';
 
 export function checkConfiguration(tunnel: TunnelFacts, machine: MachineFacts): Finding[] {
   const { configuration, name } = tunnel;
@@ -56,7 +57,7 @@ export function checkPeerOverlap({ peers }: ConfigurationFacts): Outcome[] {
   const owners = new Map<string, string>();
   const outcomes: Outcome[] = [];
   for (const { publicKey, allowedIps } of peers)
-    for (const prefix of allowedIps.map(network)) {
+    for (const prefix of allowedIps.map(networkOf)) {
       const owner = owners.get(prefix);
       if (owner !== undefined && owner !== publicKey)
         outcomes.push(
@@ -79,7 +80,7 @@ export function checkLocalNetworks(
     ({ isOnLink, interfaceName, destination }) =>
       isOnLink && interfaceName !== name && interfaceName !== 'lo' && lengthOf(destination) > 0,
   );
-  const allowed = configuration.peers.flatMap((peer) => peer.allowedIps.map(network));
+  const allowed = configuration.peers.flatMap((peer) => peer.allowedIps.map(networkOf));
   return local.flatMap((route) => {
     const { destination, interfaceName } = route;
     if (destination.startsWith('fe80:')) return [];
@@ -91,7 +92,7 @@ export function checkLocalNetworks(
           'narrow AllowedIPs, or renumber one of the networks: the same addresses cannot be on both sides',
         ),
       ];
-    const inside = allowed.find((prefix) => includes(destination, prefix));
+    const inside = allowed.find((prefix) => contains(destination, prefix));
     if (inside !== undefined)
       return [
         warning(
@@ -99,7 +100,7 @@ export function checkLocalNetworks(
           'no harm if that is what you want; else narrow AllowedIPs',
         ),
       ];
-    const around = allowed.find((prefix) => lengthOf(prefix) > 0 && includes(prefix, destination));
+    const around = allowed.find((prefix) => lengthOf(prefix) > 0 && contains(prefix, destination));
     if (around === undefined) return [];
     return [
       warning(
@@ -158,7 +159,7 @@ export function checkEndpointInside(
 
 function longest(prefixes: readonly string[], address: string): string | undefined {
   return prefixes
-    .filter((prefix) => includes(prefix, address))
+    .filter((prefix) => contains(prefix, address))
     .toSorted((a, b) => lengthOf(b) - lengthOf(a))[0];
 }
 
@@ -188,11 +189,11 @@ export function checkIpv6(
 export function checkDnsRoutes({ dnsServers, peers, addresses }: ConfigurationFacts): Outcome[] {
   const inside = [...peers.flatMap((peer) => peer.allowedIps), ...addresses];
   return dnsServers
-    .filter((server) => !inside.some((prefix) => includes(prefix, server)))
+    .filter((server) => !inside.some((prefix) => contains(prefix, server)))
     .map((server) =>
       warning(
         `the name server ${server} is in no AllowedIPs: it is asked past the tunnel`,
-        `add ${network(server)} to AllowedIPs of the peer that leads to it`,
+        `add ${networkOf(server)} to AllowedIPs of the peer that leads to it`,
       ),
     );
 }

@@ -1,7 +1,7 @@
 /** Sends a few packets through a running tunnel, to its peers and what is named behind them. */
 import { Resolver } from 'node:dns/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type IpPrefix, parsePrefix } from '../../protocol/ip.js';
+import { contains, type IpPrefix, parsePrefix } from '../../protocol/ip.js';
 import {
   answeringTarget,
   type ProbedTunnel,
@@ -19,7 +19,7 @@ import type {
   TrafficFacts,
   TunnelFacts,
 } from './facts.js';
-import { addressOf, includes, isIpv6, lengthOf } from './prefixes.js';
+import { addressOf, isIpv6, lengthOf } from './prefixes.js';
 
 export interface TrafficOptions {
   /** Addresses behind the peers that are known to be there. */
@@ -72,7 +72,7 @@ function triggerOf(tunnel: TunnelFacts, publicKey: string): string | undefined {
   const peer = tunnel.configuration.peers.find((one) => one.publicKey === publicKey);
   if (!peer) return undefined;
   const [likely] = probeTargets(probed(tunnel, [peer]));
-  return likely ?? NOBODY.find((one) => peer.allowedIps.some((prefix) => includes(prefix, one)));
+  return likely ?? NOBODY.find((one) => peer.allowedIps.some((prefix) => contains(prefix, one)));
 }
 
 async function watch(
@@ -173,11 +173,11 @@ function splitTargets(
   const { addresses, dnsServers, peers } = tunnel.configuration;
   const allowed = peers.flatMap(({ allowedIps }) => allowedIps);
   const isOwn = (address: string): boolean =>
-    addresses.some((own) => lengthOf(own) < bits(own) && includes(own, address)) ||
+    addresses.some((own) => lengthOf(own) < bits(own) && contains(own, address)) ||
     allowed.some((prefix) => lengthOf(prefix) === bits(prefix) && addressOf(prefix) === address);
   const all = probeTargets({ ...probed(tunnel, peers), dnsServers: [] });
   const named = [...reach, ...dnsServers].filter(
-    (address) => !isOwn(address) && allowed.some((prefix) => includes(prefix, address)),
+    (address) => !isOwn(address) && allowed.some((prefix) => contains(prefix, address)),
   );
   const near = all.filter((address) => isOwn(address) && !reach.includes(address));
   const likely = all.filter((address) => !near.includes(address) && !named.includes(address));
@@ -211,7 +211,7 @@ async function askNameServers(
   signal: AbortSignal | undefined,
 ): Promise<TrafficFacts['dns']> {
   const inside = [...peers.flatMap((peer) => peer.allowedIps), ...addresses];
-  const through = dnsServers.filter((server) => inside.some((one) => includes(one, server)));
+  const through = dnsServers.filter((server) => inside.some((one) => contains(one, server)));
   return await Promise.all(
     through.map(async (server) => ({ server, answers: await answersDns(server, signal) })),
   );

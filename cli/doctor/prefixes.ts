@@ -1,19 +1,6 @@
 /** Networks as text: `10.0.0.0/8`. */
 import ipaddr from 'ipaddr.js';
-import { formatPrefix, maskPrefix, parseIp, parsePrefix } from '../../protocol/ip.js';
-import { contains } from '../../src/tunnel/mtuprobe.js';
-
-/** Whether `outer` contains all of `inner`; false for what is no network. */
-export function includes(outer: string, inner: string): boolean {
-  const [a, b] = [parsePrefix(outer), parsePrefix(inner)];
-  return a !== undefined && b !== undefined && a.length <= b.length && contains(a, b.address);
-}
-
-/** Masked, and an address as a network of one. */
-export function network(text: string): string {
-  const prefix = parsePrefix(text);
-  return prefix ? formatPrefix(maskPrefix(prefix)) : text;
-}
+import { parseIp, parsePrefix } from '../../protocol/ip.js';
 
 export function lengthOf(text: string): number {
   return parsePrefix(text)?.length ?? 0;

@@ -1,7 +1,8 @@
+import { contains, isLinkLocal } from '../../protocol/ip.js';
 import { validateInterfaceName } from '../../system/interfacename.js';
 import { TunError } from '../../tun/errors.js';
 import { NetConfigError } from '../errors.js';
-import { covers, type Family, familyFlag, familyOf, splitPrefix } from '../family.js';
+import { type Family, familyFlag, familyOf, splitPrefix } from '../family.js';
 import type { InterfaceSettings } from '../netconfig.js';
 import { planDefaultRoute } from './defaultroute.js';
 import { type DnsManager, planDns } from './dns.js';
@@ -88,11 +89,6 @@ function planAddress(name: string, prefix: string, facts: SystemFacts): PlannedS
   return step(...argv);
 }
 
-/** Such addresses belong to their link, so several interfaces may have the same. */
-function isLinkLocal(address: string): boolean {
-  return covers('fe80::/10', address);
-}
-
 /** As WireGuard for Windows does it: with a default route and servers that are the tunnel's. */
 function planGuard(
   settings: InterfaceSettings & { readonly excluded: readonly string[] },
@@ -107,7 +103,7 @@ function planGuard(
       steps: [],
       warnings: ['DNS past the tunnel is not blocked: that needs nft (install nftables)'],
     };
-  const inside = (ip: string): boolean => [...addresses, ...excluded].some((n) => covers(n, ip));
+  const inside = (ip: string): boolean => [...addresses, ...excluded].some((n) => contains(n, ip));
   const localServers = localDns.filter((server) => !inside(server));
   const warnings = localServers.map((server) =>
     settings.killSwitch
@@ -139,7 +135,7 @@ function planRoutes(
   const connected = addresses.filter(makesRoute);
   const steps = routes
     .filter((route) => !isDefault(route))
-    .filter((route) => !connected.some((network) => covers(network, route)))
+    .filter((route) => !connected.some((network) => contains(network, route)))
     .map((route) => addRoute(name, route));
   const defaults = routes.filter(isDefault);
   if (defaults.length === 0) return { steps, warnings: [] };
@@ -184,7 +180,7 @@ export function planRoute(
   hasIpv6: boolean,
 ): PlannedStep | undefined {
   if (table === 'off' || (familyOf(route) === 6 && !hasIpv6)) return undefined;
-  const isConnected = addresses.filter(makesRoute).some((network) => covers(network, route));
+  const isConnected = addresses.filter(makesRoute).some((network) => contains(network, route));
   if (table === 'auto' && isConnected) return undefined;
   const more = table === 'auto' ? [] : ['table', String(table)];
   const { command } = addRoute(name, route, ...more);

@@ -1,7 +1,7 @@
 import { closeSync } from 'node:fs';
 import { endianness, networkInterfaces } from 'node:os';
 import { getSystemErrorName } from 'node:util';
-import { parseIp } from '../../protocol/ip.js';
+import { isLinkLocal, parseIp } from '../../protocol/ip.js';
 import { ofThisThread, readMessages } from '../../system/linux/descriptor.js';
 import { libc } from '../../system/linux/libc.js';
 import type { Readiness } from '../../system/linux/readiness.js';
@@ -121,9 +121,8 @@ export class ChangeFilter {
     if (change.index === this.#own) return false;
     if (change.type === 'link') return this.#takeLink(change);
     if (change.type === 'address') return this.#takeAddress(change);
-    const [first = 0, second = 0] = change.destination;
-    const isLinkLocal = change.destination.length === 16 && first === 0xfe && second >= 0x80;
-    return !isLinkLocal;
+    const { destination } = change;
+    return !isLinkLocal({ address: destination, length: destination.length * 8 });
   }
 
   /** Links without addresses are those of bridges and containers. */

@@ -1,4 +1,4 @@
-import { formatPrefix, maskPrefix, parsePrefix } from '../../protocol/ip.js';
+import { networkOf } from '../../protocol/ip.js';
 import { queryJson, type Runner } from '../../system/commands.js';
 import { NetConfigError } from '../errors.js';
 import { FAMILIES, type Family, familyFlag, familyOf, splitPrefix } from '../family.js';
@@ -55,11 +55,6 @@ export function wantedRoutes(settings: InterfaceSettings): WantedRoute[] {
     const comesAlong = connected.has(network);
     return { network, table: 'main', metric: comesAlong ? IPV6_CONNECTED_METRIC : metric };
   });
-}
-
-function networkOf(address: string): string {
-  const prefix = parsePrefix(address);
-  return prefix ? formatPrefix(maskPrefix(prefix)) : address;
 }
 
 function holdersOf(

@@ -1,6 +1,6 @@
+import { contains } from '../../protocol/ip.js';
 /** Which ways the tunnel's own packets may take: decisions only, from what the machine's tables say. */
 import { FAMILIES, type Family, familyOf, splitPrefix } from '../family.js';
-import { holds } from './prefix.js';
 import { hostRoute, type RouteKey, type RouteRow, routeId } from './rows.js';
 import { anyAddress } from './structs.js';
 
@@ -34,7 +34,9 @@ export function bestRoute(
   address: string,
   exclude: (route: RouteRow) => boolean,
 ): RouteRow | undefined {
-  const candidates = routes.filter((route) => holds(route.destination, route.length, address));
+  const candidates = routes.filter((route) =>
+    contains(`${route.destination}/${route.length}`, address),
+  );
   return best(
     candidates.filter((route) => !exclude(route)),
     way,
@@ -131,8 +133,7 @@ export function choose(
 /** Of the longest network of the tunnel that holds `address`; -1: none does. */
 function depth({ networks }: TunnelRouting, address: string): number {
   const lengths = networks.flatMap((network) => {
-    const { address: start, length } = splitPrefix(network);
-    return holds(start, length, address) ? [length] : [];
+    return contains(network, address) ? [splitPrefix(network).length] : [];
   });
   return Math.max(-1, ...lengths);
 }

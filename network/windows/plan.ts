@@ -1,9 +1,9 @@
+import { contains, isLinkLocal, networkOf } from '../../protocol/ip.js';
 /** What an interface needs, in order, as WireGuard for Windows sets it: decisions only. */
 import { NetConfigError } from '../errors.js';
 import { type Family, familyOf, splitPrefix } from '../family.js';
 import type { InterfaceSettings } from '../netconfig.js';
 import type { DnsSettings } from './iphelper.js';
-import { holds, isLinkLocal, networkOf } from './prefix.js';
 import type { AddressRow, IpInterfaceChange, RouteKey, RouteRow } from './rows.js';
 import { anyAddress } from './structs.js';
 
@@ -158,8 +158,8 @@ function planHostRoutes(
 ): Change[] {
   if (settings.bindsSockets) return [];
   const networks = [
-    ...addresses.map(({ address, length }) => ({ network: address, length })),
-    ...routes.map(({ destination, length }) => ({ network: destination, length })),
+    ...addresses.map(({ address, length }) => `${address}/${length}`),
+    ...routes.map(({ destination, length }) => `${destination}/${length}`),
   ];
   const exists = (host: string): boolean =>
     facts.routes.some(({ destination, length, isManual }) => {
@@ -169,7 +169,7 @@ function planHostRoutes(
   const hosts = settings.endpoints
     .map(({ address }) => address)
     .filter((host) => !host.includes('%') && !exists(host))
-    .filter((host) => networks.some(({ network, length }) => holds(network, length, host)));
+    .filter((host) => networks.some((network) => contains(network, host)));
   return hosts.length === 0 ? [] : [{ kind: 'hostRoutes', hosts: [...new Set(hosts)] }];
 }
 

@@ -1,4 +1,10 @@
-import { formatIp, type IpPrefix, maskPrefix, parseIp, parsePrefix } from '../../protocol/ip.js';
+import {
+  canonicalAddress,
+  type IpPrefix,
+  maskPrefix,
+  parseIp,
+  parsePrefix,
+} from '../../protocol/ip.js';
 import type { EndpointConfig } from './model.js';
 import { quote } from './redact.js';
 
@@ -113,13 +119,8 @@ export function parseDns(
 /** Canonical text of an IP address, with its zone if it has one. */
 function readHostAddress(text: string): string | undefined {
   if (text.length > LONGEST_ADDRESS) return undefined;
-  const [ip = '', ...zones] = text.split('%');
-  const address = parseIp(ip);
-  if (!address) return undefined;
-  const [zone] = zones;
-  if (zone === undefined) return formatIp(address);
-  if (zones.length > 1 || address.length === 4 || !ZONE.test(zone)) return undefined;
-  return `${formatIp(address)}%${zone}`;
+  const zone = text.split('%')[1];
+  return zone === undefined || ZONE.test(zone) ? canonicalAddress(text) : undefined;
 }
 
 function isHostName(text: string): boolean {

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { setInterfaceMtu } from '../../network/interfacemtu.js';
 import { MIN_IPV6_MTU, PADDING } from '../../protocol/constants.js';
-import { formatIp, type IpPrefix, maskPrefix, parseIp } from '../../protocol/ip.js';
+import { contains, formatIp, type IpPrefix, maskPrefix, parseIp } from '../../protocol/ip.js';
 import { messageOf } from '../../system/errors.js';
 import { type Pinger, systemPing } from '../../system/ping.js';
 import type { Config } from '../config/model.js';
@@ -55,14 +55,10 @@ export function probeTargets(tunnel: ProbedTunnel): string[] {
     ...networks.map(firstHost),
   ];
   const own = new Set(tunnel.addresses.map(({ address }) => formatIp(address)));
-  const routed = candidates.filter((ip) => allowed.some((prefix) => contains(prefix, ip)));
+  const routed = candidates.filter((ip) =>
+    allowed.some((prefix) => contains(prefix, { address: ip, length: ip.length * 8 })),
+  );
   return [...new Set(routed.map(formatIp))].filter((ip) => !own.has(ip)).slice(0, MAX_TARGETS);
-}
-
-export function contains(prefix: IpPrefix, ip: Uint8Array): boolean {
-  if (ip.length !== prefix.address.length) return false;
-  const masked = maskPrefix({ address: ip, length: prefix.length }).address;
-  return Buffer.compare(masked, maskPrefix(prefix).address) === 0;
 }
 
 function firstHost(prefix: IpPrefix): Uint8Array {

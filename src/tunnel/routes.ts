@@ -2,7 +2,7 @@ import { messageOf } from '../../system/errors.js';
 /** Keeps the routes into a tunnel as its peers' AllowedIPs are, while it is up. */
 
 import type { InterfaceSettings, NetConfig, NetStep } from '../../network/netconfig.js';
-import { formatPrefix, maskPrefix, parsePrefix } from '../../protocol/ip.js';
+import { networkOf } from '../../protocol/ip.js';
 import type { WgTsError } from '../../system/errors.js';
 import type { Logger } from '../logger.js';
 import type { UapiChange } from '../uapi/change.js';
@@ -94,9 +94,4 @@ export class LiveRoutes {
 
 function cannotRoute(routes: string): WgTsError {
   return restartNeeded(`${routes} cannot be routed into a tunnel that is up already`);
-}
-
-function networkOf(allowedIp: string): string {
-  const prefix = parsePrefix(allowedIp);
-  return prefix ? formatPrefix(maskPrefix(prefix)) : allowedIp;
 }

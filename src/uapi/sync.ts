@@ -1,6 +1,6 @@
 import { KEY_LENGTH } from '../../crypto/aead.js';
 import { Secret } from '../../crypto/secret.js';
-import { formatPrefix, maskPrefix, parsePrefix } from '../../protocol/ip.js';
+import { networkOf } from '../../protocol/ip.js';
 import { encodeKey } from '../config/key.js';
 import { wgEndpoint } from './addresses.js';
 import type { UapiChange, UapiPeerChange } from './change.js';
@@ -57,7 +57,7 @@ function wantedPeers(sections: readonly UapiPeerChange[]): Map<string, WantedPee
   const peers = new Map<string, WantedPeer>();
   for (const { allowedIps = [], ...section } of sections) {
     const id = encodeKey(section.publicKey);
-    const networks = new Set(allowedIps.map(canonical));
+    const networks = new Set(allowedIps.map(networkOf));
     for (const other of peers.values())
       for (const network of networks) other.networks.delete(network);
     peers.set(id, { ...peers.get(id), ...section, networks });
@@ -70,7 +70,7 @@ function peerChange(wanted: WantedPeer, present: UapiPeer | undefined): UapiPeer
   const isNewEndpoint =
     endpoint !== undefined && endpoint !== (present?.endpoint && wgEndpoint(present.endpoint));
   const newKey = newSecret(presharedKey, present?.presharedKey);
-  const hasNewNetworks = !isSame(networks, new Set(present?.allowedIps.map(canonical)));
+  const hasNewNetworks = !isSame(networks, new Set(present?.allowedIps.map(networkOf)));
   const change = {
     ...(newKey && { presharedKey: newKey }),
     ...(isNewEndpoint && { endpoint }),
@@ -83,9 +83,4 @@ function peerChange(wanted: WantedPeer, present: UapiPeer | undefined): UapiPeer
 
 function isSame(a: ReadonlySet<string>, b: ReadonlySet<string>): boolean {
   return a.size === b.size && [...a].every((item) => b.has(item));
-}
-
-function canonical(text: string): string {
-  const prefix = parsePrefix(text);
-  return prefix ? formatPrefix(maskPrefix(prefix)) : text;
 }

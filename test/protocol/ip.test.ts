@@ -1,7 +1,17 @@
-import { isIPv6 } from 'node:net';
+import { BlockList, isIPv6 } from 'node:net';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { formatIp, formatPrefix, maskPrefix, parseIp, parsePrefix } from '../../protocol/ip.js';
+import {
+  canonicalAddress,
+  contains,
+  formatIp,
+  formatPrefix,
+  isLinkLocal,
+  maskPrefix,
+  networkOf,
+  parseIp,
+  parsePrefix,
+} from '../../protocol/ip.js';
 
 const bytes = (length: number): fc.Arbitrary<Uint8Array> =>
   fc.uint8Array({ minLength: length, maxLength: length });
@@ -171,5 +181,70 @@ describe('maskPrefix', () => {
         expect(bits(address)).toBe(before);
       }),
     );
+  });
+});
+
+describe('contains', () => {
+  it.each([
+    ['10.0.0.0/8', '10.255.1.2', true],
+    ['10.0.0.0/8', '11.0.0.0', false],
+    ['10.0.0.128/25', '10.0.0.127', false],
+    ['10.0.0.128/25', '10.0.0.255', true],
+    ['0.0.0.0/0', '1.2.3.4', true],
+    ['::/0', '1.2.3.4', false],
+    ['fd00::/9', 'fd7f::1', true],
+    ['fd00::/9', 'fd80::1', false],
+    ['10.0.0.1', '10.0.0.1', true],
+    ['10.0.0.1/8', '10.2.0.0/16', true],
+    ['10.0.0.0/16', '10.0.0.0/8', false],
+    ['fe80::/10', 'fe80::1%eth0', true],
+    ['10.0.0.0/8', 'office', false],
+    ['office', '10.0.0.1', false],
+  ])('%s holds %s: %s', (outer, inner, expected) => {
+    expect(contains(outer, inner)).toBe(expected);
+  });
+
+  it('agrees with node:net', () => {
+    const near = fc.tuple(anyAddress, fc.nat(15), fc.nat(255), fc.nat(128), fc.nat(128));
+    fc.assert(
+      fc.property(near, ([address, place, value, some, other]) => {
+        const bits = address.length * 8;
+        const changed = address.slice();
+        changed[place % address.length] = value;
+        const outer = { address, length: some % (bits + 1) };
+        const inner = { address: changed, length: other % (bits + 1) };
+        const family = address.length === 4 ? 'ipv4' : 'ipv6';
+        const list = new BlockList();
+        list.addSubnet(formatIp(address), outer.length, family);
+        const holds = inner.length >= outer.length && list.check(formatIp(changed), family);
+        expect(contains(outer, inner)).toBe(holds);
+        expect(contains(formatPrefix(outer), formatPrefix(inner))).toBe(holds);
+      }),
+    );
+  });
+});
+
+describe('networkOf', () => {
+  it('clears the bits of the host, and leaves what is no network', () => {
+    expect(networkOf('10.0.0.130/25')).toBe('10.0.0.128/25');
+    expect(networkOf('fd00::2/64')).toBe('fd00::/64');
+    expect(networkOf('192.0.2.1')).toBe('192.0.2.1/32');
+    expect(networkOf('office')).toBe('office');
+  });
+});
+
+describe('isLinkLocal', () => {
+  it('is true from fe80:: to febf:: alone', () => {
+    const all = ['fe80::1', 'febf::1', 'fec0::1', 'fe7f::1', '169.254.0.1'].map(isLinkLocal);
+    expect(all).toEqual([true, true, false, false, false]);
+  });
+});
+
+describe('canonicalAddress', () => {
+  it('keeps a zone, and refuses what is no address', () => {
+    expect(canonicalAddress('FE80:0::1%eth0')).toBe('fe80::1%eth0');
+    expect(canonicalAddress('2001:DB8::0')).toBe('2001:db8::');
+    for (const text of ['192.0.2.1%eth0', 'fe80::1%', 'fe80::1%a%b', 'example.com', '010.0.0.1'])
+      expect(canonicalAddress(text), text).toBeUndefined();
   });
 });

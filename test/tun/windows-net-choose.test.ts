@@ -6,7 +6,6 @@ import {
   type Snapshot,
   type Way,
 } from '../../network/windows/choose.js';
-import { holds, isLinkLocal, networkOf } from '../../network/windows/prefix.js';
 import type { RouteKey, RouteRow } from '../../network/windows/rows.js';
 
 const [LOOPBACK, WIRE, AIR, TUNNEL] = [1n, 2n, 3n, 9n];
@@ -117,27 +116,5 @@ describe('the choice', () => {
     expect(chosen(snapshot([wire], { 2: { mtu: 600 } })).mtu).toEqual({ 4: 576, 6: 1280 });
     const endless = snapshot([wire], { 2: { mtu: 0xffff_ffff } });
     expect(chosen(endless).mtu).toEqual({ 4: 65455, 6: 65455 });
-  });
-});
-
-describe('a network', () => {
-  it.each([
-    ['10.0.0.0', 8, '10.255.1.2', true],
-    ['10.0.0.0', 8, '11.0.0.0', false],
-    ['10.0.0.128', 25, '10.0.0.127', false],
-    ['10.0.0.128', 25, '10.0.0.255', true],
-    ['0.0.0.0', 0, '1.2.3.4', true],
-    ['::', 0, '1.2.3.4', false],
-    ['fd00::', 9, 'fd7f::1', true],
-    ['fd00::', 9, 'fd80::1', false],
-    ['10.0.0.1', 32, '10.0.0.1', true],
-  ])('%s/%i holds %s: %s', (network, length, address, expected) => {
-    expect(holds(network, length, address)).toBe(expected);
-  });
-
-  it('is what an address with a length lies in', () => {
-    expect(networkOf('10.0.0.130/25')).toBe('10.0.0.128/25');
-    expect(networkOf('fd00::2/64')).toBe('fd00::/64');
-    expect([isLinkLocal('fe80::1'), isLinkLocal('fec0::1')]).toEqual([true, false]);
   });
 });

@@ -1,6 +1,6 @@
 import { lookup } from 'node:dns/promises';
 import type { Endpoint } from '../../../protocol/dataplane.js';
-import { formatIp, parseIp } from '../../../protocol/ip.js';
+import { canonicalAddress } from '../../../protocol/ip.js';
 import { WgTsError } from '../../../system/errors.js';
 import { orAborted } from '../../../system/orabort.js';
 import { type PauseOptions, pause } from '../../../system/waiting.js';
@@ -69,14 +69,6 @@ async function ask(resolver: Resolver, host: string): Promise<readonly string[] 
 
 export function isLiteral({ host }: EndpointConfig): boolean {
   return canonicalAddress(host) !== undefined;
-}
-
-/** With the zone of a link-local address, which UDP needs; undefined for a name. */
-export function canonicalAddress(host: string): string | undefined {
-  const [text = '', zone] = host.split('%');
-  const bytes = parseIp(text);
-  if (!bytes) return undefined;
-  return zone === undefined ? formatIp(bytes) : `${formatIp(bytes)}%${zone}`;
 }
 
 function unresolved(host: string, reason: string): WgTsError {
