@@ -1,5 +1,6 @@
 import path from 'node:path';
-import { checkInterfaceName, interfaceNameOf, resolveConfigPath } from '../src/config/file.js';
+import { interfaceNameOf, resolveConfigPath } from '../src/config/file.js';
+import { checkInterfaceName } from '../system/interfacename.js';
 import { runtimeSystem } from './runtime/system.js';
 import { ConfigStore, STORED_EXTENSION } from './service/windows/store.js';
 

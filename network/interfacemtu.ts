@@ -1,7 +1,8 @@
 import { win32 } from 'node:path';
 import { MIN_IPV6_MTU } from '../protocol/constants.js';
-import { realSystem, runOrThrow } from '../system/commands.js';
+import { realSystem } from '../system/commands.js';
 import { systemFolder } from '../system/windows/libraries.js';
+import { runOrThrow } from './linux/commands.js';
 
 /** Of an interface that is up, in bytes. Throws NetConfigError. */
 export async function setInterfaceMtu(name: string, mtu: number): Promise<void> {

@@ -1,4 +1,5 @@
 import type { Endpoint } from '../protocol/dataplane.js';
+import type { Command } from '../system/commands.js';
 
 /** What an interface needs besides packets. Addresses and networks are canonical text. */
 export interface InterfaceSettings {
@@ -47,14 +48,6 @@ export interface KillSwitchSettings {
   readonly excluded: readonly string[];
   /** Names may be asked of the servers that this machine has now, as those of endpoints have to be. */
   readonly allowsDns: boolean;
-}
-
-/** A program and its arguments, run without a shell. */
-export interface Command {
-  /** The program, and its arguments. */
-  readonly argv: readonly string[];
-  /** What it reads from its standard input. */
-  readonly stdin?: string;
 }
 
 /**

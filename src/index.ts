@@ -8,7 +8,6 @@ export type { CryptoNames } from '../crypto/providers.js';
 export { Secret } from '../crypto/secret.js';
 export { NetConfigError, type NetConfigErrorCode } from '../network/errors.js';
 export type {
-  Command,
   InterfaceSettings,
   KillSwitchSettings,
   NetConfig,
@@ -20,6 +19,7 @@ export type {
 export type { Endpoint, Millis } from '../protocol/dataplane.js';
 export type { IpPrefix } from '../protocol/ip.js';
 export { type Clock, type Scheduled, systemClock } from '../system/clock.js';
+export type { Command } from '../system/commands.js';
 export { type ErrorCode, type ErrorDetails, WgTsError } from '../system/errors.js';
 export { TunError, type TunErrorCode } from '../tun/errors.js';
 export { MemoryTun, type MemoryTunOptions, memoryTunPair } from '../tun/memory.js';

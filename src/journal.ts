@@ -1,4 +1,4 @@
-import type { Command } from '../network/netconfig.js';
+import type { Command } from '../system/commands.js';
 
 /** Where the undo of what is about to be done is written down, for when this process is killed. */
 export interface UndoJournal {

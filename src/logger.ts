@@ -1,3 +1,5 @@
+import { throwUncaught } from '../system/uncaught.js';
+
 /** Takes lines for people. Never given a secret. */
 export interface Logger {
   /** For whoever looks for a fault. */
@@ -59,4 +61,18 @@ export function defaultLogger(name: string): Logger {
 /** The default logger once LogTape is there: no line waits. */
 export async function loadedLogger(name: string): Promise<Logger> {
   return (await loadLogTape())(name);
+}
+
+/** A logger of the program's own that never throws into our code. */
+export function uncaughtLogger(logger: Logger): Logger {
+  const say =
+    (level: keyof Logger) =>
+    (message: string): void => {
+      try {
+        logger[level](message);
+      } catch (error) {
+        throwUncaught(error);
+      }
+    };
+  return { debug: say('debug'), info: say('info'), warn: say('warn'), error: say('error') };
 }

@@ -2,9 +2,14 @@ import { spawn } from 'node:child_process';
 import { constants } from 'node:fs';
 import { access, readFile, realpath } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
-import { NetConfigError } from '../network/errors.js';
-import type { Command } from '../network/netconfig.js';
-import { firstLine } from './text.js';
+
+/** A program and its arguments, run without a shell. */
+export interface Command {
+  /** The program, and its arguments. */
+  readonly argv: readonly string[];
+  /** What it reads from its standard input. */
+  readonly stdin?: string;
+}
 
 export interface RunResult {
   /** Exit code; 127 when there is no such program. */
@@ -102,23 +107,6 @@ export function commandText(command: Command): string {
   return command.argv
     .map((part) => (/^[\w@%+=:,./~!-]+$/.test(part) ? part : `'${part}'`))
     .join(' ');
-}
-
-/** Throws NetConfigError with the first line of what the program said. */
-export async function runOrThrow(run: Runner, command: Command): Promise<string> {
-  const result = await run(command);
-  if (result.status === 0) return result.stdout;
-  throw failure(command, result);
-}
-
-export function failure(command: Command, result: RunResult): NetConfigError {
-  const inUse =
-    command.argv.includes('address') && /File exists|already assigned/i.test(result.stderr);
-  return new NetConfigError(
-    inUse ? 'ERR_ADDRESS_IN_USE' : 'ERR_NETCONFIG',
-    commandText(command),
-    firstLine(result.stderr) ?? `failed with status ${result.status}`,
-  );
 }
 
 /** The output of `ip -json ...`; an empty list when the command fails or says nothing. */

@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Millis } from '../protocol/dataplane.js';
 import type { Clock } from './clock.js';
-import { orAborted } from './orabort.js';
 
 export interface PauseOptions {
   /** By whose time; by default by timers of Node's. */
@@ -25,4 +24,23 @@ export async function pause(delay: Millis, { clock, signal }: PauseOptions): Pro
     };
     signal?.addEventListener('abort', onAbort, { once: true });
   });
+}
+
+/**
+ * What `work` comes to, or the signal's reason as soon as it is aborted. The work goes on, left alone:
+ * a lookup of the system's, for one, cannot be given up.
+ */
+export async function orAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) return await work;
+  signal.throwIfAborted();
+  let onAbort = (): void => undefined;
+  const aborted = new Promise<never>((_, reject) => {
+    onAbort = () => reject(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+  });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
 }

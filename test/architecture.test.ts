@@ -11,35 +11,82 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const folders = ['crypto', 'protocol', 'system', 'tun', 'udp', 'network', 'native', 'src', 'cli'];
 const MAX_LINES = 450;
 
-/** Files of `from` may import what matches `to`, and nothing else except, perhaps, what node has. */
+type Builtins = 'and builtins' | 'no builtins';
+
+/** Files under the paths `from` may import each other, what matches `to`, and perhaps what node has. */
 function only(
-  from: string,
+  name: string,
+  from: readonly string[],
   to: readonly string[],
-  builtins: 'and builtins' | 'no builtins',
+  builtins: Builtins = 'and builtins',
 ): IForbiddenRuleType {
-  const pathNot = [`^${from}/`, ...to];
-  const isCoreAllowed = builtins === 'and builtins';
+  const own = from.map((path) => `^${path}`);
   return {
-    name: from,
+    name,
     severity: 'error',
-    comment: `${from} imports nothing but ${to.join(', ')}, ${builtins}`,
-    from: { path: `^${from}/` },
-    to: { pathNot, ...(isCoreAllowed && { dependencyTypesNot: ['core'] }) },
+    comment: `${name} imports nothing but ${to.join(', ')}, ${builtins}`,
+    from: { path: own },
+    to: {
+      pathNot: [...own, ...to],
+      ...(builtins === 'and builtins' && { dependencyTypesNot: ['core'] }),
+    },
   };
 }
 
-/** Nothing outside of `folder` imports it, except tests. */
-function nobodyImports(folder: string): IForbiddenRuleType {
-  const from = { pathNot: [`^${folder}/`, '^test/'] };
-  return { name: `nobody imports ${folder}`, severity: 'error', from, to: { path: `^${folder}/` } };
+/** Only what matches `except`, and tests, may import what lies under the path `folder`. */
+function nobodyImports(folder: string, except: readonly string[] = []): IForbiddenRuleType {
+  const from = { pathNot: [`^${folder}`, '^test/', ...except] };
+  return { name: `nobody imports ${folder}`, severity: 'error', from, to: { path: `^${folder}` } };
+}
+
+const IP = '^protocol/(constants|dataplane|ip)\\.ts$';
+const KOFFI = '^node_modules/koffi/';
+/** What every folder of src/ may use: the machine, the protocol, and what lies flat in src/. */
+const BASE = [
+  '^(crypto|protocol|system)/',
+  '^src/(keys|logger|logtape|packageversion|undo|journal)\\.ts$',
+  '^node_modules/',
+];
+const DEVICES = ['^(network|tun|udp)/'];
+
+/** From the lowest to the highest: each may import those before it. */
+const LIBRARY = ['config', 'uapi', 'dataplane', 'control', 'metrics', 'tunnel'] as const;
+
+function ofLibrary(folder: (typeof LIBRARY)[number]): IForbiddenRuleType {
+  const lower = LIBRARY.slice(0, LIBRARY.indexOf(folder)).map((name) => `^src/${name}/`);
+  const machine = folder === 'config' || folder === 'uapi' ? [] : DEVICES;
+  const native = folder === 'dataplane' ? ['^native/'] : [];
+  return only(`src/${folder}`, [`src/${folder}/`], [...BASE, ...machine, ...native, ...lower]);
 }
 
 const rules: IForbiddenRuleType[] = [
-  only('crypto', ['^node_modules/@noble/', '^(node:)?crypto$'], 'no builtins'),
-  only('protocol', ['^crypto/', '^node_modules/ipaddr\\.js/'], 'no builtins'),
-  nobodyImports('test'),
-  nobodyImports('bench'),
-  nobodyImports('cli'),
+  only('crypto', ['crypto/'], ['^node_modules/@noble/', '^(node:)?crypto$'], 'no builtins'),
+  only('protocol', ['protocol/'], ['^crypto/', '^node_modules/ipaddr\\.js/'], 'no builtins'),
+  only('system', ['system/'], [IP, KOFFI]),
+  only('tun', ['tun/'], ['^system/', IP, KOFFI]),
+  only('udp', ['udp/'], ['^system/', IP, KOFFI]),
+  only('network', ['network/'], ['^system/', IP, KOFFI]),
+  only(
+    'native',
+    ['native/'],
+    ['^(crypto|protocol|system)/', '^tun/tun\\.ts$', '^udp/transport\\.ts$', KOFFI],
+  ),
+  ...LIBRARY.map(ofLibrary),
+  only(
+    'cli',
+    ['cli/'],
+    [
+      '^src/(index|program)\\.ts$',
+      '^src/(config|uapi)/',
+      '^src/control/endpoints/resolve\\.ts$',
+      '^system/',
+      '^node_modules/',
+    ],
+  ),
+  nobodyImports('test/'),
+  nobodyImports('bench/'),
+  nobodyImports('cli/'),
+  nobodyImports('cli/verbs/', ['^cli/main\\.ts$']),
   { name: 'no circles', severity: 'error', from: {}, to: { circular: true } },
 ];
 

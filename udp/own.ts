@@ -2,9 +2,8 @@
 import { isUint8Array } from 'node:util/types';
 import type { Endpoint } from '../protocol/dataplane.js';
 import { canonicalAddress, parseIp } from '../protocol/ip.js';
-import { WgTsError } from '../system/errors.js';
-import { orAborted } from '../system/orabort.js';
-import { toError } from '../tun/stream/packetsink.js';
+import { toError, WgTsError } from '../system/errors.js';
+import { orAborted } from '../system/waiting.js';
 import {
   sendFailed,
   UdpError,

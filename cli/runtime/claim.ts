@@ -1,10 +1,10 @@
 import { renameSync } from 'node:fs';
 import { isKillSwitchUndo } from '../../network/linux/killswitch.js';
-import type { Command } from '../../network/netconfig.js';
-import { isHookCommand, runHookCommand } from '../../src/tunnel/hooks.js';
 import { uapiSocket } from '../../src/uapi/client.js';
 import { removeStaleSocket, whyUnreachable } from '../../src/uapi/server.js';
+import type { Command } from '../../system/commands.js';
 import { WgTsError } from '../../system/errors.js';
+import { isHookCommand, runHookCommand } from '../../system/shell.js';
 import { withLock } from './lock.js';
 import { awaitOrphans } from './orphans.js';
 import { isAlive, ownIdentity } from './process.js';

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { HOOK_OF, isHookShell } from '../../src/tunnel/hooks.js';
 import { STARTED_BY } from '../../system/commands.js';
+import { HOOK_OF, isHookShell } from '../../system/shell.js';
 
 const POLL_MS = 25;
 const PATIENCE_MS = 5000;

@@ -11,7 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import path from 'node:path';
-import type { Command } from '../../network/netconfig.js';
+import type { Command } from '../../system/commands.js';
 import { removeLogFiles } from './logfile.js';
 import type { ProcessIdentity } from './platform.js';
 import { runtimeSystem } from './system.js';

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Command } from '../../network/netconfig.js';
+import type { Command } from '../../system/commands.js';
 import { WgTsError } from '../../system/errors.js';
 import { recover } from './claim.js';
 import { withLock } from './lock.js';

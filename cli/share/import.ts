@@ -3,11 +3,11 @@
 import { chmodSync, existsSync, mkdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { formatProblem } from '../../src/config/errors.js';
-import { checkInterfaceName } from '../../src/config/file.js';
 import { zeroConfig } from '../../src/config/model.js';
 import { type ConfigWarning, parseConfig } from '../../src/config/parse.js';
 import { replaceFile } from '../../src/config/replacefile.js';
 import { WgTsError } from '../../system/errors.js';
+import { checkInterfaceName } from '../../system/interfacename.js';
 import type { Candidate } from './candidates.js';
 
 /** Where configurations are kept. */

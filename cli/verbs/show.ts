@@ -1,8 +1,8 @@
 import { Command } from 'commander';
-import { checkInterfaceName } from '../../src/config/file.js';
 import { quote } from '../../src/config/redact.js';
 import { type UapiDevice, zeroSecrets } from '../../src/uapi/codec.js';
 import { messageOf, WgTsError } from '../../system/errors.js';
+import { checkInterfaceName } from '../../system/interfacename.js';
 import { note, print, stdoutColors } from '../output.js';
 import { requireRoot } from '../target.js';
 import { listInterfaces, possibleInterfaces, readInterface } from '../wg/interfaces.js';

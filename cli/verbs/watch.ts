@@ -1,6 +1,6 @@
 import { Command, InvalidArgumentError } from 'commander';
-import { checkInterfaceName } from '../../src/config/file.js';
 import { WgTsError } from '../../system/errors.js';
+import { checkInterfaceName } from '../../system/interfacename.js';
 import { print, stdoutColors } from '../output.js';
 import { requireRoot } from '../target.js';
 

@@ -1,12 +1,12 @@
 import { type Dir, opendirSync } from 'node:fs';
 import path from 'node:path';
 import { getSystemErrorMap } from 'node:util';
-import { checkInterfaceName } from '../../src/config/file.js';
 import type { UapiChange } from '../../src/uapi/change.js';
 import { changeUapi, listUapi, queryUapi, uapiSocket } from '../../src/uapi/client.js';
 import { type UapiDevice, UapiError } from '../../src/uapi/codec.js';
 import { whyUnreachable } from '../../src/uapi/server.js';
 import { type ErrorCode, WgTsError } from '../../system/errors.js';
+import { checkInterfaceName } from '../../system/interfacename.js';
 import { StateFolder } from '../runtime/state.js';
 
 /** The names of all interfaces that answer, in the order of wg(8). */

@@ -1,6 +1,6 @@
+import type { Command } from '../../system/commands.js';
 import { NetConfigError } from '../errors.js';
 import { type Family, familyFlag, familyOf, splitPrefix } from '../family.js';
-import type { Command } from '../netconfig.js';
 import { type Firewall, planSpoofGuard } from './firewall.js';
 import type { PlannedStep } from './step.js';
 

@@ -7,9 +7,9 @@
  * table is gone and the new one is not there.
  */
 import { formatIp, parseIp } from '../../protocol/ip.js';
-import type { System } from '../../system/commands.js';
+import type { Command, System } from '../../system/commands.js';
 import { type Family, familyOf, isLoopback } from '../family.js';
-import type { Command, KillSwitchSettings } from '../netconfig.js';
+import type { KillSwitchSettings } from '../netconfig.js';
 import { nftIdentifier } from './firewall.js';
 import type { PlannedStep } from './step.js';
 

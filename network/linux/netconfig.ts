@@ -1,20 +1,14 @@
-import {
-  commandText,
-  failure,
-  queryJson,
-  realSystem,
-  runOrThrow,
-  type System,
-} from '../../system/commands.js';
+import type { Command } from '../../system/commands.js';
+import { commandText, queryJson, realSystem, type System } from '../../system/commands.js';
 import { FAMILIES, type Family, familyFlag } from '../family.js';
 import type {
-  Command,
   InterfaceSettings,
   KillSwitchSettings,
   NetConfig,
   NetPlan,
   NetStep,
 } from '../netconfig.js';
+import { failure, runOrThrow } from './commands.js';
 import { findDnsManager } from './dns.js';
 import type { Firewall } from './firewall.js';
 import { findDnsWay, planKillSwitch } from './killswitch.js';

@@ -1,6 +1,6 @@
 import { contains, isLinkLocal } from '../../protocol/ip.js';
+import { WgTsError } from '../../system/errors.js';
 import { validateInterfaceName } from '../../system/interfacename.js';
-import { TunError } from '../../tun/errors.js';
 import { NetConfigError } from '../errors.js';
 import { type Family, familyFlag, familyOf, splitPrefix } from '../family.js';
 import type { InterfaceSettings } from '../netconfig.js';
@@ -141,7 +141,7 @@ function planRoutes(
   if (defaults.length === 0) return { steps, warnings: [] };
 
   if (!PLAIN_NAME.test(name))
-    throw new TunError(
+    throw new WgTsError(
       'ERR_NAME',
       `interface name ${JSON.stringify(name)} cannot have a default route: use letters, digits and _=+.- only`,
     );

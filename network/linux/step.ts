@@ -1,4 +1,4 @@
-import type { Command } from '../netconfig.js';
+import type { Command } from '../../system/commands.js';
 
 /** One command of a plan, and what takes it back. */
 export interface PlannedStep {

@@ -1,7 +1,7 @@
+import type { Command } from '../../system/commands.js';
 import { isGone } from '../../system/windows/calls.js';
 import { guidBytes, guidText } from '../../system/windows/guid.js';
 import { FAMILIES, type Family } from '../family.js';
-import type { Command } from '../netconfig.js';
 import type { DnsSettings, IpHelper } from './iphelper.js';
 import { netsh, type ProgramRunner } from './programs.js';
 

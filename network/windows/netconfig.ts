@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Command } from '../../system/commands.js';
 import { messageOf } from '../../system/errors.js';
 import { CallError } from '../../system/windows/calls.js';
 import { NetConfigError } from '../errors.js';
 import { FAMILIES, type Family, familyOf } from '../family.js';
 import type {
-  Command,
   InterfaceSettings,
   NetConfig,
   NetListener,

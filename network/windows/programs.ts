@@ -1,9 +1,9 @@
 import { execFile } from 'node:child_process';
 import { win32 } from 'node:path';
+import type { Command } from '../../system/commands.js';
 import { firstLine } from '../../system/text.js';
 import { systemFolder } from '../../system/windows/libraries.js';
 import { NetConfigError } from '../errors.js';
-import type { Command } from '../netconfig.js';
 
 const TIMEOUT_MS = 20_000;
 

@@ -1,11 +1,13 @@
 import { messageOf } from '../../system/errors.js';
+
 /** The changes of `plan.ts` made, and taken back, through Windows. */
 
+import type { Command } from '../../system/commands.js';
 import { isCallError, isGone } from '../../system/windows/calls.js';
 import { Win32Error } from '../../system/windows/win32.js';
 import { NetConfigError } from '../errors.js';
 import { familyOf } from '../family.js';
-import type { Command, InterfaceSettings, NetStep } from '../netconfig.js';
+import type { InterfaceSettings, NetStep } from '../netconfig.js';
 import { resetDnsCommand, setDns } from './dns.js';
 import type { KillSwitch } from './firewall.js';
 import type { IpHelper } from './iphelper.js';

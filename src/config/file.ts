@@ -1,16 +1,12 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import path from 'node:path';
 import { WgTsError } from '../../system/errors.js';
+import { checkInterfaceName } from '../../system/interfacename.js';
 import { knownFolder } from '../../system/windows/folders.js';
 
 export const MAX_CONFIG_BYTES: number = 1024 * 1024;
 
 const EXTENSION = '.conf';
-/** IFNAMSIZ of Linux less the closing zero; elsewhere as WireGuard for Windows has it. */
-const LONGEST_NAME = { linux: 15, others: 32 } as const;
-/** No file can be called so on Windows, whatever its ending. */
-const RESERVED_ON_WINDOWS = /^(con|prn|aux|nul|com[0-9]|lpt[0-9])$/i;
-const NAME_CHARACTERS = /^[a-zA-Z0-9_=+.-]*$/;
 const GROUP_BITS = 0o070;
 const WORLD_BITS = 0o007;
 
@@ -121,26 +117,4 @@ export function interfaceNameOf(file: string): string {
   const name = base.slice(0, -EXTENSION.length);
   checkInterfaceName(name);
   return name;
-}
-
-/** Throws WgTsError when the kernel, wg-quick(8) or WireGuard for Windows would refuse `name`. */
-export function checkInterfaceName(
-  name: string,
-  platform: NodeJS.Platform = process.platform,
-): void {
-  const longest = platform === 'linux' ? LONGEST_NAME.linux : LONGEST_NAME.others;
-  const problem = explainBadName(name, longest, platform === 'win32');
-  if (problem === undefined) return;
-  throw new WgTsError('ERR_NAME', `an interface cannot be called '${name}': ${problem}`, {
-    hint: `a name has 1 to ${longest} letters, digits or any of _ = + . -, for example office`,
-  });
-}
-
-function explainBadName(name: string, longest: number, isWindows: boolean): string | undefined {
-  if (name === '') return 'the name is empty';
-  if (name === '.' || name === '..') return 'this stands for a directory';
-  if (name.length > longest) return `it has ${name.length} characters, ${longest} are allowed`;
-  if (isWindows && RESERVED_ON_WINDOWS.test(name)) return 'Windows keeps this name for a device';
-  const bad = Array.from(name).find((character) => !NAME_CHARACTERS.test(character));
-  return bad === undefined ? undefined : `'${bad}' is not allowed`;
 }

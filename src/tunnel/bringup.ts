@@ -1,9 +1,8 @@
 import type { NetConfig } from '../../network/netconfig.js';
 import { backgroundClock, type Clock, systemClock } from '../../system/clock.js';
 import { messageOf } from '../../system/errors.js';
-import { uncaughtLogger } from '../../system/uncaught.js';
+import { checkInterfaceName } from '../../system/interfacename.js';
 import { takeTransport } from '../../udp/own.js';
-import { checkInterfaceName } from '../config/file.js';
 import type { Config, PeerConfig } from '../config/model.js';
 import type { LiveParts } from '../control/configuration.js';
 import { findPeers } from '../control/endpoints/candidates.js';
@@ -13,19 +12,18 @@ import type { SessionWatch } from '../control/sessions.js';
 import { statusOf } from '../control/status.js';
 import { choosePlane } from '../dataplane/choice.js';
 import { Journal } from '../journal.js';
-import { type Logger, loadedLogger } from '../logger.js';
+import { type Logger, loadedLogger, uncaughtLogger } from '../logger.js';
 import { serveMetrics } from '../metrics/serve.js';
 import { UndoStack } from '../undo.js';
 import { TunnelPeers, type TunnelPeersParts } from './changes.js';
 import { endpointsOf, openTunnelDevice, type TunnelDevice } from './device.js';
-import { permittedHooks } from './hooks.js';
+import { permittedHooks, TunnelHooks } from './hooks.js';
 import { KillSwitch } from './killswitch.js';
 import { Liveness } from './liveness.js';
 import { followProbedMtu } from './mtuprobe.js';
 import { applyNetwork, chooseFwMark, systemNetConfig, watchNetwork } from './network.js';
 import type { StatusSource, TunnelOptions } from './options.js';
 import { LiveRoutes } from './routes.js';
-import { TunnelHooks } from './tunnelhooks.js';
 
 export type { StatusSource, TunnelOptions } from './options.js';
 

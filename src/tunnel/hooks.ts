@@ -1,60 +1,14 @@
-import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import type { Command } from '../../network/netconfig.js';
 import { WgTsError } from '../../system/errors.js';
-import { systemFolder } from '../../system/windows/libraries.js';
+import { hookCommand, runShell } from '../../system/shell.js';
 import type { Config } from '../config/model.js';
-
-/** As in wg-quick(8), a line fails when one of its commands does. */
-const SHELL: readonly string[] = existsSync('/bin/bash')
-  ? ['/bin/bash', '-O', 'extglob', '-e', '-o', 'pipefail', '-c']
-  : ['/bin/sh', '-e', '-c'];
-/** Without AutoRun of the registry; the line as it is, but for the quotes around all of it. */
-const CMD_OPTIONS: readonly string[] = ['/d', '/s', '/c'];
-
-/** In the environment of each line: the process that started it, which may be killed before it. */
-export const HOOK_OF: string = 'WG_TS_HOOK_OF';
-
-/** And not a program that a line has left running. */
-export function isHookShell(argv: readonly string[]): boolean {
-  return SHELL.every((part, index) => argv[index] === part);
-}
+import type { Journal } from '../journal.js';
+import type { UndoStack } from '../undo.js';
 
 export interface HookOptions {
   /** Told each line before it runs. */
   readonly onStep?: (line: string) => void;
   /** Ends the line that runs, and the ones after it. */
   readonly signal?: AbortSignal;
-}
-
-/** What a PreUp, PostUp, PreDown or PostDown line runs: `%i` stands for the interface. */
-export function hookCommand(
-  hook: string,
-  interfaceName: string,
-  platform: NodeJS.Platform = process.platform,
-): string[] {
-  const line = hook.replaceAll('%i', interfaceName);
-  if (platform !== 'win32') return [...SHELL, line];
-  return [`${systemFolder()}\\cmd.exe`, ...CMD_OPTIONS, `"${line}"`];
-}
-
-/** Of Windows alone: cmd.exe takes its line as it is, which other programs' arguments are not. */
-export function isHookCommand({ argv }: Command): boolean {
-  return argv.slice(1, -1).join(' ') === CMD_OPTIONS.join(' ');
-}
-
-/** One of the undo, for a process that is gone. A failure is told, and no more. */
-export async function runHookCommand(
-  { argv }: Command,
-  onError: (error: Error) => void,
-): Promise<void> {
-  try {
-    const status = await run([...argv], undefined);
-    if (status !== 0)
-      onError(new WgTsError('ERR_HOOK', `a command failed (${status}): ${argv.at(-1)}`));
-  } catch (error) {
-    onError(error instanceof Error ? error : new Error(String(error)));
-  }
 }
 
 const KEYS = {
@@ -99,7 +53,7 @@ export async function runHooks(
   for (const hook of hooks) {
     signal?.throwIfAborted();
     onStep?.(hook.replaceAll('%i', interfaceName));
-    const status = await run(hookCommand(hook, interfaceName), signal);
+    const status = await runShell(hookCommand(hook, interfaceName), signal);
     signal?.throwIfAborted();
     if (status !== 0)
       throw new WgTsError('ERR_HOOK', `a ${key} command failed (${status}): ${hook}`, {
@@ -108,27 +62,52 @@ export async function runHooks(
   }
 }
 
-/** The exit code, or the name of the signal that ended it. */
-function run(
-  [shell = '', ...args]: string[],
-  signal: AbortSignal | undefined,
-): Promise<number | string> {
-  const isWindows = process.platform === 'win32';
-  return new Promise((resolve, reject) => {
-    const child = spawn(shell, args, {
-      // As from wg-quick(8): what programs print must not depend on who typed the command.
-      ...(!isWindows && { env: { ...process.env, LC_ALL: 'C', [HOOK_OF]: String(process.pid) } }),
-      stdio: ['ignore', 'inherit', 'inherit'],
-      // A hook that can be given up gets the terminal's Ctrl-C too; one of the undo must not. On
-      // Windows a process apart would have no console, and open a window for each program it runs.
-      detached: signal === undefined && !isWindows,
-      windowsHide: true,
-      windowsVerbatimArguments: isWindows,
+/** PreUp, PostUp, PreDown and PostDown, the latter two also when the bring-up fails after them. */
+export class TunnelHooks {
+  readonly #config: Config['interface'];
+  readonly #name: string;
+  readonly #undo: UndoStack;
+  readonly #journal: Journal;
+  readonly #options: HookOptions;
+
+  constructor(
+    config: Config,
+    name: string,
+    undo: UndoStack,
+    journal: Journal,
+    options: HookOptions,
+  ) {
+    this.#config = config.interface;
+    this.#name = name;
+    this.#undo = undo;
+    this.#journal = journal;
+    this.#options = options;
+  }
+
+  async preUp(): Promise<void> {
+    const { preUp, postDown } = this.#config;
+    this.#undoBy('PostDown', postDown);
+    await this.#run('PreUp', preUp, this.#options.signal);
+  }
+
+  async postUp(): Promise<void> {
+    const { postUp, preDown } = this.#config;
+    this.#undoBy('PreDown', preDown);
+    await this.#run('PostUp', postUp, this.#options.signal);
+  }
+
+  #undoBy(key: string, hooks: readonly string[]): void {
+    if (hooks.length === 0) return;
+    // The journal is read from its end, and the hooks have to run in their own order.
+    this.#journal.add([...hooks].reverse().map((h) => ({ argv: hookCommand(h, this.#name) })));
+    this.#undo.push(key, () => this.#run(key, hooks));
+  }
+
+  async #run(key: string, hooks: readonly string[], signal?: AbortSignal): Promise<void> {
+    const onStep = this.#options.onStep;
+    await runHooks(key, hooks, this.#name, {
+      ...(onStep && { onStep }),
       ...(signal && { signal }),
     });
-    child.once('error', (error) => {
-      if (!signal?.aborted) reject(error);
-    });
-    child.once('exit', (code, name) => resolve(code ?? name ?? 'ended'));
-  });
+  }
 }

@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 import type { PeerId } from '../../protocol/dataplane.js';
 import { WgTsError } from '../../system/errors.js';
-import { orAborted } from '../../system/orabort.js';
+import { orAborted } from '../../system/waiting.js';
 import { encodeKey } from '../config/key.js';
 import type { Config } from '../config/model.js';
 import { withConfig } from '../config/text.js';

@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module';
-import { TunError } from '../../tun/errors.js';
+import { messageOf, WgTsError } from '../errors.js';
 
 /** Watches one descriptor by the event loop's own poll; level-triggered. */
 export interface PollHandle {
@@ -69,8 +69,8 @@ function loadKoffi(): typeof import('koffi') {
   try {
     return createRequire(import.meta.url)('koffi') as typeof import('koffi');
   } catch (error) {
-    const reason = error instanceof Error ? error.message.split('\n', 1)[0] : String(error);
-    throw new TunError(
+    const reason = messageOf(error).split('\n', 1)[0];
+    throw new WgTsError(
       'ERR_NO_TUN',
       `koffi does not load here, without which there are no network interfaces: ${reason}`,
       { cause: error },
@@ -82,7 +82,7 @@ let loaded: Libc | undefined;
 
 /**
  * The C library that the process runs on (glibc or musl), through koffi. Loaded at the first call,
- * so that importing this module costs nothing. Throws TunError ERR_NO_TUN where koffi does not load.
+ * so that importing this module costs nothing. Throws WgTsError ERR_NO_TUN where koffi does not load.
  */
 export function libc(): Libc {
   loaded ??= load();

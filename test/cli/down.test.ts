@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { commandLine } from '../../cli/verbs/down.js';
-import { hookCommand } from '../../src/tunnel/hooks.js';
+import { hookCommand } from '../../system/shell.js';
 
 it('shows a hook as it stands in the file, and a program with its arguments', () => {
   const hook = 'iptables -D FORWARD -i %i -j ACCEPT; true';

@@ -3,13 +3,13 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
-  checkInterfaceName,
   interfaceNameOf,
   MAX_CONFIG_BYTES,
   readConfigFile,
   resolveConfigPath,
 } from '../../src/config/file.js';
 import { WgTsError } from '../../system/errors.js';
+import { checkInterfaceName } from '../../system/interfacename.js';
 import { INTERFACE } from './samples.js';
 
 describe('readConfigFile', () => {

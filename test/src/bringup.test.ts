@@ -1,8 +1,9 @@
 import { setMaxListeners } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { Command, InterfaceSettings, NetListener, NetWatch } from '../../network/netconfig.js';
+import type { InterfaceSettings, NetListener, NetWatch } from '../../network/netconfig.js';
 import { parsePrefix } from '../../protocol/ip.js';
 import { type Config, connect, type Tunnel, type TunnelOptions } from '../../src/index.js';
+import type { Command } from '../../system/commands.js';
 import {
   configOf,
   FakeNetConfig,

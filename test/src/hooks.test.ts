@@ -1,10 +1,11 @@
 import { existsSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Command } from '../../network/netconfig.js';
 import type { Config } from '../../src/config/model.js';
 import { connect, type Tunnel, type TunnelOptions } from '../../src/index.js';
-import { hookCommand, runHooks } from '../../src/tunnel/hooks.js';
+import { runHooks } from '../../src/tunnel/hooks.js';
+import type { Command } from '../../system/commands.js';
+import { hookCommand } from '../../system/shell.js';
 import {
   configOf,
   eventually,

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Command, KillSwitchSettings, NetStep } from '../../network/netconfig.js';
+import type { KillSwitchSettings, NetStep } from '../../network/netconfig.js';
 import { type Config, connect, type Tunnel, type TunnelOptions } from '../../src/index.js';
+import type { Command } from '../../system/commands.js';
 import {
   configOf,
   FakeNetConfig,

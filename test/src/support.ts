@@ -3,13 +3,7 @@ import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { vi } from 'vitest';
-import type {
-  Command,
-  InterfaceSettings,
-  NetConfig,
-  NetPlan,
-  NetStep,
-} from '../../network/netconfig.js';
+import type { InterfaceSettings, NetConfig, NetPlan, NetStep } from '../../network/netconfig.js';
 import type { Millis } from '../../protocol/dataplane.js';
 import { parseConfig } from '../../src/config/parse.js';
 import {
@@ -21,6 +15,7 @@ import {
   publicKeyOf,
 } from '../../src/index.js';
 import type { Clock } from '../../system/clock.js';
+import type { Command } from '../../system/commands.js';
 import { openUdp } from '../../udp/open.js';
 
 export const LOOPBACK = { ipv4Address: '127.0.0.1', ipv6: false } as const;

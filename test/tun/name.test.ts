@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { WgTsError } from '../../system/errors.js';
 import { validateInterfaceName } from '../../system/interfacename.js';
-import { TunError } from '../../tun/errors.js';
 
 describe('the name of an interface', () => {
   it.each(['wg0', 'a', 'office', 'x'.repeat(15), 'wg-1_2.3=+', 'ä'.repeat(7), '...'])(
@@ -26,7 +26,7 @@ describe('the name of an interface', () => {
     'tun%d',
   ])('must not be %j', (name) => {
     expect(() => validateInterfaceName(name)).toThrow(
-      expect.objectContaining({ name: 'TunError', code: 'ERR_NAME' }),
+      expect.objectContaining({ name: 'WgTsError', code: 'ERR_NAME' }),
     );
   });
 
@@ -36,8 +36,8 @@ describe('the name of an interface', () => {
         try {
           validateInterfaceName(name);
         } catch (error) {
-          expect(error).toBeInstanceOf(TunError);
-          expect((error as TunError).message).not.toContain('\n');
+          expect(error).toBeInstanceOf(WgTsError);
+          expect((error as WgTsError).message).not.toContain('\n');
         }
       }),
       { numRuns: 50 },

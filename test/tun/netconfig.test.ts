@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { linuxNetConfig } from '../../network/linux/netconfig.js';
-import type { Command, InterfaceSettings } from '../../network/netconfig.js';
+import type { InterfaceSettings } from '../../network/netconfig.js';
+import type { Command } from '../../system/commands.js';
 import { type RunResult, realSystem, type System } from '../../system/commands.js';
 
 const settings: InterfaceSettings = {

@@ -2,8 +2,7 @@ import { lookup } from 'node:dns/promises';
 import type { Endpoint } from '../../../protocol/dataplane.js';
 import { canonicalAddress } from '../../../protocol/ip.js';
 import { WgTsError } from '../../../system/errors.js';
-import { orAborted } from '../../../system/orabort.js';
-import { type PauseOptions, pause } from '../../../system/waiting.js';
+import { orAborted, type PauseOptions, pause } from '../../../system/waiting.js';
 import type { EndpointConfig } from '../../config/model.js';
 
 /** Answers the addresses of a host name, the preferred one first. */

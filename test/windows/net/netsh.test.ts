@@ -1,9 +1,9 @@
 /** Before Windows 10 version 1809, whose iphlpapi.dll has no SetInterfaceDnsSettings. */
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { Command } from '../../../network/netconfig.js';
 import { describeNetwork } from '../../../network/windows/describe.js';
 import { windowsNetConfig } from '../../../network/windows/netconfig.js';
 import { runProgram } from '../../../network/windows/programs.js';
+import type { Command } from '../../../system/commands.js';
 import { applyAll, settings, setUpMachine, TUNNEL, undoAll } from './machine.js';
 import { NetworkDouble } from './network-double.js';
 
