@@ -174,6 +174,48 @@ describe('an error', () => {
     await eventually(() => expect(errors).toEqual([broken]));
   });
 
+  it('of a WritableStream with several packets waiting is reported once, without a rejection', async () => {
+    const rejections: unknown[] = [];
+    const note = (reason: unknown): void => void rejections.push(reason);
+    process.on('unhandledRejection', note);
+    try {
+      let fail = (_: Error): void => undefined;
+      const write = (): Promise<void> =>
+        new Promise((_, reject) => {
+          fail = reject;
+        });
+      const { tun, errors } = open({
+        readable: generated(0),
+        writable: new WritableStream<Uint8Array>({ write }),
+      });
+      await nextTurn();
+      for (const i of upTo(5)) tun.write(packet(i));
+      fail(broken);
+      for (let i = 0; i < 3; i++) await nextTurn();
+      expect([errors, rejections]).toEqual([[broken], []]);
+    } finally {
+      process.off('unhandledRejection', note);
+    }
+  });
+
+  it('comes after the packets before it, and of a ReadableStream may be a null', async () => {
+    const failing = (async function* (): AsyncGenerator<Uint8Array> {
+      yield* generated(10);
+      throw broken;
+    })();
+    const withNull = new ReadableStream<Uint8Array | null>({
+      start(controller) {
+        for (const chunk of [packet(0), null, packet(1)]) controller.enqueue(chunk);
+      },
+    }) as ReadableStream<Uint8Array>;
+    const [a, b] = [failing, withNull].map((readable) => open({ readable, ...kept() }));
+    await eventually(() => expect(a?.errors).toEqual([broken]));
+    await eventually(() =>
+      expect(b?.errors).toMatchObject([{ message: 'the packet stream gave null' }]),
+    );
+    expect([a?.received, b?.received]).toEqual([upTo(10), [0]]);
+  });
+
   it('after close is nobody’s', async () => {
     const host = new HostDuplex();
     const { tun, errors } = open(host);

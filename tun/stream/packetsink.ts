@@ -1,14 +1,7 @@
 /** Where a tunnel's packets go in the host's program: the writable half of a packet stream. */
-import type { Writable } from 'node:stream';
+import { Writable } from 'node:stream';
 import type { WritableStream } from 'node:stream/web';
 import { WgTsError } from '../../system/errors.js';
-
-export interface PacketSink {
-  /** Takes over `packet`. False when there is no room for it, or nobody to take it any more. */
-  write(packet: Uint8Array): boolean;
-  /** What was written still arrives. Idempotent. */
-  end(): void;
-}
 
 export interface PacketSinkOptions {
   /** How many packets wait at most. */
@@ -17,19 +10,43 @@ export interface PacketSinkOptions {
   readonly onError: (error: Error) => void;
 }
 
-export function openSink(
-  writable: Writable | WritableStream<Uint8Array>,
-  options: PacketSinkOptions,
-): PacketSink {
-  if ('getWriter' in writable) return new WebSink(writable, options);
-  if (!writable.writableObjectMode)
-    throw new WgTsError('ERR_USAGE', 'the writable side of a packet stream is not in object mode', {
-      hint: 'make it with objectMode: true, or where one packet ends and the next begins is lost',
-    });
-  return new NodeSink(writable, options);
+/**
+ * Returns `writable` as a stream of Node. Throws WgTsError ERR_USAGE when it is not in object mode, or
+ * has a writer already.
+ */
+export function nodeWritable(writable: Writable | WritableStream<Uint8Array>): Writable {
+  if ('getWriter' in writable) return writableFromWeb(writable);
+  if (writable.writableObjectMode) return writable;
+  throw new WgTsError('ERR_USAGE', 'the writable side of a packet stream is not in object mode', {
+    hint: 'make it with objectMode: true, or where one packet ends and the next begins is lost',
+  });
 }
 
-class NodeSink implements PacketSink {
+/**
+ * `Writable.fromWeb` will not do: in Node 20 it leaves an unhandled rejection when the stream breaks
+ * while several chunks wait, and it refuses a WritableStream that is not Node's own.
+ */
+function writableFromWeb(stream: WritableStream<Uint8Array>): Writable {
+  if (stream.locked) throw new WgTsError('ERR_USAGE', 'the writable stream has a writer already');
+  const writer = stream.getWriter();
+  const writable = new Writable({
+    objectMode: true,
+    write: (packet: Uint8Array, _, done) => settle(writer.write(packet), done),
+    final: (done) => settle(writer.close(), done),
+  });
+  // An error shows here even when nothing is written.
+  writer.closed.catch((error: unknown) => writable.destroy(toError(error)));
+  return writable;
+}
+
+function settle(promise: Promise<void>, done: (error?: Error) => void): void {
+  promise.then(
+    () => done(),
+    (error: unknown) => done(toError(error)),
+  );
+}
+
+export class PacketSink {
   readonly #writable: Writable;
   readonly #options: PacketSinkOptions;
   #isEnded = false;
@@ -44,6 +61,7 @@ class NodeSink implements PacketSink {
     });
   }
 
+  /** Takes over `packet`. Returns false when there is no room for it, or the stream has ended. */
   write(packet: Uint8Array): boolean {
     const writable = this.#writable;
     if (this.#isEnded || !writable.writable) return false;
@@ -58,6 +76,7 @@ class NodeSink implements PacketSink {
     }
   }
 
+  /** What was written still arrives. Idempotent. */
   end(): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
@@ -67,47 +86,6 @@ class NodeSink implements PacketSink {
     } catch (error) {
       this.#options.onError(toError(error));
     }
-  }
-}
-
-class WebSink implements PacketSink {
-  readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
-  readonly #options: PacketSinkOptions;
-  /** Written and not taken yet: its own high-water mark is 1 where nobody has chosen another. */
-  #waiting = 0;
-  #isEnded = false;
-
-  constructor(writable: WritableStream<Uint8Array>, options: PacketSinkOptions) {
-    if (writable.locked)
-      throw new WgTsError('ERR_USAGE', 'the writable stream has a writer already');
-    this.#writer = writable.getWriter();
-    this.#options = options;
-    this.#writer.closed.then(
-      () => {
-        this.#isEnded = true;
-      },
-      (error: unknown) => {
-        this.#isEnded = true;
-        options.onError(toError(error));
-      },
-    );
-  }
-
-  write(packet: Uint8Array): boolean {
-    if (this.#isEnded || this.#waiting >= this.#options.capacity) return false;
-    this.#waiting++;
-    const done = (): void => {
-      this.#waiting--;
-    };
-    this.#writer.write(packet).then(done, done);
-    return true;
-  }
-
-  end(): void {
-    if (this.#isEnded) return;
-    this.#isEnded = true;
-    // What goes wrong is told by `closed`.
-    this.#writer.close().catch(() => undefined);
   }
 }
 

@@ -1,16 +1,9 @@
 /** Where a tunnel's packets come from in the host's program: the readable half of a packet stream. */
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import type { ReadableStream } from 'node:stream/web';
 import { isUint8Array } from 'node:util/types';
 import { WgTsError } from '../../system/errors.js';
 import { destroyed, toError } from './packetsink.js';
-
-export interface PacketSource {
-  /** Begins to read. Once. */
-  start(): void;
-  /** Nothing is read or told any more. Idempotent. */
-  stop(): void;
-}
 
 export interface PacketSourceOptions {
   /** How many packets may wait in the stream at the least. */
@@ -25,16 +18,18 @@ export interface PacketSourceOptions {
 const BATCH = 64;
 const MAX_PACKET = 65_535;
 
-export function openSource(
-  readable: Readable | AsyncIterable<Uint8Array> | ReadableStream<Uint8Array>,
-  options: PacketSourceOptions,
-): PacketSource {
-  if (!isNodeReadable(readable)) return new IterableSource(readable, options);
-  if (!readable.readableObjectMode)
-    throw new WgTsError('ERR_USAGE', 'the readable side of a packet stream is not in object mode', {
-      hint: 'make it with objectMode: true, or where one packet ends and the next begins is lost',
-    });
-  return new NodeSource(readable, options);
+/**
+ * Returns `source` as a stream of Node. Throws WgTsError ERR_USAGE when it is not in object mode, or
+ * has a reader already.
+ */
+export function nodeReadable(
+  source: Readable | AsyncIterable<Uint8Array> | ReadableStream<Uint8Array>,
+): Readable {
+  if (!isNodeReadable(source)) return new PulledReadable(source);
+  if (source.readableObjectMode) return source;
+  throw new WgTsError('ERR_USAGE', 'the readable side of a packet stream is not in object mode', {
+    hint: 'make it with objectMode: true, or where one packet ends and the next begins is lost',
+  });
 }
 
 export function isNodeReadable(value: object): value is Readable {
@@ -56,7 +51,7 @@ export function nameOf(value: unknown): string {
   return `${Object.prototype.toString.call(value)} and no Uint8Array`;
 }
 
-class NodeSource implements PacketSource {
+export class PacketSource {
   readonly #readable: Readable;
   readonly #options: PacketSourceOptions;
   #batch: Uint8Array[] = [];
@@ -72,6 +67,7 @@ class NodeSource implements PacketSource {
     readable.on('error', (error) => this.#break(error));
   }
 
+  /** Begins to read. Once. */
   start(): void {
     const readable = this.#readable;
     if (readable.destroyed || readable.errored) {
@@ -82,6 +78,7 @@ class NodeSource implements PacketSource {
     readable.on('readable', this.#onReadable);
   }
 
+  /** Nothing is read or reported any more. Idempotent. */
   stop(): void {
     this.#isStopped = true;
     clearImmediate(this.#turn);
@@ -155,80 +152,47 @@ class NodeSource implements PacketSource {
   }
 }
 
+/**
+ * Asks for the next packet only when there is room for it, and so loses none. `Readable.from` and
+ * `Readable.fromWeb` will not do: the one asks for the next packet before the last one is copied, the
+ * other takes a null for the end and refuses a ReadableStream that is not Node's own.
+ */
+class PulledReadable extends Readable {
+  readonly #source: AsyncIterable<Uint8Array> | ReadableStream<Uint8Array>;
+  #iterator: PacketIterator | undefined;
+
+  constructor(source: AsyncIterable<Uint8Array> | ReadableStream<Uint8Array>) {
+    if ('locked' in source && source.locked)
+      throw new WgTsError('ERR_USAGE', 'the readable stream has a reader already');
+    super({ objectMode: true, highWaterMark: 1 });
+    this.#source = source;
+  }
+
+  override _read(): void {
+    void this.#pull();
+  }
+
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    void endOf(this.#iterator);
+    done(error);
+  }
+
+  async #pull(): Promise<void> {
+    try {
+      this.#iterator ??= iteratorOf(this.#source);
+      const { done, value } = await this.#iterator.next();
+      if (done) this.#iterator = undefined;
+      // A copy, as a source may yield the same buffer again and again.
+      this.push(done ? null : isPacket(value) ? Uint8Array.from(value) : value);
+    } catch (error) {
+      this.destroy(toError(error));
+    }
+  }
+}
+
 interface PacketIterator {
   next(): Promise<{ readonly done?: boolean | undefined; readonly value?: unknown }>;
   return?(): Promise<unknown>;
-}
-
-/** Is asked for the next packet only when there is room for it, and so loses none. */
-class IterableSource implements PacketSource {
-  readonly #iterable: AsyncIterable<Uint8Array> | ReadableStream<Uint8Array>;
-  readonly #options: PacketSourceOptions;
-  #iterator: PacketIterator | undefined;
-  #batch: Uint8Array[] = [];
-  /** Of what was read in this turn of the event loop, whether or not it was a packet. */
-  #count = 0;
-  #turn: Promise<void> | undefined;
-  #isStopped = false;
-
-  constructor(
-    iterable: AsyncIterable<Uint8Array> | ReadableStream<Uint8Array>,
-    options: PacketSourceOptions,
-  ) {
-    if ('locked' in iterable && iterable.locked)
-      throw new WgTsError('ERR_USAGE', 'the readable stream has a reader already');
-    this.#iterable = iterable;
-    this.#options = options;
-  }
-
-  start(): void {
-    void this.#run();
-  }
-
-  stop(): void {
-    this.#isStopped = true;
-    this.#batch = [];
-    const iterator = this.#iterator;
-    this.#iterator = undefined;
-    void endOf(iterator);
-  }
-
-  async #run(): Promise<void> {
-    try {
-      const iterator = iteratorOf(this.#iterable);
-      this.#iterator = iterator;
-      while (!this.#isStopped) {
-        const { done, value } = await iterator.next();
-        if (this.#isStopped) return;
-        if (done) break;
-        this.#turn ??= this.#turnOfLoop();
-        this.#count++;
-        // A copy: whoever yields the same buffer again and again is right, too.
-        if (isPacket(value)) this.#batch.push(Uint8Array.from(value));
-        else this.#options.onDropped(1);
-        if (this.#count >= BATCH) await this.#turn;
-      }
-      this.#iterator = undefined;
-    } catch (error) {
-      await this.#turn;
-      if (this.#isStopped) return;
-      this.stop();
-      this.#options.onError(toError(error));
-    }
-  }
-
-  #turnOfLoop(): Promise<void> {
-    return new Promise((resolve) => {
-      setImmediate(() => {
-        this.#turn = undefined;
-        this.#count = 0;
-        const batch = this.#batch;
-        this.#batch = [];
-        resolve();
-        if (batch.length > 0 && !this.#isStopped) this.#options.onPackets(batch);
-      });
-    });
-  }
 }
 
 /** The iterator of a ReadableStream would wait for the packet that it was asked for before it ends. */

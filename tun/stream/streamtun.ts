@@ -1,10 +1,10 @@
 /** A stream of packets of the host's program as the interface of a tunnel. */
-import type { Duplex, Writable } from 'node:stream';
+import type { Duplex, Readable, Writable } from 'node:stream';
 import type { ReadableStream, WritableStream } from 'node:stream/web';
 import { WgTsError } from '../../system/errors.js';
 import type { Tun } from '../tun.js';
-import { openSink, type PacketSink } from './packetsink.js';
-import { isNodeReadable, openSource, type PacketSource } from './packetsource.js';
+import { nodeWritable, PacketSink } from './packetsink.js';
+import { isNodeReadable, nodeReadable, PacketSource } from './packetsource.js';
 
 /**
  * Raw IP packets, one a chunk: a `node:stream` Duplex in object mode, or its two halves apart, each of
@@ -94,7 +94,8 @@ function halvesOf(stream: PacketStream): Exclude<PacketStream, Duplex> {
 class PacketStreamTun implements StreamTun {
   readonly name: string;
   dropped = 0;
-  readonly #halves: Exclude<PacketStream, Duplex>;
+  readonly #readable: Readable;
+  readonly #writable: Writable;
   readonly #source: PacketSource;
   readonly #sink: PacketSink;
   #onPackets: ((packets: readonly Uint8Array[]) => void) | undefined;
@@ -104,19 +105,21 @@ class PacketStreamTun implements StreamTun {
 
   constructor(stream: PacketStream, { name = 'stream', capacity }: TunFromStreamOptions) {
     this.name = name;
-    this.#halves = halvesOf(stream);
+    const { readable, writable } = halvesOf(stream);
     const options = {
       capacity: checkedCapacity(capacity),
       onError: (error: Error): void => this.#fail(error),
     };
-    this.#source = openSource(this.#halves.readable, {
+    this.#readable = nodeReadable(readable);
+    this.#writable = nodeWritable(writable);
+    this.#source = new PacketSource(this.#readable, {
       ...options,
       onPackets: (packets) => this.#onPackets?.(packets),
       onDropped: (count) => {
         this.dropped += count;
       },
     });
-    this.#sink = openSink(this.#halves.writable, options);
+    this.#sink = new PacketSink(this.#writable, options);
   }
 
   start(
@@ -143,12 +146,12 @@ class PacketStreamTun implements StreamTun {
     this.#isClosed = true;
     this.#source.stop();
     this.#sink.end();
-    const { readable, writable } = this.#halves;
-    if (!isNodeReadable(readable)) return;
+    const [readable, writable] = [this.#readable, this.#writable];
+    const isDuplex = Object.is(readable, writable);
     // What was written to the other side of a Duplex still has to leave.
-    if ((readable as unknown) !== writable || !('writableFinished' in writable)) readable.destroy();
-    else if (writable.writableFinished || !writable.writableEnded) readable.destroy();
-    else writable.once('finish', () => readable.destroy());
+    if (isDuplex && writable.writableEnded && !writable.writableFinished)
+      writable.once('finish', () => readable.destroy());
+    else readable.destroy();
   }
 
   /** The first error is the one that broke it. */
