@@ -12,9 +12,9 @@ const INDEX_LENGTH = 4;
 const MOST_REPEATS = 3;
 
 /**
- * `random` with its answers checked and copied. When one is wrong, `onError` is told, once, and the
- * system's randomness takes its place at once and for good: whoever has asked is in the middle of a
- * handshake, and gets good bytes. Without `random`, the system's.
+ * Returns `random` with its bytes checked and copied. When they are wrong, `onError` is called, once,
+ * and the system's randomness takes its place at once and for good: the caller is in the middle of a
+ * handshake, and gets good bytes. Without `random`, returns the system's.
  *
  * Asks for 32 bytes by itself, and throws WgTsError ERR_USAGE when it does not get them.
  */
@@ -23,13 +23,19 @@ export function checkedRandom(
   onError: (error: Error) => void,
 ): RandomSource {
   if (!random) return randomBytes;
-  const checked = new CheckedRandom(random);
-  checked.bytes(32);
+  let last = checkedBytes(random, 32);
+  let repeats = 0;
   let isTrusted = true;
   return (length) => {
     if (isTrusted) {
       try {
-        return checked.bytes(length);
+        const bytes = checkedBytes(random, length);
+        if (length !== INDEX_LENGTH) return bytes;
+        // Ends the tunnel before the search for a free index gives up with an exception.
+        repeats = Buffer.compare(bytes, last) === 0 ? repeats + 1 : 0;
+        if (repeats >= MOST_REPEATS) throw wrong('gives the same bytes again and again');
+        last = bytes;
+        return bytes;
       } catch (error) {
         isTrusted = false;
         // Later, as it ends the tunnel, which is in the middle of something.
@@ -40,40 +46,18 @@ export function checkedRandom(
   };
 }
 
-class CheckedRandom {
-  readonly #random: RandomSource;
-  #last: Uint8Array = new Uint8Array(0);
-  #repeats = 0;
-
-  constructor(random: RandomSource) {
-    this.#random = random;
+/** Throws WgTsError ERR_USAGE. */
+function checkedBytes(random: RandomSource, length: number): Uint8Array {
+  let bytes: unknown;
+  try {
+    bytes = random(length);
+  } catch (error) {
+    throw wrong(`throws: ${toError(error).message}`, error);
   }
-
-  /** Throws WgTsError ERR_USAGE. */
-  bytes(length: number): Uint8Array {
-    const answer = this.#ask(length);
-    if (!isUint8Array(answer)) throw wrong('gives no Uint8Array');
-    if (answer.length !== length) throw wrong(`gives ${answer.length} bytes instead of ${length}`);
-    // In memory of its own, as whoever asks zeroes it in the end.
-    const bytes = Uint8Array.from(answer);
-    if (length === INDEX_LENGTH) this.#mustDiffer(bytes);
-    return bytes;
-  }
-
-  #ask(length: number): unknown {
-    try {
-      return this.#random(length);
-    } catch (error) {
-      throw wrong(`throws: ${toError(error).message}`, error);
-    }
-  }
-
-  /** An index is asked for until one is not in use: always the same would never end. */
-  #mustDiffer(index: Uint8Array): void {
-    this.#repeats = Buffer.compare(index, this.#last) === 0 ? this.#repeats + 1 : 0;
-    this.#last = index;
-    if (this.#repeats >= MOST_REPEATS) throw wrong('gives the same bytes again and again');
-  }
+  if (!isUint8Array(bytes)) throw wrong('gives no Uint8Array');
+  if (bytes.length !== length) throw wrong(`gives ${bytes.length} bytes instead of ${length}`);
+  // In memory of its own, as the caller zeroes it in the end.
+  return Uint8Array.from(bytes);
 }
 
 function wrong(what: string, cause?: unknown): WgTsError {

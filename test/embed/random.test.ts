@@ -72,6 +72,24 @@ describe('a tunnel', () => {
     expect(new Set(ephemeral).size).toBeGreaterThan(8);
   });
 
+  it('ends with an error, not an exception, when randomness is stuck', async () => {
+    const keys = { a: newKeys(), b: newKeys() };
+    const [clock, wire] = [new VirtualClock(), new Wire()];
+    const random = (length: number): Uint8Array => new Uint8Array(length).fill(5);
+    const b = await openB(keys, { clock, logger, transport: wire.open(B_PORT) });
+    const a = await openA(keys, { clock, logger, transport: wire.open(A_PORT), random });
+    ends.push(a, b);
+    for (const text of ['first session', 'its renewal']) {
+      a.tun.inject(toB(text));
+      await eventually(() => expect(b.tun.received.map(payloadText)).toContain(text));
+      await pass(clock, 121_000);
+    }
+    expect(await a.tunnel.closed).toMatchObject({
+      code: 'ERR_USAGE',
+      message: 'random gives the same bytes again and again',
+    });
+  });
+
   it.each<[string, unknown, RegExp]>([
     ['too short', () => new Uint8Array(31), /31 bytes instead of 32/],
     ['too long', () => new Uint8Array(33), /33 bytes instead of 32/],
