@@ -36,6 +36,14 @@ describe('IndexTable', () => {
     expect(table.get(6)).toBe('b');
   });
 
+  it('does not try for ever, and keeps what it has', () => {
+    const table = new IndexTable<string>(rigged(5, ...Array<number>(8).fill(5), 6));
+    table.allocate('a');
+    expect(() => table.allocate('b')).toThrow('random gave an index in use 8 times in a row');
+    expect([table.size, table.get(5)]).toEqual([1, 'a']);
+    expect(table.allocate('b')).toBe(6);
+  });
+
   it('gives a deleted index out again', () => {
     const table = new IndexTable<string>(rigged(5, 5));
     table.allocate('a');
