@@ -1,8 +1,7 @@
 /** Randomness that the host's program brings along, checked. */
 import { randomBytes } from 'node:crypto';
 import { isUint8Array } from 'node:util/types';
-import { WgTsError } from '../../system/errors.js';
-import { toError } from '../../tun/stream/packetsink.js';
+import { messageOf, toError, WgTsError } from '../../system/errors.js';
 
 export type RandomSource = (length: number) => Uint8Array;
 
@@ -52,7 +51,7 @@ function checkedBytes(random: RandomSource, length: number): Uint8Array {
   try {
     bytes = random(length);
   } catch (error) {
-    throw wrong(`throws: ${toError(error).message}`, error);
+    throw wrong(`throws: ${messageOf(error)}`, error);
   }
   if (!isUint8Array(bytes)) throw wrong('gives no Uint8Array');
   if (bytes.length !== length) throw wrong(`gives ${bytes.length} bytes instead of ${length}`);

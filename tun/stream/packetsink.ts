@@ -1,7 +1,7 @@
 /** Where a tunnel's packets go in the host's program: the writable half of a packet stream. */
 import { Writable } from 'node:stream';
 import type { WritableStream } from 'node:stream/web';
-import { WgTsError } from '../../system/errors.js';
+import { toError, WgTsError } from '../../system/errors.js';
 
 export interface PacketSinkOptions {
   /** How many packets wait at most. */
@@ -91,8 +91,4 @@ export class PacketSink {
 
 export function destroyed(): Error {
   return new Error('the packet stream was destroyed');
-}
-
-export function toError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error));
 }

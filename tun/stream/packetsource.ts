@@ -2,8 +2,8 @@
 import { Readable } from 'node:stream';
 import type { ReadableStream } from 'node:stream/web';
 import { isUint8Array } from 'node:util/types';
-import { WgTsError } from '../../system/errors.js';
-import { destroyed, toError } from './packetsink.js';
+import { toError, WgTsError } from '../../system/errors.js';
+import { destroyed } from './packetsink.js';
 
 export interface PacketSourceOptions {
   /** How many packets may wait in the stream at the least. */

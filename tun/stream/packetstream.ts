@@ -1,10 +1,9 @@
 /** The host's end of an interface as a stream of packets. */
 import { Duplex } from 'node:stream';
 import { isUint8Array } from 'node:util/types';
-import { WgTsError } from '../../system/errors.js';
+import { toError, WgTsError } from '../../system/errors.js';
 import { throwUncaught } from '../../system/uncaught.js';
 import type { Tun } from '../tun.js';
-import { toError } from './packetsink.js';
 import { nameOf } from './packetsource.js';
 
 /** Packets that wait to be read at most, as in a MemoryTun. */
