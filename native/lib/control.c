@@ -3,6 +3,7 @@
 
 #include "device.h"
 #include "outbound.h"
+#include "tasks.h"
 
 static struct peer *find(struct wg_ts_device *device, uint32_t id) {
   struct peer *peer = device->peers[id % PEER_BUCKETS];

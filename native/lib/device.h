@@ -103,9 +103,6 @@ static inline bool device_has_tun(const struct wg_ts_device *device) {
   return !atomic_load_explicit(&device->doorbell.tun_error, memory_order_relaxed);
 }
 
-/* 0, or errno. */
-int tasks_start(struct wg_ts_device *device);
-void tasks_stop(struct wg_ts_device *device);
 /* What a thread does until the device stops. */
 void task_run(struct task *task);
 

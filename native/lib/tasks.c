@@ -1,8 +1,47 @@
-/* The threads of a device: what they do in turn, and when they rest. */
+/* The threads of a device: how they are made and started, what they do in turn, when they rest. */
+#include "tasks.h"
+
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "inbound.h"
 #include "outbound.h"
+
+void task_free(struct task *task) {
+  if (!task) return;
+  if (task->inbound) inbound_destroy(task->inbound);
+  if (task->outbound) outbound_destroy(task->outbound);
+  aead_context_destroy(&task->aead);
+  free(task->inbound);
+  free(task->outbound);
+  aligned_memory_free(task);
+}
+
+struct task *task_new(struct worker *worker, bool has_inbound, bool reads_tun) {
+  struct task *task = aligned_memory(sizeof *task);
+  if (!task) return NULL;
+  memset(task, 0, sizeof *task);
+  task->worker = worker;
+  task->outbound = malloc(sizeof *task->outbound);
+  bool is_complete = aead_context_init(&task->aead, worker->device->aead) && task->outbound &&
+                     outbound_init(task->outbound, task, reads_tun);
+  if (is_complete && has_inbound) {
+    task->inbound = malloc(sizeof *task->inbound);
+    is_complete = task->inbound && inbound_init(task->inbound, task, task->outbound);
+  }
+  if (is_complete) return task;
+  task_free(task);
+  return NULL;
+}
+
+bool tasks_add(struct wg_ts_device *device, struct worker *worker, bool has_inbound,
+               bool reads_tun) {
+  struct task *task = task_new(worker, has_inbound, reads_tun);
+  if (!task) return false;
+  task->reader = &device->epoch.readers[device->task_count];
+  device->tasks[device->task_count++] = task;
+  return true;
+}
 
 static bool is_stopping(const struct wg_ts_device *device) {
   return atomic_load_explicit(&device->is_stopping, memory_order_relaxed);
