@@ -103,23 +103,7 @@ static inline bool device_has_tun(const struct wg_ts_device *device) {
   return !atomic_load_explicit(&device->doorbell.tun_error, memory_order_relaxed);
 }
 
-/* What a thread does until the device stops. */
-void task_run(struct task *task);
-
 /* The rest is of the system: lib/linux, lib/windows. */
-
-/* 0, or errno. `name` is what debuggers show. */
-int thread_start(struct task *task, const char *name);
-/* Waits for its end. */
-void thread_end(struct task *task);
-/* Until something waits that the task serves, or it is interrupted, or a while is over. */
-void task_sleep(struct task *task);
-
-int interrupt_open(struct interrupt *interrupt);
-void interrupt_raise(struct interrupt *interrupt);
-/* Whoever sleeps from now on sleeps. */
-void interrupt_clear(struct interrupt *interrupt);
-void interrupt_close(struct interrupt *interrupt);
 
 /* 0, or errno. */
 int tun_open(struct worker *worker, const struct wg_ts_options *options);

@@ -3,6 +3,7 @@
 
 #include "device.h"
 #include "tasks.h"
+#include "threads.h"
 
 #define RETIREMENTS_AT_ONCE 64
 

@@ -6,6 +6,8 @@
 
 #include "inbound.h"
 #include "outbound.h"
+#include "sleep.h"
+#include "threads.h"
 
 void task_free(struct task *task) {
   if (!task) return;
@@ -60,7 +62,8 @@ static bool serve(struct task *task) {
   return is_busy;
 }
 
-void task_run(struct task *task) {
+static void run_task(void *argument) {
+  struct task *task = argument;
   struct wg_ts_device *device = task->worker->device;
   const uint64_t patience = (uint64_t)device->spin_us * 1000;
   uint64_t busy_at = 0;
@@ -89,7 +92,16 @@ static int start_task(struct task *task) {
   const char *way =
       !task->inbound ? " out" : outbound_reads_tun(task->outbound) ? "" : " in";
   snprintf(name, sizeof name, "wg-ts/%u%s", (unsigned)task->worker->number, way);
-  return thread_start(task, name);
+  int error = task_watch_sockets(task);
+  if (!error) error = thread_start(&task->thread, name, run_task, task);
+  if (error) task_unwatch_sockets(task);
+  return error;
+}
+
+static void end_task(struct task *task) {
+  if (!task->thread.is_running) return;
+  thread_end(&task->thread);
+  task_unwatch_sockets(task);
 }
 
 int tasks_start(struct wg_ts_device *device) {
@@ -104,6 +116,5 @@ int tasks_start(struct wg_ts_device *device) {
 void tasks_stop(struct wg_ts_device *device) {
   atomic_store(&device->is_stopping, true);
   if (device->interrupt.is_open) interrupt_raise(&device->interrupt);
-  for (uint32_t i = 0; i < device->task_count; i++)
-    if (device->tasks[i]->thread.is_running) thread_end(device->tasks[i]);
+  for (uint32_t i = 0; i < device->task_count; i++) end_task(device->tasks[i]);
 }

@@ -29,6 +29,8 @@ static inline void aligned_memory_free(void *memory) { free(memory); }
 struct thread {
   pthread_t id;
   bool is_running;
+  void (*run)(void *argument);
+  void *argument;
 };
 
 /* What wakes threads that sleep: an eventfd. */

@@ -45,6 +45,8 @@ struct thread {
   /* Set by Winsock when something waits at the socket of a family: IPv4, IPv6. */
   HANDLE readable[2];
   bool is_running;
+  void (*run)(void *argument);
+  void *argument;
 };
 
 /* What wakes threads that sleep: an event that stays set until it is lowered. */

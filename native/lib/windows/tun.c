@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "resolve.h"
+#include "threads.h"
 
 /* Turns for which a full ring is waited for: the driver empties it faster than any timer ticks. */
 #define FULL_PATIENCE 16
