@@ -28,10 +28,15 @@ bool handshake_ring_pop(struct handshake_ring *ring, struct wg_ts_event *event) 
 int doorbell_open(struct doorbell *doorbell, const char *path) {
   memset(doorbell, 0, sizeof *doorbell);
   atomic_init(&doorbell->is_armed_for_traffic, true);
-  return bell_open(&doorbell->bell, path);
+  const int error = bell_open(&doorbell->bell, path);
+  doorbell->is_open = error == 0;
+  return error;
 }
 
-void doorbell_close(struct doorbell *doorbell) { bell_close(&doorbell->bell); }
+void doorbell_close(struct doorbell *doorbell) {
+  if (doorbell->is_open) bell_close(&doorbell->bell);
+  doorbell->is_open = false;
+}
 
 void doorbell_ring(struct doorbell *doorbell) {
   if (atomic_exchange_explicit(&doorbell->is_rung, true, memory_order_acq_rel)) return;

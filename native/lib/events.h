@@ -54,6 +54,7 @@ struct touched {
 
 struct doorbell {
   struct bell bell;
+  bool is_open;
   _Atomic bool is_rung;
   _Atomic bool is_armed_for_traffic;
   struct touched *_Atomic touched;

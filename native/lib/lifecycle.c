@@ -87,7 +87,7 @@ void wg_ts_close(struct wg_ts_device *device) {
   tasks_stop(device);
   if (device->routes) remove_all_peers(device);
   /* What is listed as touched waits for it. */
-  if (device->doorbell.bell.is_open)
+  if (device->doorbell.is_open)
     while (wg_ts_drain(device, events, 16) > 0) continue;
   epoch_destroy(&device->epoch);
   if (device->routes) allowedips_free(device->routes);

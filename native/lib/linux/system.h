@@ -39,10 +39,9 @@ struct interrupt {
   bool is_open;
 };
 
-/* What rings in the event loop: an eventfd. */
+/* What rings in the event loop: an eventfd as well. */
 struct bell {
-  int fd;
-  bool is_open;
+  struct interrupt eventfd;
 };
 
 /* A queue of the interface. */

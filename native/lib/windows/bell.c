@@ -7,8 +7,7 @@
 
 int bell_open(struct bell *bell, const char *path) {
   bell->pipe = CreateFileA(path, GENERIC_WRITE, 0, NULL, OPEN_EXISTING, 0, NULL);
-  bell->is_open = bell->pipe != INVALID_HANDLE_VALUE;
-  return bell->is_open ? 0 : errno_of(GetLastError());
+  return bell->pipe != INVALID_HANDLE_VALUE ? 0 : errno_of(GetLastError());
 }
 
 /* It never blocks: as many bytes wait at most as the event loop has drained us without reading. */
@@ -21,10 +20,7 @@ void bell_ring(struct bell *bell) {
 /* What was rung is in the pipe, and for the event loop to take out. */
 void bell_quiet(struct bell *bell) { (void)bell; }
 
-void bell_close(struct bell *bell) {
-  if (bell->is_open) CloseHandle(bell->pipe);
-  bell->is_open = false;
-}
+void bell_close(struct bell *bell) { CloseHandle(bell->pipe); }
 
 int bell_descriptor(const struct bell *bell) {
   (void)bell;

@@ -58,7 +58,6 @@ struct interrupt {
 /* What rings in the event loop: our end of a named pipe. */
 struct bell {
   HANDLE pipe;
-  bool is_open;
 };
 
 /*
