@@ -1,6 +1,8 @@
 /** Sends a few packets through a running tunnel, to its peers and what is named behind them. */
+
 import { Resolver } from 'node:dns/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { REJECT_AFTER_TIME } from '../../protocol/constants.js';
 import { contains, type IpPrefix, parsePrefix } from '../../protocol/ip.js';
 import {
   answeringTarget,
@@ -28,8 +30,6 @@ export interface TrafficOptions {
   readonly signal?: AbortSignal;
 }
 
-/** REJECT_AFTER_TIME: a session that old is gone. */
-const RECENT_MS = 180_000;
 /** Two initiations, with the pause of the protocol between them. */
 const PATIENCE_MS = 6000;
 const LOOK_MS = 250;
@@ -50,7 +50,7 @@ export async function watchHandshakes(
 ): Promise<HandshakeFacts[]> {
   const before = (await look())?.peers ?? [];
   const isRecent = ({ latestHandshake }: RunningPeerFacts): boolean =>
-    latestHandshake > 0 && Math.abs(Date.now() - latestHandshake) < RECENT_MS;
+    latestHandshake > 0 && Math.abs(Date.now() - latestHandshake) < REJECT_AFTER_TIME;
   const silent = before.filter((peer) => !isRecent(peer) && !hopeless.has(peer.publicKey));
   const targets = silent.flatMap(({ publicKey }) => triggerOf(tunnel, publicKey) ?? []);
   const how = { interfaceName: tunnel.name, count: 1, ...(signal && { signal }) };

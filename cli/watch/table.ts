@@ -2,6 +2,7 @@ import cliTruncate from 'cli-truncate';
 import type { createColors } from 'picocolors';
 import sparkly from 'sparkly';
 import stringWidth from 'string-width';
+import { REJECT_AFTER_TIME } from '../../protocol/constants.js';
 import type { WatchedInterface, WatchedPeer, WatchState } from './history.js';
 import { type Column, type ColumnName, GAP, INDENT, layOut } from './layout.js';
 import { formatAge, formatRate, formatSize } from './units.js';
@@ -20,8 +21,8 @@ export interface View {
   readonly intervalSeconds: number;
 }
 
-/** Beyond it no key is used any more (REJECT_AFTER_TIME of the paper, section 6.1). */
-const OLD_HANDSHAKE_SECONDS = 180;
+/** No key is used beyond it. */
+const OLD_HANDSHAKE_SECONDS = REJECT_AFTER_TIME / 1000;
 
 const HEADINGS: Readonly<Record<ColumnName, string>> = {
   peer: 'PEER',

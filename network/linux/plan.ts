@@ -1,3 +1,4 @@
+import { MIN_IPV6_MTU } from '../../protocol/constants.js';
 import { contains, isLinkLocal } from '../../protocol/ip.js';
 import { WgTsError } from '../../system/errors.js';
 import { validateInterfaceName } from '../../system/interfacename.js';
@@ -27,14 +28,13 @@ export interface SystemFacts {
 
 /** Eight times a TUN device’s default: of 500, bursts of small packets lose some. */
 const TX_QUEUE_LENGTH = 4000;
-const IPV6_MIN_MTU = 1280;
 /** wg-quick(8)'s names: nothing in them needs quoting in a firewall rule. */
 const PLAIN_NAME = /^[a-zA-Z0-9_=+.-]+$/;
 
 /**
  * The commands in order. Addresses and routes vanish with the interface, so they have no undo: a
  * later process must not take them away from another interface of the same name.
- * Throws NetConfigError ERR_ADDRESS_IN_USE, and TunError ERR_NAME.
+ * Throws NetConfigError ERR_ADDRESS_IN_USE, and WgTsError ERR_NAME.
  */
 export function planSteps(
   settings: InterfaceSettings,
@@ -49,9 +49,9 @@ export function planSteps(
   const left = [...settings.addresses, ...settings.routes].filter((what) => !usable(what));
   if (left.length > 0)
     warnings.push(`IPv6 is disabled on this machine, so ${left.join(', ')} is left out`);
-  if (mtu < IPV6_MIN_MTU && addresses.some((address) => familyOf(address) === 6))
+  if (mtu < MIN_IPV6_MTU && addresses.some((address) => familyOf(address) === 6))
     warnings.push(
-      `an MTU of ${mtu} is below IPv6's minimum of ${IPV6_MIN_MTU}: the system removes the interface's IPv6 addresses`,
+      `an MTU of ${mtu} is below IPv6's minimum of ${MIN_IPV6_MTU}: the system removes the interface's IPv6 addresses`,
     );
 
   const excluded = (settings.excluded ?? []).filter(usable);

@@ -1,5 +1,6 @@
 import { KEY_LENGTH } from '../../crypto/aead.js';
 import { isAllZero, Secret } from '../../crypto/secret.js';
+import { MIN_IPV6_MTU } from '../../protocol/constants.js';
 import type { IpPrefix } from '../../protocol/ip.js';
 import type { Findings, Place } from './findings.js';
 import type { EndpointConfig, InterfaceConfig } from './model.js';
@@ -24,9 +25,6 @@ import {
 } from './values.js';
 
 type HookKey = 'PreUp' | 'PostUp' | 'PreDown' | 'PostDown';
-
-/** Linux takes IPv6 off an interface whose MTU is smaller (RFC 8200, section 5). */
-const MIN_IPV6_MTU = 1280;
 
 /** What has been read of [Interface] so far. */
 export class InterfaceSection {

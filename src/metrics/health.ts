@@ -1,3 +1,4 @@
+import { REJECT_AFTER_TIME } from '../../protocol/constants.js';
 import type { Millis } from '../../protocol/dataplane.js';
 import type { PeerStatus, TunnelStatus } from '../control/status.js';
 
@@ -16,14 +17,14 @@ export interface Moment {
   readonly wallNanos: bigint;
 }
 
-/** A key is used no longer than this (REJECT_AFTER_TIME of the paper, section 6.1). */
-const FRESH_SECONDS = 180;
+/** A key is used no longer than this. */
+const FRESH_SECONDS = REJECT_AFTER_TIME / 1000;
 /** With a keepalive a new handshake begins at the first one after this (REKEY_AFTER_TIME). */
 const REKEY_SECONDS = 120;
 /** Some tries of a handshake, 5 seconds each (REKEY_TIMEOUT). */
 const PATIENCE_MS = 10_000;
 /** What was sent longer ago is not waited for any more. */
-const TRAFFIC_MS = FRESH_SECONDS * 1000;
+const TRAFFIC_MS = REJECT_AFTER_TIME;
 
 interface Watched {
   readonly txBytes: bigint;

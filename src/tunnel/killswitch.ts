@@ -1,3 +1,4 @@
+import { endpointsOf } from '../config/model.js';
 /** Nothing leaves the machine past the tunnel: from before its first packet until it is taken down. */
 
 import type { KillSwitchSettings, NetConfig, NetStep } from '../../network/netconfig.js';
@@ -120,7 +121,5 @@ async function stepOf(system: NetConfig, settings: KillSwitchSettings): Promise<
 }
 
 function hasNames({ peers }: Config): boolean {
-  return peers
-    .flatMap(({ endpoint, fallbackEndpoints = [] }) => [endpoint, ...fallbackEndpoints])
-    .some((endpoint) => endpoint !== undefined && !parseIp(endpoint.host));
+  return peers.flatMap(endpointsOf).some(({ host }) => parseIp(host) === undefined);
 }
