@@ -1,5 +1,5 @@
-import { contains, networkOf } from '../../protocol/ip.js';
 /** Checks of what a tunnel is configured to do, against itself and the rest of the machine. */
+import { contains, networkOf } from '../../protocol/ip.js';
 import type { ConfigurationFacts, MachineFacts, TunnelFacts } from './facts.js';
 import { type Finding, named, type Outcome, ok, problem, warning } from './finding.js';
 import { checkDnsProgram } from './machine.js';

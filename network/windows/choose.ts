@@ -1,5 +1,5 @@
-import { contains } from '../../protocol/ip.js';
 /** Which ways the tunnel's own packets may take: decisions only, from what the machine's tables say. */
+import { contains } from '../../protocol/ip.js';
 import { FAMILIES, type Family, familyOf, splitPrefix } from '../family.js';
 import { hostRoute, type RouteKey, type RouteRow, routeId } from './rows.js';
 import { anyAddress } from './structs.js';

@@ -1,5 +1,5 @@
-import { contains, isLinkLocal, networkOf } from '../../protocol/ip.js';
 /** What an interface needs, in order, as WireGuard for Windows sets it: decisions only. */
+import { contains, isLinkLocal, networkOf } from '../../protocol/ip.js';
 import { NetConfigError } from '../errors.js';
 import { type Family, familyOf, splitPrefix } from '../family.js';
 import type { InterfaceSettings } from '../netconfig.js';

@@ -1,4 +1,3 @@
-import { endpointsOf } from '../config/model.js';
 /** Nothing leaves the machine past the tunnel: from before its first packet until it is taken down. */
 
 import type { KillSwitchSettings, NetConfig, NetStep } from '../../network/netconfig.js';
@@ -6,6 +5,7 @@ import { parseIp } from '../../protocol/ip.js';
 import { WgTsError } from '../../system/errors.js';
 import { excludedNetworks } from '../config/exclude.js';
 import type { Config } from '../config/model.js';
+import { endpointsOf } from '../config/model.js';
 import type { Journal } from '../journal.js';
 import type { Logger } from '../logger.js';
 import type { UndoStack } from '../undo.js';

@@ -1,9 +1,9 @@
-import { messageOf } from '../../system/errors.js';
 /** Keeps the routes into a tunnel as its peers' AllowedIPs are, while it is up. */
 
 import type { InterfaceSettings, NetConfig, NetStep } from '../../network/netconfig.js';
 import { networkOf } from '../../protocol/ip.js';
 import type { WgTsError } from '../../system/errors.js';
+import { messageOf } from '../../system/errors.js';
 import type { Logger } from '../logger.js';
 import type { UapiChange } from '../uapi/change.js';
 import { restartNeeded } from './configchange.js';

@@ -1,7 +1,5 @@
-import { messageOf } from '../../../system/errors.js';
 /** The process of a service: one tunnel, from its start to its end. */
-
-import { WgTsError } from '../../../system/errors.js';
+import { messageOf, WgTsError } from '../../../system/errors.js';
 import { WindowsCallError } from '../../../system/windows/callerror.js';
 import { type EventLog, openEventLog } from '../../../system/windows/eventlog.js';
 import { ownByUser } from '../../../system/windows/process.js';

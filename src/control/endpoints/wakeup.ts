@@ -1,9 +1,9 @@
-import { messageOf } from '../../../system/errors.js';
 /** Tells when the machine has another network, or has slept: then no answer may be a matter of minutes. */
 
 import { watchRoutes } from '../../../network/linux/routewatch.js';
 import type { Millis } from '../../../protocol/dataplane.js';
 import type { Clock } from '../../../system/clock.js';
+import { messageOf } from '../../../system/errors.js';
 import { watchClockJumps } from '../../../system/linux/suspend.js';
 import type { Logger } from '../../logger.js';
 
