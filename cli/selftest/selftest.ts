@@ -1,4 +1,5 @@
 /** All that a person checks on a machine before trusting it with a tunnel, in its order. */
+import { AS_ADMINISTRATOR } from '../../system/windows/callerror.js';
 import { type Check, failed, ok, reasonOf } from './check.js';
 import { type Machine, systemMachine } from './machine.js';
 import { INTERFACE, networkChecks, PRIVILEGE } from './network.js';
@@ -37,7 +38,7 @@ function privilegeCheck(machine: Machine): Check {
         ? ok(isWindows ? 'elevated' : 'root')
         : failed(
             'this user may not make interfaces, so that most checks cannot be made',
-            isWindows ? 'run it as administrator, in an elevated prompt' : 'sudo wg-ts selftest',
+            isWindows ? AS_ADMINISTRATOR : 'sudo wg-ts selftest',
           ),
   };
 }

@@ -1,6 +1,5 @@
-import { CallError } from '../../system/windows/calls.js';
+import { callFailed } from '../../system/windows/callerror.js';
 import { systemLibrary } from '../../system/windows/libraries.js';
-import { lastError } from '../../system/windows/win32.js';
 import type { IpHelper } from './iphelper.js';
 
 /**
@@ -16,12 +15,12 @@ export class ChangeSignal {
   readonly #event: bigint;
   #handles: bigint[] = [];
 
-  /** Throws CallError. */
+  /** Throws WindowsCallError. */
   constructor(helper: IpHelper) {
     this.#helper = helper;
     // Reset by the wait that finds it set.
     this.#event = this.#kernel.CreateEventW(null, 0, 0, null);
-    if (this.#event === 0n) throw new CallError('CreateEventW', lastError());
+    if (this.#event === 0n) throw callFailed('CreateEventW');
     try {
       this.#handles = helper.notifyChanges(this.#kernel.setEvent, this.#event);
     } catch (error) {

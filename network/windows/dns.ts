@@ -1,5 +1,5 @@
 import type { Command } from '../../system/commands.js';
-import { isGone } from '../../system/windows/calls.js';
+import { isGone } from '../../system/windows/callerror.js';
 import { guidBytes, guidText } from '../../system/windows/guid.js';
 import { FAMILIES, type Family } from '../family.js';
 import type { DnsSettings, IpHelper } from './iphelper.js';

@@ -40,7 +40,7 @@ export class KillSwitch {
     this.#listenPort = options.listenPort;
   }
 
-  /** Throws CallError, and then has changed nothing. */
+  /** Throws WindowsCallError, and then has changed nothing. */
   open(): void {
     const { luid, dnsServers, serviceSid } = this.#options;
     const own: OwnTraffic = {
@@ -66,7 +66,7 @@ export class KillSwitch {
     this.#engine = engine;
   }
 
-  /** Peers have other endpoints now. Throws CallError, and then the former ones stay. */
+  /** Peers have other endpoints now. Throws WindowsCallError, and then the former ones stay. */
   setEndpoints(endpoints: readonly Endpoint[]): void {
     this.#endpoints = endpoints;
     const [engine, own] = [this.#engine, this.#own];
@@ -88,7 +88,7 @@ export class KillSwitch {
     for (const [id, filter] of added) this.#permitted.set(id, filter);
   }
 
-  /** We listen on another port now. Throws CallError, and then the former one stays. */
+  /** We listen on another port now. Throws WindowsCallError, and then the former one stays. */
   setListenPort(listenPort: number): void {
     const [engine, before] = [this.#engine, this.#own];
     if (!engine || !before) {

@@ -1,7 +1,7 @@
 /** The functions of fwpuclnt.dll (Windows Filtering Platform) that the kill switch uses. */
 
 import { Arena } from '../../system/windows/arena.js';
-import { check } from '../../system/windows/calls.js';
+import { checkNetworkCall } from '../../system/windows/callerror.js';
 import { koffi, systemLibrary } from '../../system/windows/libraries.js';
 import type { Filter } from './firewall-rules.js';
 import {
@@ -15,7 +15,7 @@ import {
 
 const RPC_C_AUTHN_WINNT = 10;
 
-/** A session with the filter engine. Whatever it refuses is thrown as CallError. */
+/** A session with the filter engine. Whatever it refuses is thrown as WindowsCallError. */
 export class FilterEngine {
   readonly #api = fwpApi();
   readonly #handle: bigint;
@@ -26,17 +26,17 @@ export class FilterEngine {
       const session = sessionStruct(arena, name).bytes;
       const out = new Uint8Array(handle.buffer);
       const code = this.#api.FwpmEngineOpen0(null, RPC_C_AUTHN_WINNT, null, session, out);
-      check('FwpmEngineOpen0', code);
+      checkNetworkCall('FwpmEngineOpen0', code);
     });
     this.#handle = handle[0] ?? 0n;
   }
 
   /** All that `action` does happens, or nothing of it. */
   transaction(action: () => void): void {
-    check('FwpmTransactionBegin0', this.#api.FwpmTransactionBegin0(this.#handle, 0));
+    checkNetworkCall('FwpmTransactionBegin0', this.#api.FwpmTransactionBegin0(this.#handle, 0));
     try {
       action();
-      check('FwpmTransactionCommit0', this.#api.FwpmTransactionCommit0(this.#handle));
+      checkNetworkCall('FwpmTransactionCommit0', this.#api.FwpmTransactionCommit0(this.#handle));
     } catch (error) {
       this.#api.FwpmTransactionAbort0(this.#handle);
       throw error;
@@ -46,14 +46,14 @@ export class FilterEngine {
   addProvider(keys: Keys, name: string): void {
     withArena((arena) => {
       const { bytes } = providerStruct(arena, keys, name);
-      check('FwpmProviderAdd0', this.#api.FwpmProviderAdd0(this.#handle, bytes, null));
+      checkNetworkCall('FwpmProviderAdd0', this.#api.FwpmProviderAdd0(this.#handle, bytes, null));
     });
   }
 
   addSublayer(keys: Keys, name: string): void {
     withArena((arena) => {
       const { bytes } = sublayerStruct(arena, keys, name);
-      check('FwpmSubLayerAdd0', this.#api.FwpmSubLayerAdd0(this.#handle, bytes, null));
+      checkNetworkCall('FwpmSubLayerAdd0', this.#api.FwpmSubLayerAdd0(this.#handle, bytes, null));
     });
   }
 
@@ -63,18 +63,18 @@ export class FilterEngine {
     withArena((arena) => {
       const { bytes } = filterStruct(arena, keys, filter);
       const out = new Uint8Array(id.buffer);
-      check('FwpmFilterAdd0', this.#api.FwpmFilterAdd0(this.#handle, bytes, null, out));
+      checkNetworkCall('FwpmFilterAdd0', this.#api.FwpmFilterAdd0(this.#handle, bytes, null, out));
     });
     return id[0] ?? 0n;
   }
 
   deleteFilter(id: bigint): void {
-    check('FwpmFilterDeleteById0', this.#api.FwpmFilterDeleteById0(this.#handle, id));
+    checkNetworkCall('FwpmFilterDeleteById0', this.#api.FwpmFilterDeleteById0(this.#handle, id));
   }
 
   /** Takes away all that was added. */
   close(): void {
-    check('FwpmEngineClose0', this.#api.FwpmEngineClose0(this.#handle));
+    checkNetworkCall('FwpmEngineClose0', this.#api.FwpmEngineClose0(this.#handle));
   }
 }
 
@@ -83,7 +83,7 @@ export function appIdOf(path: string): Uint8Array {
   const api = fwpApi();
   const out = new BigUint64Array(1);
   const outBytes = new Uint8Array(out.buffer);
-  check('FwpmGetAppIdFromFileName0', api.FwpmGetAppIdFromFileName0(path, outBytes));
+  checkNetworkCall('FwpmGetAppIdFromFileName0', api.FwpmGetAppIdFromFileName0(path, outBytes));
   try {
     const blob = new DataView(koffi().view(out[0], FWP_BYTE_BLOB.size));
     const length = blob.getUint32(FWP_BYTE_BLOB.length, true);

@@ -1,7 +1,7 @@
 /** What iphlpapi.dll can do, in the terms of `rows.ts`. */
 
 import { Arena } from '../../system/windows/arena.js';
-import { CallError, check, isGone } from '../../system/windows/calls.js';
+import { checkNetworkCall, isGone, networkCallError } from '../../system/windows/callerror.js';
 import { koffi } from '../../system/windows/libraries.js';
 import { Win32Error } from '../../system/windows/win32.js';
 import type { Family } from '../family.js';
@@ -43,7 +43,7 @@ export interface DnsSettings {
   readonly search: readonly string[];
 }
 
-/** Whatever Windows refuses is thrown as CallError. */
+/** Whatever Windows refuses is thrown as WindowsCallError. */
 export class IpHelper {
   readonly #bound = ipHlpApi();
 
@@ -63,9 +63,9 @@ export class IpHelper {
 
   changeIpInterface(luid: bigint, family: Family, change: IpInterfaceChange): void {
     const row = this.#ipInterface(luid, family);
-    if (!row) throw new CallError('GetIpInterfaceEntry', Win32Error.ERROR_NOT_FOUND);
+    if (!row) throw networkCallError('GetIpInterfaceEntry', Win32Error.ERROR_NOT_FOUND);
     changeIpInterfaceRow(row, family, change);
-    check('SetIpInterfaceEntry', this.#bound.SetIpInterfaceEntry(row.bytes));
+    checkNetworkCall('SetIpInterfaceEntry', this.#bound.SetIpInterfaceEntry(row.bytes));
   }
 
   addresses(): AddressRow[] {
@@ -77,12 +77,12 @@ export class IpHelper {
 
   createAddress(address: AddressRow): void {
     const { bytes } = this.#addressStruct(address);
-    check('CreateUnicastIpAddressEntry', this.#bound.CreateUnicastIpAddressEntry(bytes));
+    checkNetworkCall('CreateUnicastIpAddressEntry', this.#bound.CreateUnicastIpAddressEntry(bytes));
   }
 
   deleteAddress(address: AddressRow): void {
     const { bytes } = this.#addressStruct(address);
-    check('DeleteUnicastIpAddressEntry', this.#bound.DeleteUnicastIpAddressEntry(bytes));
+    checkNetworkCall('DeleteUnicastIpAddressEntry', this.#bound.DeleteUnicastIpAddressEntry(bytes));
   }
 
   routes(): RouteRow[] {
@@ -94,12 +94,12 @@ export class IpHelper {
 
   createRoute(route: RouteKey): void {
     const { bytes } = this.#routeStruct(route);
-    check('CreateIpForwardEntry2', this.#bound.CreateIpForwardEntry2(bytes));
+    checkNetworkCall('CreateIpForwardEntry2', this.#bound.CreateIpForwardEntry2(bytes));
   }
 
   deleteRoute(route: RouteKey): void {
     const { bytes } = this.#routeStruct(route);
-    check('DeleteIpForwardEntry2', this.#bound.DeleteIpForwardEntry2(bytes));
+    checkNetworkCall('DeleteIpForwardEntry2', this.#bound.DeleteIpForwardEntry2(bytes));
   }
 
   /** False on a Windows 10 before version 1809, where netsh has to do it. */
@@ -121,7 +121,7 @@ export class IpHelper {
       settings.view.setBigUint64(at.NameServer, arena.text(servers.join(',')), true);
       settings.view.setBigUint64(at.SearchList, arena.text(search.join(',')), true);
       const code = this.#bound.SetInterfaceDnsSettings?.(byValue, settings.bytes);
-      check('SetInterfaceDnsSettings', code ?? Win32Error.ERROR_PROC_NOT_FOUND);
+      checkNetworkCall('SetInterfaceDnsSettings', code ?? Win32Error.ERROR_PROC_NOT_FOUND);
     } finally {
       arena.release();
     }
@@ -130,27 +130,27 @@ export class IpHelper {
   luidOfAlias(alias: string): bigint {
     const luid = new BigUint64Array(1);
     const code = this.#bound.ConvertInterfaceAliasToLuid(alias, bytesOf(luid));
-    check('ConvertInterfaceAliasToLuid', code);
+    checkNetworkCall('ConvertInterfaceAliasToLuid', code);
     return luid[0] ?? 0n;
   }
 
   luidOfIndex(index: number): bigint {
     const luid = new BigUint64Array(1);
     const code = this.#bound.ConvertInterfaceIndexToLuid(index, bytesOf(luid));
-    check('ConvertInterfaceIndexToLuid', code);
+    checkNetworkCall('ConvertInterfaceIndexToLuid', code);
     return luid[0] ?? 0n;
   }
 
   indexOf(luid: bigint): number {
     const index = new Uint32Array(1);
     const code = this.#bound.ConvertInterfaceLuidToIndex(luidBytes(luid), bytesOf(index));
-    check('ConvertInterfaceLuidToIndex', code);
+    checkNetworkCall('ConvertInterfaceLuidToIndex', code);
     return index[0] ?? 0;
   }
 
   guidOf(luid: bigint): Uint8Array {
     const guid = newStruct(16).bytes;
-    check(
+    checkNetworkCall(
       'ConvertInterfaceLuidToGuid',
       this.#bound.ConvertInterfaceLuidToGuid(luidBytes(luid), guid),
     );
@@ -160,7 +160,7 @@ export class IpHelper {
   luidOfGuid(guid: Uint8Array): bigint {
     const luid = new BigUint64Array(1);
     const code = this.#bound.ConvertInterfaceGuidToLuid(guid, bytesOf(luid));
-    check('ConvertInterfaceGuidToLuid', code);
+    checkNetworkCall('ConvertInterfaceGuidToLuid', code);
     return luid[0] ?? 0n;
   }
 
@@ -173,7 +173,7 @@ export class IpHelper {
     try {
       for (const name of ['NotifyRouteChange2', 'NotifyIpInterfaceChange'] as const) {
         const handle = new BigUint64Array(1);
-        check(name, this.#bound[name](AF_UNSPEC, callback, context, 0, bytesOf(handle)));
+        checkNetworkCall(name, this.#bound[name](AF_UNSPEC, callback, context, 0, bytesOf(handle)));
         handles.push(handle[0] ?? 0n);
       }
     } catch (error) {
@@ -185,7 +185,7 @@ export class IpHelper {
 
   /** Waits until no callback runs any more. */
   cancelNotification(handle: bigint): void {
-    check('CancelMibChangeNotify2', this.#bound.CancelMibChangeNotify2(handle));
+    checkNetworkCall('CancelMibChangeNotify2', this.#bound.CancelMibChangeNotify2(handle));
   }
 
   #ipInterface(luid: bigint, family: Family): Struct | undefined {
@@ -234,7 +234,7 @@ export class IpHelper {
 }
 
 function isFound(name: string, code: number): boolean {
-  const error = code === Win32Error.ERROR_SUCCESS ? undefined : new CallError(name, code);
+  const error = code === Win32Error.ERROR_SUCCESS ? undefined : networkCallError(name, code);
   if (error && !isGone(error)) throw error;
   return error === undefined;
 }

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from '../../system/commands.js';
 import { messageOf } from '../../system/errors.js';
-import { CallError } from '../../system/windows/calls.js';
+import { WindowsCallError } from '../../system/windows/callerror.js';
 import { NetConfigError } from '../errors.js';
 import { FAMILIES, type Family, familyOf } from '../family.js';
 import type {
@@ -62,7 +62,7 @@ class WindowsNetConfig implements NetConfig {
       const route = bestRoute(snapshot, address, ({ luid }) => this.#killSwitches.has(luid));
       return route && snapshot.way(route.luid, familyOf(address))?.mtu;
     } catch (error) {
-      if (error instanceof CallError) return undefined;
+      if (error instanceof WindowsCallError) return undefined;
       throw error;
     }
   }
@@ -76,7 +76,7 @@ class WindowsNetConfig implements NetConfig {
     try {
       return await this.#plan(settings);
     } catch (error) {
-      if (!(error instanceof CallError)) throw error;
+      if (!(error instanceof WindowsCallError)) throw error;
       const command = `netsh interface show interface "${settings.name}"`;
       throw new NetConfigError('ERR_NETCONFIG', command, error.message, { cause: error });
     }

@@ -1,9 +1,7 @@
-import { messageOf } from '../../system/errors.js';
-
 /** The changes of `plan.ts` made, and taken back, through Windows. */
-
 import type { Command } from '../../system/commands.js';
-import { isCallError, isGone } from '../../system/windows/calls.js';
+import { messageOf } from '../../system/errors.js';
+import { isCallError, isGone } from '../../system/windows/callerror.js';
 import { Win32Error } from '../../system/windows/win32.js';
 import { NetConfigError } from '../errors.js';
 import { familyOf } from '../family.js';

@@ -1,7 +1,7 @@
 /** Keeps the tunnel's own packets out of the tunnel while the machine's routes change. */
 import type { Endpoint } from '../../protocol/dataplane.js';
 import { messageOf } from '../../system/errors.js';
-import { isCallError } from '../../system/windows/calls.js';
+import { isCallError } from '../../system/windows/callerror.js';
 import { Win32Error } from '../../system/windows/win32.js';
 import { FAMILIES, type Family } from '../family.js';
 import type { InterfaceSettings, NetListener, NetWatch } from '../netconfig.js';

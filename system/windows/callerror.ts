@@ -1,4 +1,41 @@
-import { lastError, Win32Error, win32ErrorText } from './win32.js';
+/** Functions of Windows that failed: one error for all of them, and what to do about it. */
+import { isHresult, lastError, Win32Error, win32ErrorText } from './win32.js';
+
+/** What to do about ERROR_ACCESS_DENIED. */
+export const AS_ADMINISTRATOR = 'run it as administrator, in an elevated prompt';
+
+const EPT_S_NOT_REGISTERED = 1753;
+const RPC_S_SERVER_UNAVAILABLE = 1722;
+const GONE = 'the interface or its protocol is gone; bring the tunnel up again';
+const NO_FILTER_ENGINE = 'start the Base Filtering Engine: net start bfe';
+
+/** What to do, by the error. */
+const ADVICE = {
+  ofAll: new Map<number, string>([[Win32Error.ERROR_ACCESS_DENIED, AS_ADMINISTRATOR]]),
+  /** Of the functions that configure the network, where more errors have one cause. */
+  ofNetwork: new Map<number, string>([
+    [Win32Error.ERROR_NOT_FOUND, GONE],
+    [Win32Error.ERROR_FILE_NOT_FOUND, GONE],
+    [
+      Win32Error.ERROR_OBJECT_ALREADY_EXISTS,
+      'something else on this machine has it already; remove that first',
+    ],
+    [
+      Win32Error.ERROR_NOT_SUPPORTED,
+      'the protocol is disabled for this interface; enable it in its properties',
+    ],
+    [EPT_S_NOT_REGISTERED, NO_FILTER_ENGINE],
+    [RPC_S_SERVER_UNAVAILABLE, NO_FILTER_ENGINE],
+  ]),
+} as const;
+
+function networkAdviceFor(windowsCode: number): string {
+  const known = ADVICE.ofAll.get(windowsCode) ?? ADVICE.ofNetwork.get(windowsCode);
+  if (known !== undefined) return known;
+  return isHresult(windowsCode)
+    ? 'look the number up among the WFP error codes'
+    : `"net helpmsg ${windowsCode}" tells what it means`;
+}
 
 /** A function of Windows failed. The message is one line with its name, the error and what to do. */
 export class WindowsCallError extends Error {
@@ -6,22 +43,42 @@ export class WindowsCallError extends Error {
   readonly function: string;
   readonly windowsCode: number;
 
-  constructor(name: string, windowsCode: number, subject?: string) {
+  constructor(
+    name: string,
+    windowsCode: number,
+    subject?: string,
+    advice: string | undefined = ADVICE.ofAll.get(windowsCode),
+  ) {
     const about = subject === undefined ? '' : ` for ${subject}`;
-    super(`${name} failed${about} with ${win32ErrorText(windowsCode)}${adviceFor(windowsCode)}`);
+    const toDo = advice === undefined ? '' : `: ${advice}`;
+    super(`${name} failed${about}: ${win32ErrorText(windowsCode)}${toDo}`);
     this.name = 'WindowsCallError';
     this.function = name;
     this.windowsCode = windowsCode;
   }
 }
 
-function adviceFor(code: number): string {
-  return code === Win32Error.ERROR_ACCESS_DENIED
-    ? ': run it as administrator, in an elevated prompt'
-    : '';
-}
-
 /** To be called right after what failed. */
 export function callFailed(name: string, subject?: string): WindowsCallError {
   return new WindowsCallError(name, lastError(), subject);
+}
+
+/** Of a function that configures the network. */
+export function networkCallError(name: string, windowsCode: number): WindowsCallError {
+  return new WindowsCallError(name, windowsCode, undefined, networkAdviceFor(windowsCode));
+}
+
+/** For a function that configures the network and returns its error. Throws WindowsCallError. */
+export function checkNetworkCall(name: string, windowsCode: number): void {
+  if (windowsCode !== Win32Error.ERROR_SUCCESS) throw networkCallError(name, windowsCode);
+}
+
+export function isCallError(error: unknown, ...codes: number[]): boolean {
+  return error instanceof WindowsCallError && codes.includes(error.windowsCode);
+}
+
+/** There is nothing left to undo. */
+export function isGone(error: unknown): boolean {
+  const { ERROR_NOT_FOUND, ERROR_FILE_NOT_FOUND } = Win32Error;
+  return isCallError(error, ERROR_NOT_FOUND, ERROR_FILE_NOT_FOUND);
 }

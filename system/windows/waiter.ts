@@ -1,6 +1,6 @@
 /** Waits for events of Windows without a thread for each of them. */
+import { callFailed } from './callerror.js';
 import { systemLibrary } from './libraries.js';
-import { lastError, win32ErrorText } from './win32.js';
 
 /** An event of somebody's: `onSignal` is called in the event loop each time it was signalled. */
 interface Watched {
@@ -137,6 +137,6 @@ function duplicate(event: number): number {
   const handle = new BigUint64Array(1);
   const bytes = new Uint8Array(handle.buffer);
   if (DuplicateHandle(own, event, own, bytes, 0, 0, DUPLICATE_SAME_ACCESS) === 0)
-    throw new Error(`DuplicateHandle failed with ${win32ErrorText(lastError())}`);
+    throw callFailed('DuplicateHandle');
   return Number(handle[0]);
 }

@@ -40,10 +40,16 @@ const NAMES: ReadonlyMap<number, string> = new Map(
   Object.entries(Win32Error).map(([name, code]) => [code, name]),
 );
 
-/** `ERROR_ACCESS_DENIED (5)`, or the number alone: `error 1234`. */
+/** Beyond Windows' own errors: FWP_E_*, NTE_*. */
+export function isHresult(code: number): boolean {
+  return code > 0xffff;
+}
+
+/** `ERROR_ACCESS_DENIED (5)`, or the number alone: `error 1234`, an HRESULT's in hexadecimal. */
 export function win32ErrorText(code: number): string {
   const name = NAMES.get(code);
-  return name === undefined ? `error ${code}` : `${name} (${code})`;
+  if (name !== undefined) return `${name} (${code})`;
+  return `error ${isHresult(code) ? `0x${code.toString(16)}` : code}`;
 }
 
 let getLastError: (() => number) | undefined;

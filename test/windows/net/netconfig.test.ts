@@ -191,7 +191,7 @@ describe('a split tunnel', () => {
     setUpMachine(network);
     await config().undo(commands, (error) => errors.push(error));
     expect(errors.map(({ message }) => message)).toEqual([
-      `wg-ts:reset-dns 6 ${TUNNEL_GUID}: SetInterfaceDnsSettings failed: ERROR_ACCESS_DENIED (5): run it as administrator, from an elevated terminal`,
+      `wg-ts:reset-dns 6 ${TUNNEL_GUID}: SetInterfaceDnsSettings failed: ERROR_ACCESS_DENIED (5): run it as administrator, in an elevated prompt`,
     ]);
   });
 
@@ -256,7 +256,7 @@ describe('a step that fails', () => {
       'CreateUnicastIpAddressEntry',
       'ipv4 add address',
       ACCESS_DENIED,
-      /administrator, from an elevated/,
+      /administrator, in an elevated/,
     ],
     ['SetInterfaceDnsSettings', 'ipv4 set dnsservers', 1234, /error 1234: "net helpmsg 1234"/],
     ['CreateIpForwardEntry2', 'add route', ACCESS_DENIED, /ERROR_ACCESS_DENIED \(5\)/],

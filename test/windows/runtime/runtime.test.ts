@@ -253,7 +253,7 @@ describe('a stored configuration', () => {
     expect(() => readStoredConfig(store().fileOf('home'))).toThrow('of another tunnel');
     writeFileSync(store().fileOf('office'), bytes.subarray(0, bytes.length >> 1));
     expect(() => readStoredConfig(store().fileOf('office'))).toThrow(
-      /cannot be read: CryptUnprotectData failed with/,
+      /cannot be read: CryptUnprotectData failed: /,
     );
   });
 

@@ -1,3 +1,4 @@
+import { AS_ADMINISTRATOR } from '../../../system/windows/callerror.js';
 import { Win32Error, win32ErrorText } from '../../../system/windows/win32.js';
 import { TunError, type TunErrorCode } from '../../errors.js';
 
@@ -18,10 +19,7 @@ const {
 } = Win32Error;
 
 const MEANINGS: ReadonlyMap<number, Meaning> = new Map<number, Meaning>([
-  [
-    ERROR_ACCESS_DENIED,
-    { code: 'ERR_NOT_ROOT', advice: 'run it as administrator, in an elevated prompt' },
-  ],
+  [ERROR_ACCESS_DENIED, { code: 'ERR_NOT_ROOT', advice: AS_ADMINISTRATOR }],
   [
     ERROR_FILE_NOT_FOUND,
     { code: 'ERR_NO_TUN', advice: 'the Wintun driver is not loaded; the first adapter loads it' },
