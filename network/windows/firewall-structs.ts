@@ -3,11 +3,10 @@
  * compares these tables to the headers themselves.
  */
 import { parseIp } from '../../protocol/ip.js';
-import type { Arena } from '../../system/windows/arena.js';
 import { guidBytes } from '../../system/windows/guid.js';
+import { Structure, wideString } from '../../system/windows/memory.js';
 import type { Family } from '../family.js';
 import type { Condition, Direction, Field, Filter, Value } from './firewall-rules.js';
-import type { Struct } from './structs.js';
 
 export const FWPM_SESSION0 = {
   size: 72,
@@ -122,103 +121,101 @@ export interface Keys {
 }
 
 /** All that is added in it is gone with it, however the process ends. */
-export function sessionStruct(arena: Arena, name: string): Struct {
-  const session = arena.struct(FWPM_SESSION0.size);
-  writeName(arena, session, name);
-  session.view.setUint32(FWPM_SESSION0.flags, FWPM_SESSION_FLAG_DYNAMIC, true);
-  session.view.setUint32(FWPM_SESSION0.txnWaitTimeoutInMSec, TRANSACTION_WAIT_MS, true);
+export function sessionStruct(name: string): Structure {
+  const session = new Structure(FWPM_SESSION0.size);
+  writeName(session, name);
+  session.setNumber(FWPM_SESSION0.flags, FWPM_SESSION_FLAG_DYNAMIC);
+  session.setNumber(FWPM_SESSION0.txnWaitTimeoutInMSec, TRANSACTION_WAIT_MS);
   return session;
 }
 
-export function providerStruct(arena: Arena, keys: Keys, name: string): Struct {
-  const provider = arena.struct(FWPM_PROVIDER0.size);
+export function providerStruct(keys: Keys, name: string): Structure {
+  const provider = new Structure(FWPM_PROVIDER0.size);
   provider.bytes.set(keys.provider, FWPM_PROVIDER0.providerKey);
-  writeName(arena, provider, name);
+  writeName(provider, name);
   return provider;
 }
 
-export function sublayerStruct(arena: Arena, keys: Keys, name: string): Struct {
-  const sublayer = arena.struct(FWPM_SUBLAYER0.size);
+export function sublayerStruct(keys: Keys, name: string): Structure {
+  const sublayer = new Structure(FWPM_SUBLAYER0.size);
   sublayer.bytes.set(keys.sublayer, FWPM_SUBLAYER0.subLayerKey);
-  writeName(arena, sublayer, name);
-  sublayer.view.setBigUint64(FWPM_SUBLAYER0.providerKey, arena.copy(keys.provider), true);
+  writeName(sublayer, name);
+  sublayer.setPointer(FWPM_SUBLAYER0.providerKey, keys.provider);
   sublayer.view.setUint16(FWPM_SUBLAYER0.weight, HIGHEST_WEIGHT, true);
   return sublayer;
 }
 
-export function filterStruct(arena: Arena, keys: Keys, filter: Filter): Struct {
+export function filterStruct(keys: Keys, filter: Filter): Structure {
   const at = FWPM_FILTER0;
-  const struct = arena.struct(at.size);
+  const struct = new Structure(at.size);
   const { bytes, view } = struct;
   const verb = filter.action === 'permit' ? 'Permit' : 'Block';
-  writeName(
-    arena,
-    struct,
-    `wg-ts: ${verb} ${filter.name} (IPv${filter.family} ${filter.direction})`,
-  );
-  view.setUint32(at.flags, filter.isFinal ? FWPM_FILTER_FLAG_CLEAR_ACTION_RIGHT : 0, true);
-  view.setBigUint64(at.providerKey, arena.copy(keys.provider), true);
+  writeName(struct, `wg-ts: ${verb} ${filter.name} (IPv${filter.family} ${filter.direction})`);
+  struct.setNumber(at.flags, filter.isFinal ? FWPM_FILTER_FLAG_CLEAR_ACTION_RIGHT : 0);
+  struct.setPointer(at.providerKey, keys.provider);
   bytes.set(guidBytes(LAYERS[filter.direction][filter.family]), at.layerKey);
   bytes.set(keys.sublayer, at.subLayerKey);
-  view.setUint32(at.weightType, FWP_DATA_TYPE.uint8, true);
+  struct.setNumber(at.weightType, FWP_DATA_TYPE.uint8);
   view.setUint8(at.weightValue, filter.weight);
-  view.setUint32(at.numFilterConditions, filter.conditions.length, true);
+  struct.setNumber(at.numFilterConditions, filter.conditions.length);
   if (filter.conditions.length > 0)
-    view.setBigUint64(at.filterCondition, conditionArray(arena, filter.conditions), true);
-  const action = filter.action === 'permit' ? FWP_ACTION_PERMIT : FWP_ACTION_BLOCK;
-  view.setUint32(at.actionType, action, true);
+    struct.setPointer(at.filterCondition, conditionArray(filter.conditions));
+  struct.setNumber(
+    at.actionType,
+    filter.action === 'permit' ? FWP_ACTION_PERMIT : FWP_ACTION_BLOCK,
+  );
   return struct;
 }
 
-function writeName(arena: Arena, struct: Struct, name: string): void {
+function writeName(struct: Structure, name: string): void {
   // At the same place in all of them.
-  struct.view.setBigUint64(FWPM_FILTER0.displayName, arena.text(name), true);
-  struct.view.setBigUint64(FWPM_FILTER0.displayDescription, arena.text(''), true);
+  struct.setPointer(FWPM_FILTER0.displayName, wideString(name));
+  struct.setPointer(FWPM_FILTER0.displayDescription, wideString(''));
 }
 
-function conditionArray(arena: Arena, conditions: readonly Condition[]): bigint {
+function conditionArray(conditions: readonly Condition[]): Uint8Array {
   const at = FWPM_FILTER_CONDITION0;
-  const array = arena.struct(at.size * conditions.length);
+  const array = new Structure(at.size * conditions.length);
   for (const [i, { field, match, value }] of conditions.entries()) {
     const start = i * at.size;
     array.bytes.set(guidBytes(CONDITIONS[field]), start + at.fieldKey);
-    array.view.setUint32(start + at.matchType, FWP_MATCH_TYPE[match], true);
-    array.view.setUint32(start + at.valueType, FWP_DATA_TYPE[value.type], true);
-    writeValue(arena, array.view, start + at.value, value);
+    array.setNumber(start + at.matchType, FWP_MATCH_TYPE[match]);
+    array.setNumber(start + at.valueType, FWP_DATA_TYPE[value.type]);
+    writeValue(array, start + at.value, value);
   }
-  return arena.addressOf(array);
+  return array.bytes;
 }
 
 /** Up to 32 bits are kept in place, all else is pointed to. */
-function writeValue(arena: Arena, view: DataView, offset: number, value: Value): void {
+function writeValue(struct: Structure, offset: number, value: Value): void {
   switch (value.type) {
     case 'uint8':
     case 'uint16':
     case 'uint32':
-      view.setUint32(offset, value.value, true);
+      struct.setNumber(offset, value.value);
       break;
     case 'uint64': {
-      const number = arena.struct(8);
+      const number = new Structure(8);
       number.view.setBigUint64(0, value.value, true);
-      view.setBigUint64(offset, arena.addressOf(number), true);
+      struct.setPointer(offset, number.bytes);
       break;
     }
     case 'address6':
-      view.setBigUint64(offset, arena.copy(addressBytes(value.address)), true);
+      struct.setPointer(offset, addressBytes(value.address));
       break;
     case 'network6': {
-      const network = arena.struct(FWP_V6_ADDR_AND_MASK.size);
+      const network = new Structure(FWP_V6_ADDR_AND_MASK.size);
       network.bytes.set(addressBytes(value.address), FWP_V6_ADDR_AND_MASK.addr);
       network.bytes[FWP_V6_ADDR_AND_MASK.prefixLength] = value.length;
-      view.setBigUint64(offset, arena.addressOf(network), true);
+      struct.setPointer(offset, network.bytes);
       break;
     }
     case 'blob':
     case 'securityDescriptor': {
-      const blob = arena.struct(FWP_BYTE_BLOB.size);
-      blob.view.setUint32(FWP_BYTE_BLOB.length, value.bytes.length, true);
-      blob.view.setBigUint64(FWP_BYTE_BLOB.data, arena.copy(value.bytes), true);
-      view.setBigUint64(offset, arena.addressOf(blob), true);
+      const blob = new Structure(FWP_BYTE_BLOB.size);
+      blob.setNumber(FWP_BYTE_BLOB.length, value.bytes.length);
+      blob.setPointer(FWP_BYTE_BLOB.data, value.bytes);
+      struct.setPointer(offset, blob.bytes);
     }
   }
 }

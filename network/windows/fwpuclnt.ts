@@ -1,6 +1,4 @@
 /** The functions of fwpuclnt.dll (Windows Filtering Platform) that the kill switch uses. */
-
-import { Arena } from '../../system/windows/arena.js';
 import { checkNetworkCall } from '../../system/windows/callerror.js';
 import { koffi, systemLibrary } from '../../system/windows/libraries.js';
 import type { Filter } from './firewall-rules.js';
@@ -22,12 +20,10 @@ export class FilterEngine {
 
   constructor(name: string) {
     const handle = new BigUint64Array(1);
-    withArena((arena) => {
-      const session = sessionStruct(arena, name).bytes;
-      const out = new Uint8Array(handle.buffer);
-      const code = this.#api.FwpmEngineOpen0(null, RPC_C_AUTHN_WINNT, null, session, out);
-      checkNetworkCall('FwpmEngineOpen0', code);
-    });
+    const session = sessionStruct(name).bytes;
+    const out = new Uint8Array(handle.buffer);
+    const code = this.#api.FwpmEngineOpen0(null, RPC_C_AUTHN_WINNT, null, session, out);
+    checkNetworkCall('FwpmEngineOpen0', code);
     this.#handle = handle[0] ?? 0n;
   }
 
@@ -44,27 +40,21 @@ export class FilterEngine {
   }
 
   addProvider(keys: Keys, name: string): void {
-    withArena((arena) => {
-      const { bytes } = providerStruct(arena, keys, name);
-      checkNetworkCall('FwpmProviderAdd0', this.#api.FwpmProviderAdd0(this.#handle, bytes, null));
-    });
+    const { bytes } = providerStruct(keys, name);
+    checkNetworkCall('FwpmProviderAdd0', this.#api.FwpmProviderAdd0(this.#handle, bytes, null));
   }
 
   addSublayer(keys: Keys, name: string): void {
-    withArena((arena) => {
-      const { bytes } = sublayerStruct(arena, keys, name);
-      checkNetworkCall('FwpmSubLayerAdd0', this.#api.FwpmSubLayerAdd0(this.#handle, bytes, null));
-    });
+    const { bytes } = sublayerStruct(keys, name);
+    checkNetworkCall('FwpmSubLayerAdd0', this.#api.FwpmSubLayerAdd0(this.#handle, bytes, null));
   }
 
   /** Answers its number. */
   addFilter(keys: Keys, filter: Filter): bigint {
     const id = new BigUint64Array(1);
-    withArena((arena) => {
-      const { bytes } = filterStruct(arena, keys, filter);
-      const out = new Uint8Array(id.buffer);
-      checkNetworkCall('FwpmFilterAdd0', this.#api.FwpmFilterAdd0(this.#handle, bytes, null, out));
-    });
+    const { bytes } = filterStruct(keys, filter);
+    const out = new Uint8Array(id.buffer);
+    checkNetworkCall('FwpmFilterAdd0', this.#api.FwpmFilterAdd0(this.#handle, bytes, null, out));
     return id[0] ?? 0n;
   }
 
@@ -92,15 +82,6 @@ export function appIdOf(path: string): Uint8Array {
     ).slice();
   } finally {
     api.FwpmFreeMemory0(outBytes);
-  }
-}
-
-function withArena(action: (arena: Arena) => void): void {
-  const arena = new Arena();
-  try {
-    action(arena);
-  } finally {
-    arena.release();
   }
 }
 

@@ -1,8 +1,8 @@
 /** What iphlpapi.dll can do, in the terms of `rows.ts`. */
 
-import { Arena } from '../../system/windows/arena.js';
 import { checkNetworkCall, isGone, networkCallError } from '../../system/windows/callerror.js';
 import { koffi } from '../../system/windows/libraries.js';
+import { Structure, wideString } from '../../system/windows/memory.js';
 import { Win32Error } from '../../system/windows/win32.js';
 import type { Family } from '../family.js';
 import { ipHlpApi } from './iphlpapi.js';
@@ -29,8 +29,6 @@ import {
   MIB_IPFORWARD_ROW2,
   MIB_IPINTERFACE_ROW,
   MIB_UNICASTIPADDRESS_ROW,
-  newStruct,
-  type Struct,
   TABLE_HEADER_SIZE,
 } from './structs.js';
 
@@ -49,7 +47,7 @@ export class IpHelper {
 
   /** Undefined when there is no such interface (any more). */
   interface(luid: bigint): InterfaceRow | undefined {
-    const row = newStruct(MIB_IF_ROW2.size);
+    const row = new Structure(MIB_IF_ROW2.size);
     row.view.setBigUint64(MIB_IF_ROW2.InterfaceLuid, luid, true);
     const code = this.#bound.GetIfEntry2(row.bytes);
     return isFound('GetIfEntry2', code) ? readInterfaceRow(row) : undefined;
@@ -113,18 +111,13 @@ export class IpHelper {
     const flags = DNS_SETTING_NAMESERVER | DNS_SETTING_SEARCHLIST;
     const halves = new DataView(guid.buffer, guid.byteOffset, guid.byteLength);
     const byValue = { low: halves.getBigUint64(0, true), high: halves.getBigUint64(8, true) };
-    const arena = new Arena();
-    try {
-      const settings = arena.struct(at.size);
-      settings.view.setUint32(at.Version, 1, true);
-      settings.view.setBigUint64(at.Flags, family === 6 ? flags | DNS_SETTING_IPV6 : flags, true);
-      settings.view.setBigUint64(at.NameServer, arena.text(servers.join(',')), true);
-      settings.view.setBigUint64(at.SearchList, arena.text(search.join(',')), true);
-      const code = this.#bound.SetInterfaceDnsSettings?.(byValue, settings.bytes);
-      checkNetworkCall('SetInterfaceDnsSettings', code ?? Win32Error.ERROR_PROC_NOT_FOUND);
-    } finally {
-      arena.release();
-    }
+    const settings = new Structure(at.size);
+    settings.setNumber(at.Version, 1);
+    settings.view.setBigUint64(at.Flags, family === 6 ? flags | DNS_SETTING_IPV6 : flags, true);
+    settings.setPointer(at.NameServer, wideString(servers.join(',')));
+    settings.setPointer(at.SearchList, wideString(search.join(',')));
+    const code = this.#bound.SetInterfaceDnsSettings?.(byValue, settings.bytes);
+    checkNetworkCall('SetInterfaceDnsSettings', code ?? Win32Error.ERROR_PROC_NOT_FOUND);
   }
 
   luidOfAlias(alias: string): bigint {
@@ -149,7 +142,7 @@ export class IpHelper {
   }
 
   guidOf(luid: bigint): Uint8Array {
-    const guid = newStruct(16).bytes;
+    const guid = new Structure(16).bytes;
     checkNetworkCall(
       'ConvertInterfaceLuidToGuid',
       this.#bound.ConvertInterfaceLuidToGuid(luidBytes(luid), guid),
@@ -188,8 +181,8 @@ export class IpHelper {
     checkNetworkCall('CancelMibChangeNotify2', this.#bound.CancelMibChangeNotify2(handle));
   }
 
-  #ipInterface(luid: bigint, family: Family): Struct | undefined {
-    const row = newStruct(MIB_IPINTERFACE_ROW.size);
+  #ipInterface(luid: bigint, family: Family): Structure | undefined {
+    const row = new Structure(MIB_IPINTERFACE_ROW.size);
     this.#bound.InitializeIpInterfaceEntry(row.bytes);
     row.view.setUint16(MIB_IPINTERFACE_ROW.Family, addressFamily(family), true);
     row.view.setBigUint64(MIB_IPINTERFACE_ROW.InterfaceLuid, luid, true);
@@ -197,22 +190,22 @@ export class IpHelper {
     return isFound('GetIpInterfaceEntry', code) ? row : undefined;
   }
 
-  #addressStruct(address: AddressRow): Struct {
-    const row = newStruct(MIB_UNICASTIPADDRESS_ROW.size);
+  #addressStruct(address: AddressRow): Structure {
+    const row = new Structure(MIB_UNICASTIPADDRESS_ROW.size);
     this.#bound.InitializeUnicastIpAddressEntry(row.bytes);
     writeAddressRow(row, address);
     return row;
   }
 
-  #routeStruct(route: RouteKey): Struct {
-    const row = newStruct(MIB_IPFORWARD_ROW2.size);
+  #routeStruct(route: RouteKey): Structure {
+    const row = new Structure(MIB_IPFORWARD_ROW2.size);
     this.#bound.InitializeIpForwardEntry(row.bytes);
     writeRouteRow(row, route, 0);
     return row;
   }
 
   /** Copies of the rows of a table that Windows has made, which is freed. */
-  #table(name: string, get: (table: Uint8Array) => number, rowSize: number): Struct[] {
+  #table(name: string, get: (table: Uint8Array) => number, rowSize: number): Structure[] {
     const out = new BigUint64Array(1);
     const code = get(bytesOf(out));
     // So says a machine that has nothing at all.
@@ -223,10 +216,10 @@ export class IpHelper {
       const all = koffi()
         .view(table, TABLE_HEADER_SIZE + count * rowSize)
         .slice(TABLE_HEADER_SIZE);
-      return Array.from({ length: count }, (_, i) => ({
-        bytes: new Uint8Array(all, i * rowSize, rowSize),
-        view: new DataView(all, i * rowSize, rowSize),
-      }));
+      return Array.from(
+        { length: count },
+        (_, i) => new Structure(new Uint8Array(all, i * rowSize, rowSize)),
+      );
     } finally {
       this.#bound.FreeMibTable(table);
     }

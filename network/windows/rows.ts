@@ -1,4 +1,5 @@
 /** What the tables of Windows' network hold, as values of ours; read from and written to its structs. */
+import type { Structure } from '../../system/windows/memory.js';
 import { type Family, familyOf } from '../family.js';
 import {
   anyAddress,
@@ -13,7 +14,6 @@ import {
   ROUTER_DISCOVERY_DISABLED,
   readAddress,
   readAlias,
-  type Struct,
   writeAddress,
 } from './structs.js';
 
@@ -71,7 +71,7 @@ export function routeId({ luid, destination, length, nextHop }: RouteKey): strin
 }
 
 /** Over what `InitializeUnicastIpAddressEntry` has set. */
-export function writeAddressRow(row: Struct, { luid, address, length }: AddressRow): void {
+export function writeAddressRow(row: Structure, { luid, address, length }: AddressRow): void {
   const at = MIB_UNICASTIPADDRESS_ROW;
   writeAddress(row, at.Address, address);
   row.view.setBigUint64(at.InterfaceLuid, luid, true);
@@ -81,7 +81,7 @@ export function writeAddressRow(row: Struct, { luid, address, length }: AddressR
   row.view.setUint32(at.DadState, IP_DAD_STATE_PREFERRED, true);
 }
 
-export function readAddressRow(row: Struct): AddressRow | undefined {
+export function readAddressRow(row: Structure): AddressRow | undefined {
   const at = MIB_UNICASTIPADDRESS_ROW;
   const address = readAddress(row, at.Address);
   if (address === undefined) return undefined;
@@ -90,7 +90,7 @@ export function readAddressRow(row: Struct): AddressRow | undefined {
 }
 
 /** Over what `InitializeIpForwardEntry` has set. The metric adds to that of the interface. */
-export function writeRouteRow(row: Struct, route: RouteKey, metric: number): void {
+export function writeRouteRow(row: Structure, route: RouteKey, metric: number): void {
   const at = MIB_IPFORWARD_ROW2;
   row.view.setBigUint64(at.InterfaceLuid, route.luid, true);
   writeAddress(row, at.DestinationPrefix, route.destination);
@@ -102,7 +102,7 @@ export function writeRouteRow(row: Struct, route: RouteKey, metric: number): voi
   row.view.setUint32(at.Protocol, MIB_IPPROTO_NETMGMT, true);
 }
 
-export function readRouteRow(row: Struct): RouteRow | undefined {
+export function readRouteRow(row: Structure): RouteRow | undefined {
   const at = MIB_IPFORWARD_ROW2;
   const destination = readAddress(row, at.DestinationPrefix);
   if (destination === undefined) return undefined;
@@ -116,7 +116,7 @@ export function readRouteRow(row: Struct): RouteRow | undefined {
   };
 }
 
-export function readInterfaceRow(row: Struct): InterfaceRow {
+export function readInterfaceRow(row: Structure): InterfaceRow {
   const at = MIB_IF_ROW2;
   return {
     luid: row.view.getBigUint64(at.InterfaceLuid, true),
@@ -127,14 +127,18 @@ export function readInterfaceRow(row: Struct): InterfaceRow {
   };
 }
 
-export function readIpInterfaceRow(row: Struct): IpInterfaceRow {
+export function readIpInterfaceRow(row: Structure): IpInterfaceRow {
   const at = MIB_IPINTERFACE_ROW;
   const mtu = row.view.getUint32(at.NlMtu, true);
   return { mtu, metric: row.view.getUint32(at.Metric, true) };
 }
 
 /** Over what `GetIpInterfaceEntry` has answered. */
-export function changeIpInterfaceRow(row: Struct, family: Family, change: IpInterfaceChange): void {
+export function changeIpInterfaceRow(
+  row: Structure,
+  family: Family,
+  change: IpInterfaceChange,
+): void {
   const at = MIB_IPINTERFACE_ROW;
   const { view } = row;
   // It is answered as it is, and refused when it is given back, for IPv4.

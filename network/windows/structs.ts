@@ -3,6 +3,7 @@
  * A test compares these tables to the headers themselves.
  */
 import { formatIp, parseIp } from '../../protocol/ip.js';
+import type { Structure } from '../../system/windows/memory.js';
 import { type Family, familyOf } from '../family.js';
 
 export const AF_UNSPEC = 0;
@@ -108,23 +109,12 @@ export const MIB_IPPROTO_NETMGMT = 3;
 /** IF_OPER_STATUS. */
 export const IF_OPER_STATUS_UP = 1;
 
-/** Memory that stays where it is, as foreign functions need it. */
-export interface Struct {
-  readonly bytes: Uint8Array;
-  readonly view: DataView;
-}
-
-export function newStruct(size: number): Struct {
-  const bytes = new Uint8Array(new ArrayBuffer(size));
-  return { bytes, view: new DataView(bytes.buffer) };
-}
-
 export function addressFamily(family: Family): number {
   return family === 4 ? AF_INET : AF_INET6;
 }
 
 /** Address and zone index of `address` as SOCKADDR_INET. Throws RangeError when it is no address. */
-export function writeAddress({ bytes, view }: Struct, offset: number, address: string): void {
+export function writeAddress({ bytes, view }: Structure, offset: number, address: string): void {
   const [text = '', zone] = address.split('%');
   const ip = parseIp(text);
   if (!ip) throw new RangeError(`${JSON.stringify(address)} is no IP address`);
@@ -136,7 +126,7 @@ export function writeAddress({ bytes, view }: Struct, offset: number, address: s
 }
 
 /** Without a zone. Undefined when it is of neither family. */
-export function readAddress({ bytes, view }: Struct, offset: number): string | undefined {
+export function readAddress({ bytes, view }: Structure, offset: number): string | undefined {
   const family = view.getUint16(offset + SOCKADDR_INET.si_family, true);
   const at = (start: number, length: number): string =>
     formatIp(bytes.slice(offset + start, offset + start + length));
@@ -145,7 +135,7 @@ export function readAddress({ bytes, view }: Struct, offset: number): string | u
   return undefined;
 }
 
-export function readAlias({ bytes }: Struct, offset: number): string {
+export function readAlias({ bytes }: Structure, offset: number): string {
   const text = Buffer.from(bytes.slice(offset, offset + ALIAS_SIZE)).toString('utf16le');
   return text.split('\0', 1)[0] ?? '';
 }

@@ -4,32 +4,36 @@ import { koffi, systemLibrary } from './libraries.js';
 /** What bytes point to, so that it is not collected before they are. */
 const targets = new WeakMap<Uint8Array, Uint8Array[]>();
 
-/** Bytes at a fixed place, to be filled by fields at known offsets. */
+/** Bytes at a fixed address, to be filled by fields at known offsets. */
 export class Structure {
   readonly bytes: Uint8Array;
-  readonly #view: DataView;
+  /** For fields of other sizes than the methods know. */
+  readonly view: DataView;
 
-  constructor(size: number) {
-    this.bytes = new Uint8Array(size);
-    this.#view = new DataView(this.bytes.buffer);
-    targets.set(this.bytes, []);
+  /** Of so many bytes, all zero; or over the bytes of others. */
+  constructor(memory: number | Uint8Array<ArrayBuffer>) {
+    // With a buffer of its own from the start: V8 moves small arrays without one.
+    this.bytes = typeof memory === 'number' ? new Uint8Array(new ArrayBuffer(memory)) : memory;
+    this.view = new DataView(this.bytes.buffer, this.bytes.byteOffset, this.bytes.byteLength);
   }
 
   number(offset: number): number {
-    return this.#view.getUint32(offset, true);
+    return this.view.getUint32(offset, true);
   }
 
   setNumber(offset: number, value: number): void {
-    this.#view.setUint32(offset, value, true);
+    this.view.setUint32(offset, value, true);
   }
 
   pointer(offset: number): bigint {
-    return this.#view.getBigUint64(offset, true);
+    return this.view.getBigUint64(offset, true);
   }
 
+  /** Bytes that are pointed to live as long as those of this structure. */
   setPointer(offset: number, target: Uint8Array | bigint): void {
-    if (typeof target !== 'bigint') targets.get(this.bytes)?.push(target);
-    this.#view.setBigUint64(offset, typeof target === 'bigint' ? target : addressOf(target), true);
+    if (typeof target !== 'bigint')
+      targets.set(this.bytes, [...(targets.get(this.bytes) ?? []), target]);
+    this.view.setBigUint64(offset, typeof target === 'bigint' ? target : addressOf(target), true);
   }
 }
 

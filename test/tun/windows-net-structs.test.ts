@@ -14,40 +14,40 @@ import {
   MIB_IPFORWARD_ROW2,
   MIB_IPINTERFACE_ROW,
   MIB_UNICASTIPADDRESS_ROW,
-  newStruct,
   readAddress,
   writeAddress,
 } from '../../network/windows/structs.js';
+import { Structure } from '../../system/windows/memory.js';
 import { matchDescriptor, sidBytes } from '../../system/windows/sid.js';
 
 describe('rows of Windows', () => {
   it('hold addresses of both families', () => {
-    const row = newStruct(40);
+    const row = new Structure(40);
     writeAddress(row, 4, '10.1.2.3');
     expect([...row.bytes.subarray(4, 12)]).toEqual([2, 0, 0, 0, 10, 1, 2, 3]);
     expect(readAddress(row, 4)).toBe('10.1.2.3');
     writeAddress(row, 4, 'fe80::1%7');
     expect([row.bytes[4], row.bytes[12], row.bytes[28]]).toEqual([23, 0xfe, 7]);
     expect(readAddress(row, 4)).toBe('fe80::1');
-    expect(readAddress(newStruct(28), 0)).toBeUndefined();
+    expect(readAddress(new Structure(28), 0)).toBeUndefined();
     expect(() => writeAddress(row, 4, 'nowhere')).toThrow(RangeError);
   });
 
   it('are read as they were written', () => {
     const address = { luid: 0x35_0080_0100_0000n, address: 'fd00::2', length: 64 };
-    const addressRow = newStruct(MIB_UNICASTIPADDRESS_ROW.size);
+    const addressRow = new Structure(MIB_UNICASTIPADDRESS_ROW.size);
     expect(readAddressRow(addressRow)).toBeUndefined();
     writeAddressRow(addressRow, address);
     expect(readAddressRow(addressRow)).toEqual(address);
     const key = { luid: 5n, destination: '10.0.0.0', length: 8, nextHop: '192.168.1.1' };
-    const routeRow = newStruct(MIB_IPFORWARD_ROW2.size);
+    const routeRow = new Structure(MIB_IPFORWARD_ROW2.size);
     expect(readRouteRow(routeRow)).toBeUndefined();
     writeRouteRow(routeRow, key, 7);
     expect(readRouteRow(routeRow)).toEqual({ ...key, metric: 7, isManual: true });
   });
 
   it('of an interface tell its name and state', () => {
-    const row = newStruct(MIB_IF_ROW2.size);
+    const row = new Structure(MIB_IF_ROW2.size);
     row.bytes.set(Buffer.from('Ethernet ä\0old', 'utf16le'), MIB_IF_ROW2.Alias);
     row.view.setUint32(MIB_IF_ROW2.OperStatus, 1, true);
     row.view.setUint32(MIB_IF_ROW2.Mtu, 1500, true);
@@ -63,7 +63,7 @@ describe('rows of Windows', () => {
   });
 
   it('of an interface change only where they are asked to', () => {
-    const row = newStruct(MIB_IPINTERFACE_ROW.size);
+    const row = new Structure(MIB_IPINTERFACE_ROW.size);
     row.bytes.fill(0x55);
     changeIpInterfaceRow(row, 6, { mtu: 1400 });
     const changed = [...row.bytes.keys()].filter((i) => row.bytes[i] !== 0x55);
