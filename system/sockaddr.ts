@@ -1,25 +1,34 @@
+/**
+ * struct sockaddr_in and sockaddr_in6, little-endian. Linux and Windows lay them out alike; only the
+ * number of IPv6 differs.
+ */
 import type { Endpoint } from '../protocol/dataplane.js';
 import { formatIp, parseIp } from '../protocol/ip.js';
-import { zoneIndex, zoneName } from './linux/zone.js';
+import { zoneIndex, zoneName } from './zone.js';
 
-/** Linux's numbers and structs, little-endian. */
 export const AF_INET = 2;
+/** Of Linux. */
 export const AF_INET6 = 10;
+export const WINDOWS_AF_INET6 = 23;
 export const SOCKADDR_IN_SIZE = 16;
 export const SOCKADDR_IN6_SIZE = 28;
 
 /**
- * struct sockaddr_in or sockaddr_in6 of a literal address; a zone is an interface's name or its
- * index. Undefined when the text is no address or there is no such interface.
+ * The struct of a literal address; a zone is an interface's name (not on Windows) or its index.
+ * Undefined when the text is no address or there is no such interface.
  */
-export function encodeSockaddr(address: string, port: number): Uint8Array | undefined {
+export function encodeSockaddr(
+  address: string,
+  port: number,
+  inet6: number = AF_INET6,
+): Uint8Array | undefined {
   const [text = '', zone] = address.split('%');
   const ip = parseIp(text);
   if (!ip) return undefined;
   const isV4 = ip.length === 4;
   const bytes = new Uint8Array(isV4 ? SOCKADDR_IN_SIZE : SOCKADDR_IN6_SIZE);
   const view = new DataView(bytes.buffer);
-  view.setUint16(0, isV4 ? AF_INET : AF_INET6, true);
+  view.setUint16(0, isV4 ? AF_INET : inet6, true);
   view.setUint16(2, port);
   bytes.set(ip, isV4 ? 4 : 8);
   if (zone !== undefined) {
@@ -33,8 +42,12 @@ export function encodeSockaddr(address: string, port: number): Uint8Array | unde
 export function decodeSockaddr(bytes: Uint8Array): Endpoint {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const port = view.getUint16(2);
-  if (view.getUint16(0, true) === AF_INET) return { address: formatIp(bytes.slice(4, 8)), port };
-  const address = formatIp(bytes.slice(8, 24));
-  const scope = view.getUint32(24, true);
+  const address = addressWithoutZone(bytes);
+  const scope = bytes[0] === AF_INET ? 0 : view.getUint32(24, true);
   return { address: scope === 0 ? address : `${address}%${zoneName(scope)}`, port };
+}
+
+/** Of a struct of either family. */
+export function addressWithoutZone(bytes: Uint8Array): string {
+  return formatIp(bytes[0] === AF_INET ? bytes.slice(4, 8) : bytes.slice(8, 24));
 }

@@ -2,13 +2,16 @@
  * Structs of netioapi.h as 64-bit Windows lays them out (LLP64, little-endian): where each field is.
  * A test compares these tables to the headers themselves.
  */
-import { formatIp, parseIp } from '../../protocol/ip.js';
+import {
+  AF_INET,
+  WINDOWS_AF_INET6 as AF_INET6,
+  addressWithoutZone,
+  encodeSockaddr,
+} from '../../system/sockaddr.js';
 import type { Structure } from '../../system/windows/memory.js';
 import { type Family, familyOf } from '../family.js';
 
 export const AF_UNSPEC = 0;
-export const AF_INET = 2;
-export const AF_INET6 = 23;
 
 /** A table is a count, then its rows: they are aligned to 8 bytes. */
 export const TABLE_HEADER_SIZE = 8;
@@ -114,25 +117,17 @@ export function addressFamily(family: Family): number {
 }
 
 /** Address and zone index of `address` as SOCKADDR_INET. Throws RangeError when it is no address. */
-export function writeAddress({ bytes, view }: Structure, offset: number, address: string): void {
-  const [text = '', zone] = address.split('%');
-  const ip = parseIp(text);
-  if (!ip) throw new RangeError(`${JSON.stringify(address)} is no IP address`);
-  const isV4 = ip.length === 4;
-  view.setUint16(offset + SOCKADDR_INET.si_family, isV4 ? AF_INET : AF_INET6, true);
-  bytes.set(ip, offset + (isV4 ? SOCKADDR_INET.sin_addr : SOCKADDR_INET.sin6_addr));
-  if (!isV4 && zone !== undefined)
-    view.setUint32(offset + SOCKADDR_INET.sin6_scope_id, Number(zone), true);
+export function writeAddress({ bytes }: Structure, offset: number, address: string): void {
+  const encoded = encodeSockaddr(address, 0, AF_INET6);
+  if (!encoded) throw new RangeError(`${JSON.stringify(address)} is no IP address`);
+  bytes.set(encoded, offset);
 }
 
 /** Without a zone. Undefined when it is of neither family. */
 export function readAddress({ bytes, view }: Structure, offset: number): string | undefined {
   const family = view.getUint16(offset + SOCKADDR_INET.si_family, true);
-  const at = (start: number, length: number): string =>
-    formatIp(bytes.slice(offset + start, offset + start + length));
-  if (family === AF_INET) return at(SOCKADDR_INET.sin_addr, 4);
-  if (family === AF_INET6) return at(SOCKADDR_INET.sin6_addr, 16);
-  return undefined;
+  if (family !== AF_INET && family !== AF_INET6) return undefined;
+  return addressWithoutZone(bytes.subarray(offset, offset + SOCKADDR_INET.size));
 }
 
 export function readAlias({ bytes }: Structure, offset: number): string {

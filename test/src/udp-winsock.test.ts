@@ -15,4 +15,11 @@ describe('what Winsock is given', () => {
     expect(encodeWindowsSockaddr(2, '::1', 1)).toBeUndefined();
     expect(encodeWindowsSockaddr(2, 'nowhere', 1)).toBeUndefined();
   });
+
+  it('has the zone of an address, which is a number', () => {
+    const linkLocal = encodeWindowsSockaddr(23, 'fe80::1%7', 0x1234);
+    const address = [0xfe, 0x80, ...Array(13).fill(0), 1];
+    expect([...(linkLocal ?? [])]).toEqual([23, 0, 0x12, 0x34, 0, 0, 0, 0, ...address, 7, 0, 0, 0]);
+    expect(encodeWindowsSockaddr(2, '127.0.0.1%7', 1)).toBeUndefined();
+  });
 });

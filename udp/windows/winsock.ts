@@ -1,5 +1,10 @@
 /** The sockets of the native data plane on Windows, which node:dgram gives no handle of. */
-import { parseIp } from '../../protocol/ip.js';
+import {
+  AF_INET,
+  WINDOWS_AF_INET6 as AF_INET6,
+  encodeSockaddr,
+  SOCKADDR_IN6_SIZE,
+} from '../../system/sockaddr.js';
 import { systemLibrary } from '../../system/windows/libraries.js';
 import type { UdpQueues } from '../linux/sockets.js';
 import {
@@ -12,8 +17,6 @@ import {
 } from '../transport.js';
 
 // winsock2.h, ws2ipdef.h, ws2def.h
-const AF_INET = 2;
-const AF_INET6 = 23;
 const SOCK_DGRAM = 2;
 const IPPROTO_IP = 0;
 const IPPROTO_UDP = 17;
@@ -27,8 +30,6 @@ const IP_UNICAST_IF = 31;
 const IPV6_UNICAST_IF = 31;
 const FIONBIO = 0x8004667e | 0;
 const INVALID_SOCKET = 0xffff_ffff_ffff_ffffn;
-const SOCKADDR_IN_SIZE = 16;
-const SOCKADDR_IN6_SIZE = 28;
 
 const WSAEACCES = 10013;
 const WSAEADDRINUSE = 10048;
@@ -153,14 +154,8 @@ export function encodeWindowsSockaddr(
   address: string,
   port: number,
 ): Uint8Array | undefined {
-  const ip = parseIp(address);
-  if (ip?.length !== (family === AF_INET ? 4 : 16)) return undefined;
-  const bytes = new Uint8Array(family === AF_INET ? SOCKADDR_IN_SIZE : SOCKADDR_IN6_SIZE);
-  const view = new DataView(bytes.buffer);
-  view.setUint16(0, family, true);
-  view.setUint16(2, port);
-  bytes.set(ip, family === AF_INET ? 4 : 8);
-  return bytes;
+  const bytes = encodeSockaddr(address, port, AF_INET6);
+  return bytes?.[0] === family ? bytes : undefined;
 }
 
 interface Listening {

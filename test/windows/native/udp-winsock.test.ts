@@ -49,6 +49,12 @@ it('refuses addresses that are none, and marks', async () => {
   expect((await failure(openWinsockQueues({ ...LOOPBACK, mark: 1 }))).code).toBe('ERR_MARK');
 });
 
+it('listens on an address with a zone', async () => {
+  const udp = await openWinsockQueues({ ipv4Address: '127.0.0.1', ipv6Address: '::1%1' });
+  onTestFinished(() => udp.close());
+  expect(udp.v6).toHaveLength(1);
+});
+
 it('is bound to an interface and released again', async () => {
   const udp = await openWinsockQueues(LOOPBACK);
   onTestFinished(() => udp.close());
