@@ -1,12 +1,13 @@
 /** Where Windows keeps what belongs to no single user. */
 import { WindowsCallError } from './callerror.js';
+import { guidBytes } from './guid.js';
 import { systemLibrary } from './libraries.js';
 import { readWideString, Structure } from './memory.js';
 
-/** FOLDERID_ProgramData and FOLDERID_ProgramFiles, as a GUID lies in memory. */
+/** FOLDERID_ProgramData and FOLDERID_ProgramFiles. */
 const IDS = {
-  ProgramData: '825dab62c1fdc34da9dd070d1d495d97',
-  ProgramFiles: 'b6635e90bfc14e49b29c65b732d3d21a',
+  ProgramData: '62ab5d82-fdc1-4dc3-a9dd-070d1d495d97',
+  ProgramFiles: '905e63b6-c1bf-494e-b29c-65b732d3d21a',
 } as const;
 
 export type KnownFolder = keyof typeof IDS;
@@ -25,12 +26,7 @@ export function knownFolder(folder: KnownFolder): string {
   );
   const free = systemLibrary('ole32.dll').func('void __stdcall CoTaskMemFree(uintptr_t memory)');
   const answer = new Structure(8);
-  const result = getPath(
-    Uint8Array.from(Buffer.from(IDS[folder], 'hex')),
-    0,
-    0,
-    answer.bytes,
-  ) as number;
+  const result = getPath(guidBytes(IDS[folder]), 0, 0, answer.bytes) as number;
   const path = readWideString(answer.pointer(0));
   free(answer.pointer(0));
   if (result !== 0 || path === undefined)

@@ -4,7 +4,7 @@ import { WindowsCallError } from '../../../system/windows/callerror.js';
 import { type EventLog, openEventLog } from '../../../system/windows/eventlog.js';
 import { ownByUser } from '../../../system/windows/process.js';
 import { runService, type ServiceProcess } from '../../../system/windows/service/dispatcher.js';
-import { serviceSid } from '../../../system/windows/service/sid.js';
+import { serviceSid } from '../../../system/windows/sid.js';
 import { RingLog } from '../../runtime/ringlog.js';
 import { StateFolder } from '../../runtime/state.js';
 import { EVENT_SOURCE, serviceNameOf } from './services.js';
