@@ -52,6 +52,13 @@ export const MAX_STAGED_PACKETS = 128;
 export const HANDSHAKE_TRAFFIC_CLASS = 0x88;
 
 export const DEFAULT_MTU = 1420;
+/**
+ * What a tunnel adds to a packet at most, in bytes: outer IPv6 and UDP headers, transport header and
+ * tag (40 + 8 + 16 + 16).
+ */
+export const TUNNEL_OVERHEAD = 80;
+/** What every host has to take (RFC 791). */
+export const MIN_IPV4_MTU = 576;
 /** Below it an interface cannot carry IPv6 (RFC 8200, section 5). */
 export const MIN_IPV6_MTU = 1280;
 /** Inner packets are zero-padded to a multiple of it, though not beyond the MTU (section 5.4.6). */

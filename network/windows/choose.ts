@@ -1,12 +1,11 @@
 /** Which ways the tunnel's own packets may take: decisions only, from what the machine's tables say. */
+import { MIN_IPV4_MTU, MIN_IPV6_MTU, TUNNEL_OVERHEAD } from '../../protocol/constants.js';
 import { contains } from '../../protocol/ip.js';
 import { FAMILIES, type Family, familyOf, splitPrefix } from '../family.js';
 import { hostRoute, type RouteKey, type RouteRow, routeId } from './rows.js';
 import { anyAddress } from './structs.js';
 
-/** Outer IPv6 and UDP headers, transport header and tag: 40 + 8 + 16 + 16 bytes. */
-const OVERHEAD = 80;
-const MIN_MTU: Readonly<Record<Family, number>> = { 4: 576, 6: 1280 };
+const MIN_MTU: Readonly<Record<Family, number>> = { 4: MIN_IPV4_MTU, 6: MIN_IPV6_MTU };
 
 /** What the choice needs to know of an interface, for one family. */
 export interface Way {
@@ -142,6 +141,6 @@ function depth({ networks }: TunnelRouting, address: string): number {
 function innerMtu(outer: readonly (number | undefined)[]): Choice['mtu'] {
   const least = Math.min(...outer.filter((mtu) => mtu !== undefined));
   if (least === Number.POSITIVE_INFINITY) return undefined;
-  const inner = Math.min(least, 0xffff) - OVERHEAD;
+  const inner = Math.min(least, 0xffff) - TUNNEL_OVERHEAD;
   return { 4: Math.max(inner, MIN_MTU[4]), 6: Math.max(inner, MIN_MTU[6]) };
 }

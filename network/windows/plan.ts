@@ -1,4 +1,5 @@
 /** What an interface needs, in order, as WireGuard for Windows sets it: decisions only. */
+import { MIN_IPV6_MTU } from '../../protocol/constants.js';
 import { contains, isLinkLocal, networkOf } from '../../protocol/ip.js';
 import { NetConfigError } from '../errors.js';
 import { type Family, familyOf, splitPrefix } from '../family.js';
@@ -34,8 +35,6 @@ export type Change =
   /** The watch makes them; this is where a later process learns of them. */
   | { readonly kind: 'hostRoutes'; readonly hosts: readonly string[] }
   | { readonly kind: 'route'; readonly route: RouteKey };
-
-const IPV6_MIN_MTU = 1280;
 
 /** Throws NetConfigError ERR_ADDRESS_IN_USE. */
 export function planChanges(
@@ -137,7 +136,7 @@ function planInterface(family: Family, mtu: number, routes: readonly RouteKey[])
     kind: 'interface',
     family,
     change: {
-      mtu: family === 6 ? Math.max(mtu, IPV6_MIN_MTU) : mtu,
+      mtu: family === 6 ? Math.max(mtu, MIN_IPV6_MTU) : mtu,
       lowestMetric: routes.some(isDefault),
       staticOnly: true,
     },
@@ -191,8 +190,8 @@ function warningsFor(
     );
   if (typeof table === 'number')
     warnings.push(`Windows has one routing table: Table = ${table} is taken as auto`);
-  if (mtu < IPV6_MIN_MTU && facts.families.includes(6))
-    warnings.push(`an MTU of ${mtu} is below IPv6's minimum, so IPv6 has ${IPV6_MIN_MTU}`);
+  if (mtu < MIN_IPV6_MTU && facts.families.includes(6))
+    warnings.push(`an MTU of ${mtu} is below IPv6's minimum, so IPv6 has ${MIN_IPV6_MTU}`);
   if (!facts.takesSearch && dnsSearch.length > 0)
     warnings.push(
       `search domains need Windows 10 version 1809 or later: ${dnsSearch.join(', ')} is left out`,

@@ -1,11 +1,14 @@
 import type { NetConfig } from '../../network/netconfig.js';
-import { DEFAULT_MTU, MIN_IPV6_MTU } from '../../protocol/constants.js';
+import {
+  DEFAULT_MTU,
+  MIN_IPV4_MTU,
+  MIN_IPV6_MTU,
+  TUNNEL_OVERHEAD,
+} from '../../protocol/constants.js';
 import type { Endpoint } from '../../protocol/dataplane.js';
 import type { InterfaceConfig } from '../config/model.js';
 
-/** Outer IPv6 and UDP headers, transport header and tag: 40 + 8 + 16 + 16 bytes. */
-const OVERHEAD = 80;
-const MAX_MTU = 65535 - OVERHEAD;
+const MAX_MTU = 65535 - TUNNEL_OVERHEAD;
 
 /**
  * The configured MTU; else that of the routes to the peers less the overhead of the tunnel: the
@@ -22,5 +25,8 @@ export async function chooseMtu(
   const outer = Math.min(...known.filter((mtu) => mtu !== undefined));
   if (outer === Number.POSITIVE_INFINITY) return DEFAULT_MTU;
   const hasIpv6 = config.addresses.some(({ address }) => address.length === 16);
-  return Math.min(MAX_MTU, Math.max(outer - OVERHEAD, hasIpv6 ? MIN_IPV6_MTU : 576));
+  return Math.min(
+    MAX_MTU,
+    Math.max(outer - TUNNEL_OVERHEAD, hasIpv6 ? MIN_IPV6_MTU : MIN_IPV4_MTU),
+  );
 }

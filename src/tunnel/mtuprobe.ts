@@ -1,7 +1,7 @@
 /** Finds by trying how large a packet through a tunnel can be. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { setInterfaceMtu } from '../../network/interfacemtu.js';
-import { MIN_IPV6_MTU, PADDING } from '../../protocol/constants.js';
+import { MIN_IPV4_MTU, MIN_IPV6_MTU, PADDING } from '../../protocol/constants.js';
 import { contains, formatIp, type IpPrefix, maskPrefix, parseIp } from '../../protocol/ip.js';
 import { messageOf } from '../../system/errors.js';
 import { type Pinger, systemPing } from '../../system/ping.js';
@@ -11,8 +11,6 @@ import type { OpenedPlane } from '../dataplane/open.js';
 import type { Logger } from '../logger.js';
 import type { UndoStack } from '../undo.js';
 
-/** What every host has to take (RFC 791). */
-const MIN_IPV4_MTU = 576;
 const TRIES = 3;
 /** Addresses that are asked whether they answer, at most. */
 const MAX_TARGETS = 8;
