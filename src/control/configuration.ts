@@ -49,7 +49,6 @@ export class LiveConfiguration {
   #wantedPort: number;
   readonly #routingMark: number;
   readonly #onChanged: () => void;
-  #queue: Promise<unknown> = Promise.resolve();
 
   /**
    * `routingMark`: was chosen for the policy rules of a default route, which would send the tunnel's
@@ -92,16 +91,10 @@ export class LiveConfiguration {
   }
 
   /**
-   * One change after the other. What can fail comes first, so that a change that is refused changes
-   * nothing; sessions of peers that stay go on. Throws ChangeError.
+   * Not before the change before it is done. What can fail comes first, so that a change that is
+   * refused changes nothing; sessions of peers that stay go on. Throws ChangeError.
    */
-  change(change: UapiChange): Promise<void> {
-    const done = this.#queue.then(() => this.#change(change));
-    this.#queue = done.catch(() => undefined);
-    return done;
-  }
-
-  async #change(change: UapiChange): Promise<void> {
+  async change(change: UapiChange): Promise<void> {
     const peers = peerChanges(change);
     await this.#changeSockets(change);
     const { driver, device } = this.#parts;

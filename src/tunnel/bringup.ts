@@ -15,7 +15,7 @@ import { Journal } from '../journal.js';
 import { type Logger, loadedLogger, uncaughtLogger } from '../logger.js';
 import { serveMetrics } from '../metrics/serve.js';
 import { UndoStack } from '../undo.js';
-import { TunnelPeers, type TunnelPeersParts } from './changes.js';
+import { TunnelChanges, type TunnelChangesParts } from './changes.js';
 import { endpointsOf, openTunnelDevice, type TunnelDevice } from './device.js';
 import { permittedHooks, TunnelHooks } from './hooks.js';
 import { KillSwitch } from './killswitch.js';
@@ -27,7 +27,7 @@ import { LiveRoutes } from './routes.js';
 
 export type { StatusSource, TunnelOptions } from './options.js';
 
-interface UpParts extends LiveParts, TunnelPeersParts {
+interface UpParts extends LiveParts, TunnelChangesParts {
   readonly sessions: SessionWatch;
   readonly clock: Clock;
   /** Ends with the last step of the undo. */
@@ -39,7 +39,7 @@ interface UpParts extends LiveParts, TunnelPeersParts {
 
 /** The parts of a tunnel that is up. */
 export interface BringUp extends UpParts {
-  readonly peers: TunnelPeers;
+  readonly changes: TunnelChanges;
 }
 
 /**
@@ -70,9 +70,9 @@ export async function bringUp(
   const liveness = new Liveness();
   undo.push('what keeps the process alive', () => liveness.close());
   try {
-    const context = { undo, liveness, logger, logUndoError, onTunError };
-    const up = await runSteps(permitted.config, { ...options, signal }, context);
-    return { parts: Object.assign(up, { peers: new TunnelPeers(up, config) }), undo };
+    const context = { undo, liveness, logger, logUndoError, onTunError, given: config };
+    const parts = await runSteps(permitted.config, { ...options, signal }, context);
+    return { parts, undo };
   } catch (error) {
     const reason: unknown = signal.aborted ? signal.reason : error;
     // The names of other peers may still be asked for.
@@ -85,6 +85,8 @@ export async function bringUp(
 }
 
 interface Context {
+  /** The configuration, also with the hooks that may not run. */
+  readonly given: Config;
   readonly undo: UndoStack;
   readonly liveness: Liveness;
   readonly logger: Logger;
@@ -96,7 +98,7 @@ async function runSteps(
   config: Config,
   options: TunnelOptions,
   context: Context,
-): Promise<UpParts> {
+): Promise<BringUp> {
   const { undo, liveness, logger, logUndoError } = context;
   const { name, onStep, signal } = options;
   const clock = backgroundClock(options.clock ?? systemClock());
@@ -135,15 +137,17 @@ async function runSteps(
     found,
   });
   const { live, sessions, connector } = opened;
-  const parts: UpParts = Object.assign(opened.parts, {
+  const up: UpParts = Object.assign(opened.parts, {
     ...{ live, sessions, connector, killSwitch, logger, logUndoError, clock, liveness },
     routes: system && new LiveRoutes(system, opened.settings, logger),
     resolving: resolvingOf(options, clock, logger),
   });
+  const changes = new TunnelChanges(up, context.given);
+  const parts: BringUp = Object.assign(up, { changes });
   const source: StatusSource = {
     status: () => statusOf(name, parts),
     read: () => live.read(),
-    change: (change) => live.change(change),
+    change: (change) => changes.configure(change, { routes: false }),
   };
   const hide = await options.expose?.(source);
   if (hide) undo.push('the way to watch it', hide);

@@ -1,4 +1,4 @@
-/** Adds, changes and removes peers of a tunnel that is up, with what lies around the device. */
+/** Changes of a tunnel that is up: by its program and by wg(8), one after the other. */
 import type { Device } from '../../protocol/device.js';
 import { formatPrefix } from '../../protocol/ip.js';
 import { WgTsError } from '../../system/errors.js';
@@ -17,7 +17,7 @@ import { changeOf, fixedKeysThatDiffer, restartNeeded } from './configchange.js'
 import { type PeerOptions, readPeer, readPublicKey } from './peeroptions.js';
 import type { LiveRoutes } from './routes.js';
 
-export interface TunnelPeersParts {
+export interface TunnelChangesParts {
   readonly device: Device;
   readonly live: LiveConfiguration;
   readonly connector: Connector;
@@ -32,13 +32,13 @@ export interface WaitOptions {
   readonly signal?: AbortSignal;
 }
 
-export class TunnelPeers {
-  readonly #parts: TunnelPeersParts;
+export class TunnelChanges {
+  readonly #parts: TunnelChangesParts;
   /** What was configured last, but for single peers. */
   #config: Config;
   #queue: Promise<unknown> = Promise.resolve();
 
-  constructor(parts: TunnelPeersParts, config: Config) {
+  constructor(parts: TunnelChangesParts, config: Config) {
     this.#parts = parts;
     this.#config = config;
   }
@@ -53,7 +53,7 @@ export class TunnelPeers {
       await this.#oneByOne(async () => {
         const found = firstAddress(place);
         const peer = { ...change, ...(found && { endpoint: formatPlace(found) }) };
-        await this.#change({ peers: [peer] });
+        await this.#changeWithRoutes({ peers: [peer] });
         if (place) this.#parts.connector.setPeer(place);
       }, wait);
     } finally {
@@ -66,14 +66,17 @@ export class TunnelPeers {
     const publicKey = readPublicKey(key);
     return await this.#oneByOne(async () => {
       if (!this.#parts.device.peer(publicKey)) return false;
-      await this.#change({ peers: [{ publicKey, remove: true }] });
+      await this.#changeWithRoutes({ peers: [{ publicKey, remove: true }] });
       this.#parts.connector.forget(publicKey);
       return true;
     });
   }
 
-  async configure(change: UapiChange): Promise<void> {
-    await this.#oneByOne(() => this.#change(change));
+  /** With `routes`, those of the system follow the AllowedIPs; wg(8) leaves them alone. */
+  async configure(change: UapiChange, { routes }: { readonly routes: boolean }): Promise<void> {
+    await this.#oneByOne(() =>
+      routes ? this.#changeWithRoutes(change) : this.#parts.live.change(change),
+    );
   }
 
   async setConfig(config: Config, wait: WaitOptions): Promise<void> {
@@ -93,7 +96,7 @@ export class TunnelPeers {
         [...found].filter(([peer]) => hasMoved(peer) || !present.has(encodeKey(peer.publicKey))),
       );
       const change = syncChange(changeOf(config, moved), running);
-      if (!isEmptyChange(change)) await this.#change(change);
+      if (!isEmptyChange(change)) await this.#changeWithRoutes(change);
       const wanted = new Set(config.peers.map(({ publicKey }) => encodeKey(publicKey)));
       for (const { publicKey } of running.peers)
         if (!wanted.has(encodeKey(publicKey))) connector.forget(publicKey);
@@ -102,7 +105,7 @@ export class TunnelPeers {
     }, wait);
   }
 
-  async #change(change: UapiChange): Promise<void> {
+  async #changeWithRoutes(change: UapiChange): Promise<void> {
     const { live, routes, device } = this.#parts;
     const takeBack = await routes?.prepare(change);
     try {

@@ -93,6 +93,6 @@ export interface StatusSource {
   status(): TunnelStatus;
   /** As `Tunnel.readConfiguration`. */
   read(): UapiDevice;
-  /** As `Tunnel.configure`. */
+  /** As `Tunnel.configure`, except that routes stay as they are, as with wg(8). */
   change(change: UapiChange): Promise<void>;
 }

@@ -137,7 +137,7 @@ export class Tunnel extends EventEmitter<TunnelEvents> implements AsyncDisposabl
    */
   async addPeer(peer: PeerOptions, options: WaitOptions = {}): Promise<void> {
     this.#mustBeOpen();
-    await this.#parts.peers.add(peer, options);
+    await this.#parts.changes.add(peer, options);
   }
 
   /**
@@ -147,7 +147,7 @@ export class Tunnel extends EventEmitter<TunnelEvents> implements AsyncDisposabl
    */
   async removePeer(publicKey: string | Uint8Array): Promise<boolean> {
     this.#mustBeOpen();
-    return await this.#parts.peers.remove(publicKey);
+    return await this.#parts.changes.remove(publicKey);
   }
 
   /**
@@ -161,7 +161,7 @@ export class Tunnel extends EventEmitter<TunnelEvents> implements AsyncDisposabl
    */
   async setConfig(config: Config | string, options: WaitOptions = {}): Promise<void> {
     this.#mustBeOpen();
-    await withConfig(config, (read) => this.#parts.peers.setConfig(read, options));
+    await withConfig(config, (read) => this.#parts.changes.setConfig(read, options));
   }
 
   /**
@@ -173,7 +173,7 @@ export class Tunnel extends EventEmitter<TunnelEvents> implements AsyncDisposabl
    */
   async configure(change: UapiChange): Promise<void> {
     this.#mustBeOpen();
-    await this.#parts.peers.configure(change);
+    await this.#parts.changes.configure(change, { routes: true });
   }
 
   /**

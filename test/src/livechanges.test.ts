@@ -14,6 +14,7 @@ import {
   publicKeyOf,
   type Tunnel,
 } from '../../src/index.js';
+import { TunnelChanges } from '../../src/tunnel/changes.js';
 import type { UapiChange, UapiPeerChange } from '../../src/uapi/change.js';
 import { openUdp, UdpError } from '../../udp/open.js';
 import { ipPacket } from '../support/packets.js';
@@ -253,6 +254,7 @@ describe('a tunnel that is up', () => {
 class Marked {
   readonly noted: string[] = [];
   readonly live: LiveConfiguration;
+  readonly changes: TunnelChanges;
   /** What the next port, or the next mark, fails with. */
   readonly failures: { port?: Error; mark?: Error } = {};
   /** The next port has to wait for it. */
@@ -288,6 +290,12 @@ class Marked {
         routingMark: routing ? fwMark : 0,
         onChanged: () => this.noted.push('changed'),
       },
+    );
+    const nothing = (): void => undefined;
+    const connector = { setPeer: nothing, forget: nothing, close: nothing };
+    this.changes = new TunnelChanges(
+      { device, live: this.live, connector, routes: undefined, resolving: {} },
+      configOf(newKeys().privateKey, []),
     );
   }
 
@@ -372,7 +380,9 @@ describe('the firewall mark', () => {
 describe('several changes at once', () => {
   it('are done one after the other, also after one that was refused', async () => {
     const marked = await Marked.open({ fwMark: 0 });
-    const { live, noted } = marked;
+    const { noted } = marked;
+    const change = (wanted: UapiChange): Promise<void> =>
+      marked.changes.configure(wanted, { routes: false });
     let open = (): void => undefined;
     marked.gate = new Promise((resolve) => {
       open = resolve;
@@ -380,9 +390,9 @@ describe('several changes at once', () => {
     marked.failures.port = new UdpError('ERR_PORT_IN_USE', 'taken');
     const publicKey = publicKeyOf(generatePrivateKey());
     const changes = [
-      refusal(live.change({ listenPort: 1, peers: [] })),
-      live.change({ listenPort: 2, peers: [{ publicKey }] }),
-      live.change({ listenPort: 3, fwMark: 4, peers: [{ publicKey, remove: true }] }),
+      refusal(change({ listenPort: 1, peers: [] })),
+      change({ listenPort: 2, peers: [{ publicKey }] }),
+      change({ listenPort: 3, fwMark: 4, peers: [{ publicKey, remove: true }] }),
     ];
     await new Promise((resolve) => setImmediate(resolve));
     expect(noted).toEqual(['port 1']);
