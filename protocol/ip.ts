@@ -76,6 +76,11 @@ export function parsePrefix(text: string): IpPrefix | undefined {
   return { address, length: Number(length) };
 }
 
+/** A key for maps and sets: the same for prefixes of one network, and cheaper than `formatPrefix`. */
+export function networkId(prefix: IpPrefix): string {
+  return `${String.fromCharCode(...maskPrefix(prefix).address)}/${prefix.length}`;
+}
+
 /**
  * `10.0.0.0/8`, `fd00::/64`, as `formatIp` writes addresses. Throws RangeError for other than 4 or
  * 16 bytes.

@@ -1,4 +1,4 @@
-import { formatPrefix, type IpPrefix } from '../../protocol/ip.js';
+import { formatPrefix, networkId } from '../../protocol/ip.js';
 import type { Findings } from './findings.js';
 import { encodeKey } from './key.js';
 import type { PeerConfig } from './model.js';
@@ -76,9 +76,4 @@ function claim(
   }
   owners.set(id, peer);
   if (!peer.networks.has(id)) peer.networks.set(id, placed);
-}
-
-/** Cheaper than the text of a network, for lists of many thousands. */
-function networkId({ address, length }: IpPrefix): string {
-  return `${String.fromCharCode(...address)}/${length}`;
 }

@@ -6,8 +6,10 @@ import {
   contains,
   formatIp,
   formatPrefix,
+  type IpPrefix,
   isLinkLocal,
   maskPrefix,
+  networkId,
   networkOf,
   parseIp,
   parsePrefix,
@@ -219,6 +221,30 @@ describe('contains', () => {
         const holds = inner.length >= outer.length && list.check(formatIp(changed), family);
         expect(contains(outer, inner)).toBe(holds);
         expect(contains(formatPrefix(outer), formatPrefix(inner))).toBe(holds);
+      }),
+    );
+  });
+});
+
+describe('networkId', () => {
+  it('is the same for prefixes of one network, and for no others', () => {
+    const few = fc.constantFrom(0, 1, 128, 255);
+    const address = fc.oneof(
+      fc.array(few, { minLength: 4, maxLength: 4 }),
+      fc.array(few, { minLength: 16, maxLength: 16 }),
+    );
+    const prefix = fc.tuple(address, fc.nat(128)).map(([list, some]) => ({
+      address: Uint8Array.from(list),
+      length: some % (list.length * 8 + 1),
+    }));
+    const text = (one: IpPrefix): string => formatPrefix(maskPrefix(one));
+    fc.assert(
+      fc.property(prefix, prefix, fc.nat(16), (some, other, length) => {
+        const shorter = { address: some.address, length };
+        for (const [a, b] of [[some, other] as const, [some, shorter] as const])
+          expect(networkId(a) === networkId(b)).toBe(text(a) === text(b));
+        const masked = maskPrefix(some);
+        expect(networkId(masked)).toBe(networkId(some));
       }),
     );
   });
