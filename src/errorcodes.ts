@@ -4,7 +4,7 @@ import { type ErrorCode, WgTsError } from '../system/errors.js';
 import type { TunError } from '../tun/errors.js';
 import type { UdpError } from '../udp/transport.js';
 import type { ConfigError } from './config/errors.js';
-import type { ChangeError } from './control/configuration.js';
+import type { ChangeError } from './uapi/change.js';
 
 /** An error of this package: WgTsError itself, or a class of it that says more in fields of its own. */
 export type AnyWgTsError =

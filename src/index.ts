@@ -51,7 +51,6 @@ export type {
 } from './config/model.js';
 export type { ConfigWarning, ParsedConfig } from './config/parse.js';
 export { parseConfig } from './config/parse.js';
-export { ChangeError } from './control/configuration.js';
 export type { Resolver } from './control/endpoints/resolve.js';
 export type { PeerStatus, TunnelStatus } from './control/status.js';
 export type { DataPlaneKind, PlaneOptions } from './dataplane/choice.js';
@@ -85,6 +84,6 @@ export type { StatusSource, TunnelOptions } from './tunnel/options.js';
 export type { PeerOptions } from './tunnel/peeroptions.js';
 export type { HandshakeOptions, TunnelStats } from './tunnel/tunnel.js';
 export { Tunnel } from './tunnel/tunnel.js';
-export type { UapiChange, UapiPeerChange } from './uapi/change.js';
+export { ChangeError, type UapiChange, type UapiPeerChange } from './uapi/change.js';
 export type { UapiDevice, UapiPeer } from './uapi/codec.js';
 export { type Versions, versions } from './version.js';

@@ -33,12 +33,12 @@ Examples:
       import('../../src/uapi/set.js'),
       import('../wg/interfaces.js'),
     ]);
-    const change = parseSetArgs(args, readKeyFile);
+    const parsed = parseSetArgs(args, readKeyFile);
     try {
       const options = { ...resolutionRetries(), onRetry: note };
-      await changeInterface(name, await resolveChange(change, options));
+      await changeInterface(name, await resolveChange(parsed, options));
     } finally {
-      zeroChange(change);
+      zeroChange(parsed.change);
     }
   },
 });

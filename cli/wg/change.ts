@@ -1,29 +1,25 @@
-import { formatPlace } from '../../src/config/format.js';
+import type { PeerChange } from '../../protocol/device.js';
 import type { EndpointConfig } from '../../src/config/model.js';
 import { type ResolveOptions, resolveEndpoint } from '../../src/control/endpoints/resolve.js';
-import type { UapiChange, UapiPeerChange } from '../../src/uapi/change.js';
+import type { DeviceChange } from '../../src/uapi/change.js';
 
-/** What a command line or a file of wg(8) asks for; endpoints may be names still. */
-export interface WgChange extends Omit<UapiChange, 'peers'> {
-  readonly peers: readonly WgPeerChange[];
+/** What a command line or a file of wg(8) asks for. */
+export interface WgChange {
+  /** Without endpoints. */
+  readonly change: DeviceChange;
+  /** Of peers of `change`; they may be names. */
+  readonly endpoints: ReadonlyMap<PeerChange, EndpointConfig>;
 }
 
-export interface WgPeerChange extends Omit<UapiPeerChange, 'endpoint'> {
-  readonly endpoint?: EndpointConfig;
-}
-
-/** The secrets stay those of `change`. Throws WgTsError ERR_RESOLVE. */
+/** The change with its endpoints. The secrets stay those of `change`. Throws WgTsError ERR_RESOLVE. */
 export async function resolveChange(
-  change: WgChange,
+  { change, endpoints }: WgChange,
   options: ResolveOptions = {},
-): Promise<UapiChange> {
-  const peers: UapiPeerChange[] = [];
-  for (const { endpoint, ...peer } of change.peers) {
-    if (!endpoint || peer.remove) {
-      peers.push(peer);
-      continue;
-    }
-    peers.push({ ...peer, endpoint: formatPlace(await resolveEndpoint(endpoint, options)) });
+): Promise<DeviceChange> {
+  const peers: PeerChange[] = [];
+  for (const peer of change.peers) {
+    const endpoint = peer.remove ? undefined : endpoints.get(peer);
+    peers.push(endpoint ? { ...peer, endpoint: await resolveEndpoint(endpoint, options) } : peer);
   }
   return { ...change, peers };
 }

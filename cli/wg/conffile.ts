@@ -1,7 +1,9 @@
-import { formatPrefix } from '../../protocol/ip.js';
+import type { PeerChange } from '../../protocol/device.js';
+import type { IpPrefix } from '../../protocol/ip.js';
 import { ConfigError } from '../../src/config/errors.js';
 import { Findings, TooManyProblems } from '../../src/config/findings.js';
 import { type ConfigLine, readLines } from '../../src/config/lines.js';
+import type { EndpointConfig } from '../../src/config/model.js';
 import { nearest, quoteName } from '../../src/config/redact.js';
 import {
   type Entry,
@@ -21,8 +23,9 @@ import {
   parseNetworks,
   parsePort,
 } from '../../src/config/values.js';
+import type { DeviceChange } from '../../src/uapi/change.js';
 import { zeroChange } from '../../src/uapi/set.js';
-import type { WgChange, WgPeerChange } from './change.js';
+import type { WgChange } from './change.js';
 
 const SECTIONS = ['Interface', 'Peer'] as const;
 const OF_INTERFACE = ['PrivateKey', 'ListenPort', 'FwMark'] as const;
@@ -48,15 +51,15 @@ export function parseWgFile(text: string, { file }: { readonly file: string }): 
   const reader = new WgFileReader();
   reader.read(text);
   const [first, ...others] = reader.findings.problems;
-  const change = reader.finish();
-  if (!first) return change;
-  zeroChange(change);
+  const read = reader.finish();
+  if (!first) return read;
+  zeroChange(read.change);
   throw new ConfigError(file, [first, ...others]);
 }
 
 class WgFileReader {
   readonly findings = new Findings();
-  readonly #interface: Mutable<Omit<WgChange, 'peers'>> = {};
+  readonly #interface: Mutable<Omit<DeviceChange, 'peers'>> = {};
   readonly #peers: PeerReader[] = [];
   #section: 'none' | 'unknown' | 'interface' | PeerReader = 'none';
 
@@ -70,8 +73,15 @@ class WgFileReader {
   }
 
   finish(): WgChange {
-    const peers = this.#peers.flatMap((peer) => peer.finish() ?? []);
-    return { ...this.#interface, peers };
+    const peers: PeerChange[] = [];
+    const endpoints = new Map<PeerChange, EndpointConfig>();
+    for (const reader of this.#peers) {
+      const peer = reader.finish();
+      if (!peer) continue;
+      peers.push(peer);
+      if (reader.endpoint) endpoints.set(peer, reader.endpoint);
+    }
+    return { change: { ...this.#interface, peers }, endpoints };
   }
 
   #readLine(line: ConfigLine): void {
@@ -122,11 +132,12 @@ class WgFileReader {
 }
 
 class PeerReader {
+  endpoint: EndpointConfig | undefined;
   readonly #findings: Findings;
   readonly #place: ConfigLine;
   readonly #given = new Given<OfPeer>();
-  readonly #change: Mutable<Omit<WgPeerChange, 'publicKey'>> = {};
-  readonly #allowedIps: string[] = [];
+  readonly #change: Mutable<Omit<PeerChange, 'publicKey'>> = {};
+  readonly #allowedIps: IpPrefix[] = [];
   #publicKey: Uint8Array | undefined;
 
   constructor(place: ConfigLine, findings: Findings) {
@@ -147,10 +158,10 @@ class PeerReader {
         assign(this.#change, 'presharedKey', parseSecretKey(value, report));
         return;
       case 'AllowedIPs':
-        this.#allowedIps.push(...parseNetworks(entry.value, report).map(formatPrefix));
+        this.#allowedIps.push(...parseNetworks(entry.value, report));
         return;
       case 'Endpoint':
-        assign(this.#change, 'endpoint', parseEndpoint(value, report));
+        this.endpoint = parseEndpoint(value, report) ?? this.endpoint;
         return;
       case 'PersistentKeepalive':
         assign(this.#change, 'persistentKeepalive', parseKeepalive(value, report));
@@ -164,7 +175,7 @@ class PeerReader {
   }
 
   /** Undefined without a public key, its secret zeroed; the problem has then been told. */
-  finish(): WgPeerChange | undefined {
+  finish(): PeerChange | undefined {
     if (!this.#publicKey) {
       this.#change.presharedKey?.zero();
       return undefined;

@@ -1,4 +1,4 @@
-import type { UapiChange } from '../../src/uapi/change.js';
+import type { DeviceChange } from '../../src/uapi/change.js';
 import { note } from '../output.js';
 import { resolutionRetries } from './retries.js';
 import { readWgFile } from './verb.js';
@@ -30,12 +30,12 @@ export async function applyFile(
     else if (verb === 'setconf') await replace(name, change);
     else await sync(name, change);
   } finally {
-    zeroChange(read);
+    zeroChange(read.change);
   }
 }
 
 /** What the file does not name becomes none. */
-async function replace(name: string, change: UapiChange): Promise<void> {
+async function replace(name: string, change: DeviceChange): Promise<void> {
   const [{ Secret }, { changeInterface }] = await Promise.all([
     import('../../src/index.js'),
     import('./interfaces.js'),
@@ -44,16 +44,21 @@ async function replace(name: string, change: UapiChange): Promise<void> {
   await changeInterface(name, { ...none, ...change, replacePeers: true });
 }
 
-async function sync(name: string, change: UapiChange): Promise<void> {
-  const [{ isEmptyChange, syncChange }, { changeInterface, readInterface }, { zeroSecrets }] =
-    await Promise.all([
-      import('../../src/uapi/sync.js'),
-      import('./interfaces.js'),
-      import('../../src/uapi/codec.js'),
-    ]);
+async function sync(name: string, change: DeviceChange): Promise<void> {
+  const [
+    { isEmptyChange, syncChange },
+    { parseChange },
+    { changeInterface, readInterface },
+    { zeroSecrets },
+  ] = await Promise.all([
+    import('../../src/uapi/sync.js'),
+    import('../../src/uapi/change.js'),
+    import('./interfaces.js'),
+    import('../../src/uapi/codec.js'),
+  ]);
   const running = await readInterface(name);
   try {
-    const difference = syncChange(change, running);
+    const difference = syncChange(change, parseChange(running));
     if (!isEmptyChange(difference)) await changeInterface(name, difference);
   } finally {
     zeroSecrets(running);

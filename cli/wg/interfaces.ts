@@ -1,7 +1,7 @@
 import { type Dir, opendirSync } from 'node:fs';
 import path from 'node:path';
 import { getSystemErrorMap } from 'node:util';
-import type { UapiChange } from '../../src/uapi/change.js';
+import type { DeviceChange } from '../../src/uapi/change.js';
 import { changeUapi, listUapi, queryUapi, uapiSocket } from '../../src/uapi/client.js';
 import { type UapiDevice, UapiError } from '../../src/uapi/codec.js';
 import { whyUnreachable } from '../../src/uapi/server.js';
@@ -51,7 +51,7 @@ export async function readInterface(name: string): Promise<UapiDevice> {
 }
 
 /** Throws WgTsError and UapiError. */
-export async function changeInterface(name: string, change: UapiChange): Promise<void> {
+export async function changeInterface(name: string, change: DeviceChange): Promise<void> {
   checkInterfaceName(name);
   try {
     if (await changeUapi(uapiSocket(name), change)) return;

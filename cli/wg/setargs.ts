@@ -1,6 +1,8 @@
 import type { Secret } from '../../crypto/secret.js';
-import { formatPrefix } from '../../protocol/ip.js';
+import type { PeerChange } from '../../protocol/device.js';
+import { type IpPrefix, networkId } from '../../protocol/ip.js';
 import { decodeKey, explainBadKey } from '../../src/config/key.js';
+import type { EndpointConfig } from '../../src/config/model.js';
 import { nearest, quote } from '../../src/config/redact.js';
 import {
   parseEndpoint,
@@ -10,19 +12,21 @@ import {
   parsePort,
   type Report,
 } from '../../src/config/values.js';
+import type { DeviceChange } from '../../src/uapi/change.js';
 import { zeroChange } from '../../src/uapi/set.js';
 import { WgTsError } from '../../system/errors.js';
-import type { WgChange, WgPeerChange } from './change.js';
+import type { WgChange } from './change.js';
 
 export type KeyReader = (file: string) => Secret;
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
-type Draft = Mutable<Omit<WgChange, 'peers'>> & { readonly peers: PeerDraft[] };
+type Draft = Mutable<Omit<DeviceChange, 'peers'>> & { readonly peers: PeerDraft[] };
 
 class PeerDraft {
-  readonly change: Mutable<WgPeerChange>;
-  /** Taken away or not; of what is told twice the last word counts. */
-  readonly #networks = new Map<string, boolean>();
+  readonly change: Mutable<PeerChange>;
+  endpoint: EndpointConfig | undefined;
+  /** By their `networkId`; of what is told twice the last word counts. */
+  readonly #networks = new Map<string, { network: IpPrefix; isRemoved: boolean }>();
 
   constructor(publicKey: Uint8Array) {
     this.change = { publicKey };
@@ -35,18 +39,15 @@ class PeerDraft {
       const isSigned = /^[+-]/.test(item);
       if (isSigned) replaces = false;
       if (item === '' && value !== '') report('a network is missing beside a comma');
-      for (const network of parseNetworks(isSigned ? item.slice(1) : item, report)) {
-        const text = formatPrefix(network);
-        this.#networks.set(text, item.startsWith('-'));
-      }
+      for (const network of parseNetworks(isSigned ? item.slice(1) : item, report))
+        this.#networks.set(networkId(network), { network, isRemoved: item.startsWith('-') });
     }
     this.change.replaceAllowedIps = replaces;
-    this.change.allowedIps = this.#withSign(false);
-    this.change.removeAllowedIps = this.#withSign(true);
-  }
-
-  #withSign(isRemoved: boolean): string[] {
-    return [...this.#networks].filter(([, sign]) => sign === isRemoved).map(([text]) => text);
+    const all = [...this.#networks.values()];
+    const listed = (removed: boolean): IpPrefix[] =>
+      all.filter(({ isRemoved }) => isRemoved === removed).map(({ network }) => network);
+    this.change.allowedIps = listed(false);
+    this.change.removeAllowedIps = listed(true);
   }
 }
 
@@ -65,7 +66,12 @@ const PEER_WORDS: readonly string[] = [
  */
 export function parseSetArgs(args: readonly string[], readKey: KeyReader): WgChange {
   const draft: Draft = { peers: [] };
-  const seal = (): WgChange => ({ ...draft, peers: draft.peers.map(({ change }) => change) });
+  const seal = (): WgChange => ({
+    change: { ...draft, peers: draft.peers.map(({ change }) => change) },
+    endpoints: new Map(
+      draft.peers.flatMap(({ change, endpoint }) => (endpoint ? [[change, endpoint]] : [])),
+    ),
+  });
   try {
     if (args.length === 0) throw usage('there is nothing to set');
     for (let at = 0; at < args.length; ) {
@@ -85,7 +91,7 @@ export function parseSetArgs(args: readonly string[], readKey: KeyReader): WgCha
     }
     return seal();
   } catch (error) {
-    zeroChange(seal());
+    zeroChange(seal().change);
     throw error;
   }
 }
@@ -121,7 +127,7 @@ function setPeerWord(peer: PeerDraft, word: string, value: string, readKey: KeyR
       change.presharedKey = readKey(value);
       return;
     case 'endpoint':
-      change.endpoint = known(parseEndpoint(value, report));
+      peer.endpoint = known(parseEndpoint(value, report));
       return;
     case 'persistent-keepalive':
       change.persistentKeepalive = known(parseKeepalive(value, report));

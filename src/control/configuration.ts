@@ -1,18 +1,12 @@
-/** Changes of a tunnel that is up, as wg(8) makes them. */
 import { isAllZero, Secret } from '../../crypto/secret.js';
-import type { Endpoint } from '../../protocol/dataplane.js';
-import type { PeerChange } from '../../protocol/device.js';
-import { type IpPrefix, parsePrefix } from '../../protocol/ip.js';
-import { type ErrorDetails, WgTsError } from '../../system/errors.js';
-import { decodeKey, encodeKey } from '../config/key.js';
-import { parseEndpoint } from '../config/values.js';
+import type { DevicePeerStatus, PeerChange } from '../../protocol/device.js';
+import { encodeKey } from '../config/key.js';
 import type { OpenedPlane } from '../dataplane/open.js';
-import type { UapiChange, UapiPeerChange } from '../uapi/change.js';
+import { ChangeError, type DeviceChange } from '../uapi/change.js';
 import type { UapiDevice } from '../uapi/codec.js';
 import type { Driver } from './driver.js';
-import { type StatusParts, statusOf } from './status.js';
+import { type StatusParts, shownOf } from './status.js';
 
-const EINVAL = 22;
 const EPERM = 1;
 const EADDRINUSE = 98;
 /** What wg(8) shall be told by the code of an error of ours. */
@@ -21,29 +15,13 @@ const ERRNO: Readonly<Record<string, number>> = {
   ERR_MARK: EPERM,
 };
 
-/** Why nothing was changed. */
-export class ChangeError extends WgTsError {
-  /** Stable across versions. */
-  declare readonly code: 'ERR_CHANGE';
-  /** A positive number of errno.h; undefined when there is no fitting one. */
-  readonly errno: number | undefined;
-
-  /** `message` is one line. */
-  constructor(message: string, errno: number | undefined, details?: ErrorDetails) {
-    super('ERR_CHANGE', message, details);
-    this.name = 'ChangeError';
-    this.errno = errno;
-  }
-}
-
 export interface LiveParts extends StatusParts {
   readonly driver: Driver;
   readonly opened: Pick<OpenedPlane, 'listen' | 'setMark'>;
 }
 
-/** Reads and changes the configuration of a running device. */
+/** Reads and changes the configuration of a running device, as wg(8) does. */
 export class LiveConfiguration {
-  readonly #name: string;
   readonly #parts: LiveParts;
   /** What was asked for; 0: the system chose. */
   #wantedPort: number;
@@ -56,7 +34,6 @@ export class LiveConfiguration {
    * `onChanged`: the port or the endpoints of peers may be other ones.
    */
   constructor(
-    name: string,
     parts: LiveParts,
     options: {
       readonly wantedPort: number;
@@ -64,7 +41,6 @@ export class LiveConfiguration {
       readonly onChanged?: () => void;
     },
   ) {
-    this.#name = name;
     this.#parts = parts;
     this.#wantedPort = options.wantedPort;
     this.#routingMark = options.routingMark;
@@ -73,20 +49,29 @@ export class LiveConfiguration {
 
   /** The secrets in it are the device's own: use them at once, and do not zero them. */
   read(): UapiDevice {
-    const { device } = this.#parts;
-    const { listenPort, fwMark, dataPlane, peers } = statusOf(this.#name, this.#parts);
+    const { device, plane } = this.#parts;
     return {
-      ...(!isAllZero(device.privateKey.expose()) && { privateKey: device.privateKey }),
-      listenPort,
-      fwMark,
-      dataPlane,
-      peers: peers.map((peer) => {
-        const publicKey = decodeKey(peer.publicKey) ?? new Uint8Array(32);
-        const id = device.peer(publicKey)?.id;
-        const presharedKey =
-          peer.hasPresharedKey && id !== undefined ? device.presharedKey(id) : undefined;
-        return { ...peer, publicKey, ...(presharedKey && { presharedKey }) };
-      }),
+      ...this.#ofInterface(),
+      dataPlane: plane.name,
+      peers: device.peers().map((peer) => ({
+        publicKey: Uint8Array.from(peer.publicKey),
+        ...this.#presharedKeyOf(peer),
+        ...shownOf(peer, plane),
+      })),
+    };
+  }
+
+  /** The change that would make it what it is, from nothing. The secrets are as with `read`. */
+  state(): DeviceChange {
+    return {
+      ...this.#ofInterface(),
+      peers: this.#parts.device.peers().map((peer) => ({
+        publicKey: peer.publicKey,
+        ...this.#presharedKeyOf(peer),
+        ...(peer.endpoint && { endpoint: peer.endpoint }),
+        persistentKeepalive: peer.persistentKeepalive,
+        allowedIps: peer.allowedIps,
+      })),
     };
   }
 
@@ -94,8 +79,8 @@ export class LiveConfiguration {
    * Not before the change before it is done. What can fail comes first, so that a change that is
    * refused changes nothing; sessions of peers that stay go on. Throws ChangeError.
    */
-  async change(change: UapiChange): Promise<void> {
-    const peers = peerChanges(change);
+  async change(change: DeviceChange): Promise<void> {
+    const peers = withBlanks(change);
     await this.#changeSockets(change);
     const { driver, device } = this.#parts;
     if (change.privateKey) driver.setPrivateKey(change.privateKey);
@@ -107,7 +92,18 @@ export class LiveConfiguration {
     this.#onChanged();
   }
 
-  async #changeSockets({ listenPort, fwMark: wantedMark }: UapiChange): Promise<void> {
+  #ofInterface(): Pick<UapiDevice, 'privateKey' | 'listenPort' | 'fwMark'> {
+    const { device, listenPort, fwMark } = this.#parts;
+    const { privateKey } = device;
+    return { ...(!isAllZero(privateKey.expose()) && { privateKey }), listenPort, fwMark };
+  }
+
+  #presharedKeyOf({ id, hasPresharedKey }: DevicePeerStatus): { readonly presharedKey?: Secret } {
+    const presharedKey = hasPresharedKey ? this.#parts.device.presharedKey(id) : undefined;
+    return presharedKey ? { presharedKey } : {};
+  }
+
+  async #changeSockets({ listenPort, fwMark: wantedMark }: DeviceChange): Promise<void> {
     const parts = this.#parts;
     const previous = parts.fwMark;
     const fwMark = wantedMark === 0 ? this.#routingMark : wantedMark;
@@ -133,14 +129,14 @@ export class LiveConfiguration {
   }
 }
 
-/** With `replacePeers` all that a peer keeps unsaid is its sessions, and so where it is. */
-function peerChanges({ peers, replacePeers }: UapiChange): PeerChange[] {
+/** With `replacePeers`, all that a peer keeps unless told otherwise is its sessions and its endpoint. */
+function withBlanks({ peers, replacePeers }: DeviceChange): PeerChange[] {
   const seen = new Set<string>();
   return peers.map((peer) => {
     const key = encodeKey(peer.publicKey);
     const isFirst = !seen.has(key);
     seen.add(key);
-    return { ...(replacePeers && isFirst && BLANK), ...peerChange(peer) };
+    return { ...(replacePeers && isFirst && BLANK), ...peer };
   });
 }
 
@@ -149,25 +145,3 @@ const BLANK = {
   persistentKeepalive: 0,
   replaceAllowedIps: true,
 } as const;
-
-function peerChange(peer: UapiPeerChange): PeerChange {
-  const { endpoint, allowedIps, removeAllowedIps, ...rest } = peer;
-  return {
-    ...rest,
-    ...(endpoint !== undefined && { endpoint: endpointOf(endpoint) }),
-    ...(allowedIps && { allowedIps: allowedIps.map(prefixOf) }),
-    ...(removeAllowedIps && { removeAllowedIps: removeAllowedIps.map(prefixOf) }),
-  };
-}
-
-function endpointOf(text: string): Endpoint {
-  const parsed = parseEndpoint(text, () => undefined);
-  if (!parsed) throw new ChangeError('an endpoint is no IP address with a port', EINVAL);
-  return { address: parsed.host, port: parsed.port };
-}
-
-function prefixOf(text: string): IpPrefix {
-  const prefix = parsePrefix(text);
-  if (!prefix) throw new ChangeError('an allowed IP is no network', EINVAL);
-  return prefix;
-}

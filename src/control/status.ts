@@ -1,5 +1,5 @@
 import type { DataPlane } from '../../protocol/dataplane.js';
-import type { Device } from '../../protocol/device.js';
+import type { Device, DevicePeerStatus } from '../../protocol/device.js';
 import { formatPrefix } from '../../protocol/ip.js';
 import { formatPlace } from '../config/format.js';
 import { encodeKey } from '../config/key.js';
@@ -64,13 +64,21 @@ export function statusOf(name: string, parts: StatusParts): TunnelStatus {
     peers: device.peers().map((peer) => ({
       publicKey: encodeKey(peer.publicKey),
       hasPresharedKey: peer.hasPresharedKey,
-      ...(peer.endpoint && {
-        endpoint: formatPlace(peer.endpoint),
-      }),
-      allowedIps: peer.allowedIps.map(formatPrefix),
-      latestHandshake: peer.latestHandshake,
-      ...plane.transfer(peer.id),
-      persistentKeepalive: peer.persistentKeepalive,
+      ...shownOf(peer, plane),
     })),
+  };
+}
+
+/** All that wg(8) shows of a peer besides its keys. */
+export function shownOf(
+  { id, endpoint, allowedIps, latestHandshake, persistentKeepalive }: DevicePeerStatus,
+  plane: DataPlane,
+): Omit<PeerStatus, 'publicKey' | 'hasPresharedKey'> {
+  return {
+    ...(endpoint && { endpoint: formatPlace(endpoint) }),
+    allowedIps: allowedIps.map(formatPrefix),
+    latestHandshake,
+    ...plane.transfer(id),
+    persistentKeepalive,
   };
 }

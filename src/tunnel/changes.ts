@@ -1,8 +1,7 @@
 /** Changes of a tunnel that is up: by its program and by wg(8), one after the other. */
 import type { Device } from '../../protocol/device.js';
-import { formatPrefix } from '../../protocol/ip.js';
 import { WgTsError } from '../../system/errors.js';
-import { formatEndpoint, formatPlace } from '../config/format.js';
+import { formatEndpoint } from '../config/format.js';
 import { encodeKey } from '../config/key.js';
 import type { Config, PeerConfig } from '../config/model.js';
 import { endpointsOf } from '../config/model.js';
@@ -11,7 +10,7 @@ import { findPeers, firstAddress } from '../control/endpoints/candidates.js';
 import type { Connector } from '../control/endpoints/connector.js';
 import type { ReachablePeer } from '../control/endpoints/peerlink.js';
 import type { ResolveOptions } from '../control/endpoints/resolve.js';
-import type { UapiChange } from '../uapi/change.js';
+import type { DeviceChange } from '../uapi/change.js';
 import { isEmptyChange, syncChange } from '../uapi/sync.js';
 import { changeOf, fixedKeysThatDiffer, restartNeeded } from './configchange.js';
 import { type PeerOptions, readPeer, readPublicKey } from './peeroptions.js';
@@ -37,6 +36,8 @@ export class TunnelChanges {
   /** What was configured last, but for single peers. */
   #config: Config;
   #queue: Promise<unknown> = Promise.resolve();
+  /** There may be routes that no peer has in its AllowedIPs any more. */
+  #hasOldRoutes = true;
 
   constructor(parts: TunnelChangesParts, config: Config) {
     this.#parts = parts;
@@ -44,17 +45,20 @@ export class TunnelChanges {
   }
 
   async add(options: PeerOptions, wait: WaitOptions): Promise<void> {
+    const { device, connector } = this.#parts;
     const { change, endpoint, zero } = readPeer(options);
     try {
       const { publicKey } = change;
-      if (encodeKey(publicKey) === encodeKey(this.#parts.device.publicKey))
+      if (encodeKey(publicKey) === encodeKey(device.publicKey))
         throw new WgTsError('ERR_USAGE', "the peer's publicKey is that of the tunnel itself");
-      const place = endpoint && (await this.#find({ publicKey, allowedIps: [], endpoint }, wait));
+      const found = endpoint && (await this.#find({ publicKey, allowedIps: [], endpoint }, wait));
       await this.#oneByOne(async () => {
-        const found = firstAddress(place);
-        const peer = { ...change, ...(found && { endpoint: formatPlace(found) }) };
-        await this.#changeWithRoutes({ peers: [peer] });
-        if (place) this.#parts.connector.setPeer(place);
+        // A new peer takes nothing away, so that there is no need to look at all the others.
+        const isNew = !device.peer(publicKey);
+        const address = firstAddress(found);
+        const peer = { ...change, ...(address && { endpoint: address }) };
+        await this.#changeWithRoutes({ peers: [peer] }, !isNew);
+        if (found) connector.setPeer(found);
       }, wait);
     } finally {
       zero();
@@ -73,10 +77,12 @@ export class TunnelChanges {
   }
 
   /** With `routes`, those of the system follow the AllowedIPs; wg(8) leaves them alone. */
-  async configure(change: UapiChange, { routes }: { readonly routes: boolean }): Promise<void> {
-    await this.#oneByOne(() =>
-      routes ? this.#changeWithRoutes(change) : this.#parts.live.change(change),
-    );
+  async configure(change: DeviceChange, { routes }: { readonly routes: boolean }): Promise<void> {
+    await this.#oneByOne(async () => {
+      if (routes) return await this.#changeWithRoutes(change);
+      this.#hasOldRoutes = true;
+      await this.#parts.live.change(change);
+    });
   }
 
   async setConfig(config: Config, wait: WaitOptions): Promise<void> {
@@ -88,8 +94,8 @@ export class TunnelChanges {
     await this.#oneByOne(async () => {
       const before = new Map(this.#config.peers.map((peer) => [encodeKey(peer.publicKey), peer]));
       const hasMoved = (peer: PeerConfig): boolean =>
-        placesOf(peer) !== placesOf(before.get(encodeKey(peer.publicKey)));
-      const running = live.read();
+        endpointsText(peer) !== endpointsText(before.get(encodeKey(peer.publicKey)));
+      const running = live.state();
       const present = new Set(running.peers.map(({ publicKey }) => encodeKey(publicKey)));
       // Where a peer has roamed to counts, unless the configuration says that it is elsewhere.
       const moved = new Map(
@@ -100,12 +106,12 @@ export class TunnelChanges {
       const wanted = new Set(config.peers.map(({ publicKey }) => encodeKey(publicKey)));
       for (const { publicKey } of running.peers)
         if (!wanted.has(encodeKey(publicKey))) connector.forget(publicKey);
-      for (const place of moved.values()) connector.setPeer(place);
+      for (const peer of moved.values()) connector.setPeer(peer);
       this.#config = config;
     }, wait);
   }
 
-  async #changeWithRoutes(change: UapiChange): Promise<void> {
+  async #changeWithRoutes(change: DeviceChange, takesAway = true): Promise<void> {
     const { live, routes, device } = this.#parts;
     const takeBack = await routes?.prepare(change);
     try {
@@ -114,8 +120,10 @@ export class TunnelChanges {
       await takeBack?.();
       throw error;
     }
-    if (routes)
-      await routes.keepOnly(device.peers().flatMap((peer) => peer.allowedIps.map(formatPrefix)));
+    this.#hasOldRoutes ||= takesAway;
+    if (!routes || !this.#hasOldRoutes) return;
+    await routes.keepOnly(device.peers().flatMap(({ allowedIps }) => allowedIps));
+    this.#hasOldRoutes = false;
   }
 
   async #find(peer: PeerConfig, wait: WaitOptions): Promise<ReachablePeer | undefined> {
@@ -136,6 +144,6 @@ function withSignal(resolving: ResolveOptions, { signal }: WaitOptions): Resolve
   return { ...resolving, ...(signal && { signal }) };
 }
 
-function placesOf(peer: PeerConfig | undefined): string {
+function endpointsText(peer: PeerConfig | undefined): string {
   return peer ? endpointsOf(peer).map(formatEndpoint).join() : '';
 }

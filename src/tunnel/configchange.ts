@@ -1,11 +1,12 @@
 /** What of a configuration can change while its tunnel is up, and how the device is told. */
+import type { PeerChange } from '../../protocol/device.js';
 import { formatPrefix } from '../../protocol/ip.js';
 import { WgTsError } from '../../system/errors.js';
-import { formatEndpoint, formatPlace } from '../config/format.js';
+import { formatEndpoint } from '../config/format.js';
 import type { Config, InterfaceConfig, PeerConfig } from '../config/model.js';
 import { firstAddress } from '../control/endpoints/candidates.js';
 import type { ReachablePeer } from '../control/endpoints/peerlink.js';
-import type { UapiChange, UapiPeerChange } from '../uapi/change.js';
+import type { DeviceChange } from '../uapi/change.js';
 
 type Part = (own: InterfaceConfig) => unknown;
 
@@ -46,7 +47,7 @@ export function fixedKeysThatDiffer(
 export function changeOf(
   { interface: own, peers }: Config,
   found: ReadonlyMap<PeerConfig, ReachablePeer>,
-): UapiChange {
+): DeviceChange {
   const { privateKey, listenPort, fwMark } = own;
   return {
     privateKey,
@@ -56,17 +57,19 @@ export function changeOf(
   };
 }
 
+/** All of a peer, but that one without `found` stays where it is. */
 export function peerChangeOf(
-  { publicKey, presharedKey, allowedIps, persistentKeepalive }: PeerConfig,
-  place: ReachablePeer | undefined,
-): UapiPeerChange {
-  const endpoint = firstAddress(place);
+  { publicKey, presharedKey, allowedIps, persistentKeepalive = 0 }: PeerConfig,
+  found: ReachablePeer | undefined,
+): PeerChange {
+  const endpoint = firstAddress(found);
   return {
     publicKey,
-    allowedIps: allowedIps.map(formatPrefix),
+    replaceAllowedIps: true,
+    allowedIps,
+    persistentKeepalive,
     ...(presharedKey && { presharedKey }),
-    ...(persistentKeepalive !== undefined && { persistentKeepalive }),
-    ...(endpoint && { endpoint: formatPlace(endpoint) }),
+    ...(endpoint && { endpoint }),
   };
 }
 

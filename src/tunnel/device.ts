@@ -16,6 +16,7 @@ import type { PlaneChoice } from '../dataplane/choice.js';
 import { type OpenedPlane, openPlane, openPlaneTun } from '../dataplane/open.js';
 import type { Logger } from '../logger.js';
 import type { UndoStack } from '../undo.js';
+import { peerChangeOf } from './configchange.js';
 import { interfaceSettings, networkIdentity } from './network.js';
 import type { TunnelOptions } from './options.js';
 import { checkedRandom } from './random.js';
@@ -102,7 +103,7 @@ export async function openTunnelDevice(
     parts,
     sessions,
     connector,
-    live: new LiveConfiguration(name, parts, {
+    live: new LiveConfiguration(parts, {
       wantedPort: wantedPort ?? 0,
       routingMark: config.interface.fwMark === undefined ? fwMark : 0,
       onChanged: tellAll,
@@ -131,8 +132,7 @@ function connectPeers(
     tellWatch,
   }: { readonly device: Device; readonly driver: Driver; readonly tellWatch: () => void },
 ): Connector {
-  for (const peer of config.peers)
-    driver.configure(peerChange(peer, firstAddress(found.get(peer))));
+  for (const peer of config.peers) driver.configure(peerChangeOf(peer, found.get(peer)));
   const connector = keepConnected({
     device,
     driver,
@@ -150,18 +150,4 @@ function connectPeers(
 
 export function endpointsOf(device: Device): Endpoint[] {
   return device.peers().flatMap(({ endpoint }) => (endpoint ? [endpoint] : []));
-}
-
-function peerChange(
-  peer: PeerConfig,
-  endpoint: Endpoint | undefined,
-): Parameters<Driver['configure']>[0] {
-  return {
-    publicKey: peer.publicKey,
-    replaceAllowedIps: true,
-    allowedIps: peer.allowedIps,
-    persistentKeepalive: peer.persistentKeepalive ?? 0,
-    ...(peer.presharedKey && { presharedKey: peer.presharedKey }),
-    ...(endpoint && { endpoint }),
-  };
 }

@@ -1,11 +1,11 @@
 /** A peer as a program describes it. */
 import { Secret } from '../../crypto/secret.js';
-import { formatPrefix, type IpPrefix, parsePrefix } from '../../protocol/ip.js';
+import type { PeerChange } from '../../protocol/device.js';
+import { type IpPrefix, parsePrefix } from '../../protocol/ip.js';
 import { WgTsError } from '../../system/errors.js';
 import { decodeKey } from '../config/key.js';
 import type { EndpointConfig } from '../config/model.js';
 import { parseEndpoint } from '../config/values.js';
-import type { UapiPeerChange } from '../uapi/change.js';
 
 /** A peer to be added, or to be changed: then what is left out stays as it is. */
 export interface PeerOptions {
@@ -22,7 +22,7 @@ export interface PeerOptions {
 }
 
 export interface ReadPeer {
-  readonly change: UapiPeerChange;
+  readonly change: PeerChange;
   readonly endpoint: EndpointConfig | undefined;
   /** Zeroes the secrets that were made of text. */
   zero(): void;
@@ -35,7 +35,7 @@ export function readPeer(options: PeerOptions): ReadPeer {
   const endpoint = options.endpoint === undefined ? undefined : readEndpoint(options.endpoint);
   if (persistentKeepalive !== undefined && !isInteger(persistentKeepalive, 0))
     throw wrong('persistentKeepalive', 'is a whole number of seconds, 0 to 65535');
-  const networks = allowedIps?.map((network) => formatPrefix(readPrefix(network)));
+  const networks = allowedIps?.map(readPrefix);
   const presharedKey =
     typeof options.presharedKey === 'string'
       ? secretOf(options.presharedKey)
@@ -73,7 +73,7 @@ function readPrefix(network: string | IpPrefix): IpPrefix {
     const { address, length } = network;
     const isIp = address instanceof Uint8Array && [4, 16].includes(address.length);
     if (isIp && Number.isInteger(length) && length >= 0 && length <= address.length * 8)
-      return network;
+      return { address: Uint8Array.from(address), length };
     throw wrong('allowedIps', 'holds a network that is none');
   }
   const prefix = parsePrefix(network);

@@ -1,50 +1,62 @@
 /** Keeps the routes into a tunnel as its peers' AllowedIPs are, while it is up. */
-
 import type { InterfaceSettings, NetConfig, NetStep } from '../../network/netconfig.js';
-import { networkOf } from '../../protocol/ip.js';
-import type { WgTsError } from '../../system/errors.js';
-import { messageOf } from '../../system/errors.js';
+import {
+  formatPrefix,
+  type IpPrefix,
+  maskPrefix,
+  networkId,
+  parsePrefix,
+} from '../../protocol/ip.js';
+import { messageOf, type WgTsError } from '../../system/errors.js';
 import type { Logger } from '../logger.js';
-import type { UapiChange } from '../uapi/change.js';
+import type { DeviceChange } from '../uapi/change.js';
 import { restartNeeded } from './configchange.js';
+
+interface Route {
+  /** As `NetConfig` takes it. */
+  readonly network: string;
+  /** Undefined for one that has no step of its own. */
+  readonly step: NetStep | undefined;
+}
 
 export class LiveRoutes {
   readonly #system: NetConfig;
   readonly #settings: InterfaceSettings;
   readonly #logger: Logger;
-  /** Of the bring-up and of later changes; undefined for one that has no step of its own. */
-  readonly #routes = new Map<string, NetStep | undefined>();
+  /** Of the bring-up and of later changes, by their `networkId`. */
+  readonly #routes = new Map<string, Route>();
 
   constructor(system: NetConfig, settings: InterfaceSettings, logger: Logger) {
     this.#system = system;
     this.#settings = settings;
     this.#logger = logger;
-    for (const route of settings.routes) this.#routes.set(route, undefined);
+    for (const network of settings.routes) {
+      const prefix = parsePrefix(network);
+      if (prefix) this.#routes.set(networkId(prefix), { network, step: undefined });
+    }
   }
 
   /**
-   * Makes the routes that `change` will need; answers what takes them back. Throws NetConfigError, and
+   * Makes the routes that `change` will need. Returns what takes them back. Throws NetConfigError, and
    * WgTsError ERR_RESTART_NEEDED for a default route, which changes more than a route.
    */
-  async prepare({ peers }: UapiChange): Promise<() => Promise<void>> {
+  async prepare({ peers }: DeviceChange): Promise<() => Promise<void>> {
     if (this.#settings.table === 'off') return async () => undefined;
-    const wanted = peers.flatMap(({ allowedIps = [] }) => allowedIps.map(networkOf));
-    const missing = [...new Set(wanted)].filter(
-      (route) => !this.#routes.has(route) && !this.#isPartOfWhole(route),
-    );
-    const whole = missing.find((route) => route.endsWith('/0'));
+    const missing = this.#missing(peers.flatMap(({ allowedIps = [] }) => allowedIps));
+    const networks = [...missing.values()];
+    const whole = networks.find((network) => network.endsWith('/0'));
     if (whole !== undefined) throw cannotRoute(whole);
-    if (missing.length > 0 && !this.#system.routeStep) throw cannotRoute(missing.join(', '));
+    if (missing.size > 0 && !this.#system.routeStep) throw cannotRoute(networks.join(', '));
     const added: string[] = [];
     const takeBack = async (): Promise<void> => {
-      for (const route of added.reverse()) await this.#remove(route);
+      for (const id of added.reverse()) await this.#remove(id);
     };
     try {
-      for (const route of missing) {
-        const step = await this.#system.routeStep?.(this.#settings, route);
+      for (const [id, network] of missing) {
+        const step = await this.#system.routeStep?.(this.#settings, network);
         await step?.apply();
-        this.#routes.set(route, step);
-        added.push(route);
+        this.#routes.set(id, { network, step });
+        added.push(id);
       }
     } catch (error) {
       await takeBack();
@@ -53,26 +65,39 @@ export class LiveRoutes {
     return takeBack;
   }
 
+  /** Removes all other routes. A failure is logged only. */
+  async keepOnly(allowedIps: readonly IpPrefix[]): Promise<void> {
+    const kept = new Set(allowedIps.map(networkId));
+    for (const [id, { network }] of [...this.#routes])
+      if (!kept.has(id) && !network.endsWith('/0')) await this.#remove(id);
+  }
+
+  /** As text, by their `networkId`. */
+  #missing(allowedIps: readonly IpPrefix[]): Map<string, string> {
+    const missing = new Map<string, string>();
+    for (const prefix of allowedIps) {
+      const id = networkId(prefix);
+      if (this.#routes.has(id) || missing.has(id) || this.#isPartOfWhole(prefix)) continue;
+      missing.set(id, formatPrefix(maskPrefix(prefix)));
+    }
+    return missing;
+  }
+
   /** With ExcludedIPs a default route stands for all that is left of it. */
-  #isPartOfWhole(route: string): boolean {
-    const { routes, excluded = [] } = this.#settings;
-    const whole = route.includes(':') ? '::/0' : '0.0.0.0/0';
-    return excluded.length > 0 && routes.includes(whole);
+  #isPartOfWhole({ address }: IpPrefix): boolean {
+    const { excluded = [] } = this.#settings;
+    return excluded.length > 0 && this.#routes.has(networkId({ address, length: 0 }));
   }
 
-  /** The others go. What cannot be removed is told, and no more. */
-  async keepOnly(allowedIps: readonly string[]): Promise<void> {
-    const kept = new Set(allowedIps.map(networkOf));
-    for (const route of [...this.#routes.keys()])
-      if (!kept.has(route) && !route.endsWith('/0')) await this.#remove(route);
-  }
-
-  async #remove(route: string): Promise<void> {
-    const step = this.#routes.get(route) ?? (await this.#stepOf(route));
-    this.#routes.delete(route);
+  async #remove(id: string): Promise<void> {
+    const route = this.#routes.get(id);
+    if (!route) return;
+    const { network } = route;
+    const step = route.step ?? (await this.#stepOf(network));
+    this.#routes.delete(id);
     if (!step) return;
     const onError = (error: unknown): void =>
-      this.#logger.warn(`cannot remove the route to ${route}: ${messageOf(error)}`);
+      this.#logger.warn(`cannot remove the route to ${network}: ${messageOf(error)}`);
     try {
       step.revert?.();
     } catch (error) {
@@ -82,9 +107,9 @@ export class LiveRoutes {
   }
 
   /** Of a route that the bring-up has made. */
-  async #stepOf(route: string): Promise<NetStep | undefined> {
+  async #stepOf(network: string): Promise<NetStep | undefined> {
     try {
-      return await this.#system.routeStep?.(this.#settings, route);
+      return await this.#system.routeStep?.(this.#settings, network);
     } catch {
       // Another interface has the same one by now: then it is not ours to remove.
       return undefined;

@@ -7,7 +7,7 @@ import type { Config } from '../config/model.js';
 import { withConfig } from '../config/text.js';
 import type { HandshakeOutcome } from '../control/sessions.js';
 import { type PeerStatus, statusOf, type TunnelStatus } from '../control/status.js';
-import type { UapiChange } from '../uapi/change.js';
+import { parseChange, type UapiChange } from '../uapi/change.js';
 import type { UapiDevice } from '../uapi/codec.js';
 import type { UndoStack } from '../undo.js';
 import type { BringUp } from './bringup.js';
@@ -173,7 +173,7 @@ export class Tunnel extends EventEmitter<TunnelEvents> implements AsyncDisposabl
    */
   async configure(change: UapiChange): Promise<void> {
     this.#mustBeOpen();
-    await this.#parts.changes.configure(change, { routes: true });
+    await this.#parts.changes.configure(parseChange(change), { routes: true });
   }
 
   /**

@@ -1,7 +1,18 @@
+import type { Endpoint } from '../../protocol/dataplane.js';
 import { formatIp, parseIp, parsePrefix } from '../../protocol/ip.js';
 import { formatEndpoint } from '../config/format.js';
+import { parseEndpoint } from '../config/values.js';
 
 const ENDPOINT = /^(?:\[([^\]%]+)(%[^\]]+)?\]|([^:]+)):(\d+)$/;
+/** With brackets, the zone of a link-local address, and a port. */
+const LONGEST_ENDPOINT = 80;
+
+/** An IP address with a port; undefined for anything else, such as a name. */
+export function parseUapiEndpoint(text: string): Endpoint | undefined {
+  if (text.length > LONGEST_ENDPOINT) return undefined;
+  const parsed = parseEndpoint(text, () => undefined);
+  return parsed && parseIp(parsed.host) && { address: parsed.host, port: parsed.port };
+}
 
 /** As wg(8) prints an allowed IP, whichever way the interface spells it. */
 export function wgPrefix(text: string): string {

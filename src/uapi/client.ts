@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { connect } from 'node:net';
 import path from 'node:path';
-import type { UapiChange } from './change.js';
+import type { DeviceChange } from './change.js';
 import { checkErrno, parseGet, type UapiDevice, UapiError } from './codec.js';
 import { encodeSet } from './set.js';
 
@@ -79,7 +79,7 @@ export async function queryUapi(
  */
 export async function changeUapi(
   socketPath: string,
-  change: UapiChange,
+  change: DeviceChange,
   { timeoutMs = TIMEOUT_MS }: AskOptions = {},
 ): Promise<boolean> {
   const request = encodeSet(change);

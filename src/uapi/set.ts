@@ -1,14 +1,16 @@
 import { Secret } from '../../crypto/secret.js';
-import { parsePrefix } from '../../protocol/ip.js';
-import { parseEndpoint } from '../config/values.js';
-import type { UapiChange, UapiPeerChange } from './change.js';
+import type { PeerChange } from '../../protocol/device.js';
+import { formatPrefix, parsePrefix } from '../../protocol/ip.js';
+import { formatPlace } from '../config/format.js';
+import { parseUapiEndpoint } from './addresses.js';
+import type { DeviceChange, UapiChange, UapiPeerChange } from './change.js';
 import { integerOf, keyOf, Lines, linesOf, textOf, UapiError } from './lines.js';
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 type MutablePeer = Mutable<UapiPeerChange & { allowedIps: string[]; removeAllowedIps: string[] }>;
 
 /** The request set=1. It holds the keys of `change`: zero it when it is sent. */
-export function encodeSet(change: UapiChange): Uint8Array {
+export function encodeSet(change: DeviceChange): Uint8Array {
   const out = new Lines();
   out.text('set', 1);
   if (change.privateKey) out.key('private_key', change.privateKey.expose());
@@ -19,17 +21,18 @@ export function encodeSet(change: UapiChange): Uint8Array {
   return out.end();
 }
 
-function encodePeer(out: Lines, peer: UapiPeerChange): void {
+function encodePeer(out: Lines, peer: PeerChange): void {
   out.key('public_key', peer.publicKey);
   if (peer.remove) out.text('remove', 'true');
   if (peer.updateOnly) out.text('update_only', 'true');
   if (peer.presharedKey) out.key('preshared_key', peer.presharedKey.expose());
-  if (peer.endpoint !== undefined) out.text('endpoint', peer.endpoint);
+  if (peer.endpoint) out.text('endpoint', formatPlace(peer.endpoint));
   if (peer.persistentKeepalive !== undefined)
     out.text('persistent_keepalive_interval', peer.persistentKeepalive);
   if (peer.replaceAllowedIps) out.text('replace_allowed_ips', 'true');
-  for (const prefix of peer.removeAllowedIps ?? []) out.text('allowed_ip', `-${prefix}`);
-  for (const prefix of peer.allowedIps ?? []) out.text('allowed_ip', prefix);
+  for (const prefix of peer.removeAllowedIps ?? [])
+    out.text('allowed_ip', `-${formatPrefix(prefix)}`);
+  for (const prefix of peer.allowedIps ?? []) out.text('allowed_ip', formatPrefix(prefix));
 }
 
 /**
@@ -131,19 +134,10 @@ function addAllowedIp(peer: MutablePeer, text: string): void {
 const LONGEST_PREFIX = 49;
 
 function endpointOf(text: string): string {
-  let isBad = text.length > LONGEST_ENDPOINT;
-  const endpoint = isBad
-    ? undefined
-    : parseEndpoint(text, () => {
-        isBad = true;
-      });
-  if (isBad || !endpoint || !/^[\d.]+$|:/.test(endpoint.host))
+  if (!parseUapiEndpoint(text))
     throw new UapiError('it has an endpoint that is no IP address with a port');
   return text;
 }
-
-/** With brackets, the zone of a link-local address, and a port. */
-const LONGEST_ENDPOINT = 80;
 
 function isTrue(value: Uint8Array): boolean {
   if (textOf(value) === 'true') return true;

@@ -1,24 +1,23 @@
 import { KEY_LENGTH } from '../../crypto/aead.js';
 import { Secret } from '../../crypto/secret.js';
-import { networkOf } from '../../protocol/ip.js';
+import type { PeerChange } from '../../protocol/device.js';
+import { type IpPrefix, networkId } from '../../protocol/ip.js';
 import { encodeKey } from '../config/key.js';
-import { wgEndpoint } from './addresses.js';
-import type { UapiChange, UapiPeerChange } from './change.js';
-import type { UapiDevice, UapiPeer } from './codec.js';
-
-type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+import type { DeviceChange } from './change.js';
 
 /** What the sections of a file come to for one peer, once all have taken effect. */
-interface WantedPeer extends Mutable<Omit<UapiPeerChange, 'allowedIps'>> {
-  readonly networks: Set<string>;
+interface WantedPeer {
+  readonly section: PeerChange;
+  /** By their `networkId`. */
+  readonly networks: Map<string, IpPrefix>;
 }
 
 /**
- * What has to change for `running` to become what `file` says; peers that are so already are left
- * out, and keep their sessions. As with setconf, what [Interface] does not name goes back to none.
- * The secrets in the result are those of `file` and of nobody else.
+ * What has to change for `running`, told as the change that would make it from nothing, to become what
+ * `file` says; peers that are so already are left out, and keep their sessions. As with setconf, what
+ * [Interface] does not name goes back to none. The secrets in the result are those of `file` only.
  */
-export function syncChange(file: UapiChange, running: UapiDevice): UapiChange {
+export function syncChange(file: DeviceChange, running: DeviceChange): DeviceChange {
   const wanted = wantedPeers(file.peers);
   const present = new Map(running.peers.map((peer) => [encodeKey(peer.publicKey), peer]));
   const gone = running.peers.filter(({ publicKey }) => !wanted.has(encodeKey(publicKey)));
@@ -31,17 +30,17 @@ export function syncChange(file: UapiChange, running: UapiDevice): UapiChange {
   };
 }
 
-export function isEmptyChange({ privateKey, listenPort, fwMark, peers }: UapiChange): boolean {
+export function isEmptyChange({ privateKey, listenPort, fwMark, peers }: DeviceChange): boolean {
   return !privateKey && listenPort === undefined && fwMark === undefined && peers.length === 0;
 }
 
-function interfaceChange(file: UapiChange, running: UapiDevice): Omit<UapiChange, 'peers'> {
+function interfaceChange(file: DeviceChange, running: DeviceChange): Omit<DeviceChange, 'peers'> {
   const { listenPort = 0, fwMark = 0 } = file;
   const privateKey = newSecret(file.privateKey, running.privateKey);
   return {
     ...(privateKey && { privateKey }),
-    ...(listenPort !== running.listenPort && { listenPort }),
-    ...(fwMark !== running.fwMark && { fwMark }),
+    ...(listenPort !== (running.listenPort ?? 0) && { listenPort }),
+    ...(fwMark !== (running.fwMark ?? 0) && { fwMark }),
   };
 }
 
@@ -53,34 +52,47 @@ function newSecret(wanted: Secret | undefined, present: Secret | undefined): Sec
 }
 
 /** A later section for the same peer replaces its AllowedIPs, and a network moves to the last one. */
-function wantedPeers(sections: readonly UapiPeerChange[]): Map<string, WantedPeer> {
+function wantedPeers(sections: readonly PeerChange[]): Map<string, WantedPeer> {
   const peers = new Map<string, WantedPeer>();
-  for (const { allowedIps = [], ...section } of sections) {
+  const owners = new Map<string, WantedPeer>();
+  for (const section of sections) {
     const id = encodeKey(section.publicKey);
-    const networks = new Set(allowedIps.map(networkOf));
-    for (const other of peers.values())
-      for (const network of networks) other.networks.delete(network);
-    peers.set(id, { ...peers.get(id), ...section, networks });
+    const networks = new Map<string, IpPrefix>();
+    const peer = { section: { ...peers.get(id)?.section, ...section }, networks };
+    peers.set(id, peer);
+    for (const network of section.allowedIps ?? []) {
+      const key = networkId(network);
+      const owner = owners.get(key);
+      if (owner !== peer) owner?.networks.delete(key);
+      owners.set(key, peer);
+      networks.set(key, network);
+    }
   }
   return peers;
 }
 
-function peerChange(wanted: WantedPeer, present: UapiPeer | undefined): UapiPeerChange | undefined {
-  const { networks, publicKey, presharedKey, endpoint, persistentKeepalive = 0 } = wanted;
-  const isNewEndpoint =
-    endpoint !== undefined && endpoint !== (present?.endpoint && wgEndpoint(present.endpoint));
+function peerChange(
+  { section, networks }: WantedPeer,
+  present: PeerChange | undefined,
+): PeerChange | undefined {
+  const { publicKey, presharedKey, endpoint, persistentKeepalive = 0 } = section;
+  const { endpoint: from } = present ?? {};
+  const isElsewhere = endpoint?.address !== from?.address || endpoint?.port !== from?.port;
   const newKey = newSecret(presharedKey, present?.presharedKey);
-  const hasNewNetworks = !isSame(networks, new Set(present?.allowedIps.map(networkOf)));
   const change = {
     ...(newKey && { presharedKey: newKey }),
-    ...(isNewEndpoint && { endpoint }),
+    ...(endpoint && isElsewhere && { endpoint }),
     ...(persistentKeepalive !== (present?.persistentKeepalive ?? 0) && { persistentKeepalive }),
-    ...(hasNewNetworks && { replaceAllowedIps: true, allowedIps: [...networks] }),
+    ...(!hasExactly(networks, present?.allowedIps ?? []) && {
+      replaceAllowedIps: true,
+      allowedIps: [...networks.values()],
+    }),
   };
   if (present && Object.keys(change).length === 0) return undefined;
   return { publicKey, ...change };
 }
 
-function isSame(a: ReadonlySet<string>, b: ReadonlySet<string>): boolean {
-  return a.size === b.size && [...a].every((item) => b.has(item));
+function hasExactly(wanted: ReadonlyMap<string, IpPrefix>, present: readonly IpPrefix[]): boolean {
+  const keys = new Set(present.map(networkId));
+  return wanted.size === keys.size && [...keys].every((key) => wanted.has(key));
 }

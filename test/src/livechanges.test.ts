@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { defaultProviders } from '../../crypto/providers.js';
 import { Device } from '../../protocol/device.js';
 import { decodeKey } from '../../src/config/key.js';
-import { ChangeError, LiveConfiguration } from '../../src/control/configuration.js';
+import { LiveConfiguration } from '../../src/control/configuration.js';
 import { Driver } from '../../src/control/driver.js';
 import { PortableDataPlane } from '../../src/dataplane/portable.js';
 import {
@@ -15,7 +15,12 @@ import {
   type Tunnel,
 } from '../../src/index.js';
 import { TunnelChanges } from '../../src/tunnel/changes.js';
-import type { UapiChange, UapiPeerChange } from '../../src/uapi/change.js';
+import {
+  ChangeError,
+  type DeviceChange,
+  type UapiChange,
+  type UapiPeerChange,
+} from '../../src/uapi/change.js';
 import { openUdp, UdpError } from '../../udp/open.js';
 import { ipPacket } from '../support/packets.js';
 import {
@@ -218,6 +223,7 @@ describe('a tunnel that is up', () => {
     ['a network', { allowedIps: ['10.0.0.0/33'] }],
     ['a network to take away', { removeAllowedIps: ['10.0.0.0/33'] }],
     ['an endpoint', { endpoint: 'nowhere' }],
+    ['an endpoint with a name', { endpoint: 'vpn.example.com:51820' }],
   ])('changes nothing when %s is none', async (_, wrong) => {
     const before = tunnels().a.status();
     const peers = [peer({ remove: true }), peer(wrong)];
@@ -283,7 +289,6 @@ class Marked {
     };
     const parts = { device, plane, driver: this.#driver, opened };
     this.live = new LiveConfiguration(
-      'office',
       { ...parts, listenPort: port, mtu: 1420, fwMark },
       {
         wantedPort: port,
@@ -381,7 +386,7 @@ describe('several changes at once', () => {
   it('are done one after the other, also after one that was refused', async () => {
     const marked = await Marked.open({ fwMark: 0 });
     const { noted } = marked;
-    const change = (wanted: UapiChange): Promise<void> =>
+    const change = (wanted: DeviceChange): Promise<void> =>
       marked.changes.configure(wanted, { routes: false });
     let open = (): void => undefined;
     marked.gate = new Promise((resolve) => {

@@ -1,7 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Secret } from '../../crypto/secret.js';
-import type { UapiChange } from '../../src/uapi/change.js';
+import {
+  type DeviceChange,
+  parseChange,
+  type UapiChange,
+  type UapiPeerChange,
+} from '../../src/uapi/change.js';
 import { encodeSet, parseSet } from '../../src/uapi/set.js';
 
 const KEY = 'ab'.repeat(32);
@@ -41,7 +46,7 @@ const change: fc.Arbitrary<UapiChange> = fc.record(
 );
 
 /** With the secrets as text, which Secret hides. */
-function shown({ privateKey, peers, ...rest }: UapiChange): unknown {
+function shown({ privateKey, peers, ...rest }: DeviceChange): unknown {
   const hex = (value: Secret | undefined): string | undefined =>
     value && Buffer.from(value.expose()).toString('hex');
   return {
@@ -55,11 +60,20 @@ function shown({ privateKey, peers, ...rest }: UapiChange): unknown {
   };
 }
 
+const inText = ({ endpoint, allowedIps, removeAllowedIps }: UapiPeerChange): unknown => ({
+  endpoint,
+  allowedIps,
+  removeAllowedIps,
+});
+
 describe('the request set=1', () => {
   it('is read as it was written', () => {
     fc.assert(
       fc.property(change, (wanted) => {
-        expect(shown(parseSet(encodeSet(wanted)))).toEqual(shown(wanted));
+        const inBytes = parseChange(wanted);
+        const read = parseSet(encodeSet(inBytes));
+        expect(shown(parseChange(read))).toEqual(shown(inBytes));
+        expect(read.peers.map(inText)).toEqual(wanted.peers.map(inText));
       }),
     );
   });

@@ -4,8 +4,10 @@ import { resolveChange } from '../../cli/wg/change.js';
 import { parseWgFile } from '../../cli/wg/conffile.js';
 import { resolutionRetries } from '../../cli/wg/retries.js';
 import { formatShowconf } from '../../cli/wg/showconf.js';
+import { formatPrefix } from '../../protocol/ip.js';
 import { ConfigError } from '../../src/config/errors.js';
-import { base64, bytes, secret, uapiDevice, uapiPeer } from './support.js';
+import { formatPlace } from '../../src/config/format.js';
+import { base64, bytes, prefixes, secret, uapiDevice, uapiPeer } from './support.js';
 
 const parse = (...lines: string[]) => parseWgFile(lines.join('\n'), { file: 'x.wg' });
 
@@ -25,19 +27,23 @@ describe('a file of wg(8)', () => {
       '[Peer]',
       `PublicKey = ${base64(1)}`,
     );
-    expect(read).toMatchObject({ listenPort: 1, fwMark: 0 });
-    expect(read.privateKey?.expose()).toEqual(bytes(7));
-    expect(read.peers).toEqual([
+    const { change, endpoints } = read;
+    expect(change).toMatchObject({ listenPort: 1, fwMark: 0 });
+    expect(change.privateKey?.expose()).toEqual(bytes(7));
+    expect(change.peers).toEqual([
       {
         publicKey: bytes(1),
         replaceAllowedIps: true,
-        allowedIps: ['10.0.0.0/8', '::/0'],
-        endpoint: { host: 'vpn.example.com', port: 51820 },
+        allowedIps: prefixes('10.0.0.0/8', '::/0'),
         persistentKeepalive: 0,
       },
       { publicKey: bytes(1), replaceAllowedIps: true, allowedIps: [] },
     ]);
-    expect(parse('')).toEqual({ peers: [] });
+    expect(change.peers.map((peer) => endpoints.get(peer))).toEqual([
+      { host: 'vpn.example.com', port: 51820 },
+      undefined,
+    ]);
+    expect(parse('')).toEqual({ change: { peers: [] }, endpoints: new Map() });
   });
 
   it.each([
@@ -100,8 +106,12 @@ describe('a file of wg(8)', () => {
         const { peers: read, ...rest } = await resolveChange(parse(text));
         const again = uapiDevice({
           ...rest,
-          peers: read.map(({ publicKey: _, ...more }, i) =>
-            uapiPeer(specs[i]?.fill ?? 0, more as object),
+          peers: read.map(({ publicKey: _, endpoint, allowedIps = [], ...more }, i) =>
+            uapiPeer(specs[i]?.fill ?? 0, {
+              ...(more as object),
+              ...(endpoint && { endpoint: formatPlace(endpoint) }),
+              allowedIps: allowedIps.map(formatPrefix),
+            }),
           ),
         });
         expect(formatShowconf(again)).toBe(text);
@@ -112,11 +122,13 @@ describe('a file of wg(8)', () => {
 });
 
 describe('the names in it', () => {
-  const change = {
-    peers: [
-      { publicKey: bytes(1), endpoint: { host: 'vpn.example.com', port: 1 } },
-      { publicKey: bytes(2), endpoint: { host: 'gone.example.com', port: 1 }, remove: true },
-    ],
+  const [stays, goes] = [{ publicKey: bytes(1) }, { publicKey: bytes(2), remove: true }];
+  const read = {
+    change: { peers: [stays, goes] },
+    endpoints: new Map([
+      [stays, { host: 'vpn.example.com', port: 1 }],
+      [goes, { host: 'gone.example.com', port: 1 }],
+    ]),
   };
 
   it('become addresses, but for peers that go', async () => {
@@ -125,9 +137,12 @@ describe('the names in it', () => {
       asked.push(host);
       return ['2001:db8::1'];
     };
-    const { peers } = await resolveChange(change, { resolver });
+    const { peers } = await resolveChange(read, { resolver });
     expect(asked).toEqual(['vpn.example.com']);
-    expect(peers.map(({ endpoint }) => endpoint)).toEqual(['[2001:db8::1]:1', undefined]);
+    expect(peers.map(({ endpoint }) => endpoint)).toEqual([
+      { address: '2001:db8::1', port: 1 },
+      undefined,
+    ]);
   });
 
   it.each([

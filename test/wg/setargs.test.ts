@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseSetArgs } from '../../cli/wg/setargs.js';
 import type { Secret } from '../../crypto/secret.js';
-import { base64, bytes, secret } from './support.js';
+import { base64, bytes, prefixes, secret } from './support.js';
 
 const KEY = base64(1);
 const noKeys = (): Secret => {
@@ -13,7 +13,7 @@ const parse = (line: string) => parseSetArgs(line.split(' '), noKeys);
 describe('the arguments of wg set', () => {
   it('are those of the interface, and then of each peer', () => {
     const read: string[] = [];
-    const change = parseSetArgs(
+    const { change, endpoints } = parseSetArgs(
       [
         ...'listen-port 51820 fwmark 0xca6c private-key a.key'.split(' '),
         ...`peer ${KEY} preshared-key b.key endpoint [2001:db8::1]:5`.split(' '),
@@ -34,12 +34,15 @@ describe('the arguments of wg set', () => {
     expect(change.peers).toMatchObject([
       {
         publicKey: bytes(1),
-        endpoint: { host: '2001:db8::1', port: 5 },
         persistentKeepalive: 0,
         replaceAllowedIps: true,
-        allowedIps: ['10.0.0.0/8', '::/0'],
+        allowedIps: prefixes('10.0.0.0/8', '::/0'),
       },
       { publicKey: bytes(2), remove: true },
+    ]);
+    expect(change.peers.map((peer) => endpoints.get(peer))).toEqual([
+      { host: '2001:db8::1', port: 5 },
+      undefined,
     ]);
   });
 
@@ -51,14 +54,14 @@ describe('the arguments of wg set', () => {
     ['+10.0.0.1/8,-10.0.0.2/8', false, [], ['10.0.0.0/8']],
     ['-10.0.0.1/8,+10.0.0.2/8', false, ['10.0.0.0/8'], []],
   ])('take allowed-ips %s', (text, replaces, added, removed) => {
-    const [peer] = parse(`peer ${KEY} allowed-ips ${text}`).peers;
+    const [peer] = parse(`peer ${KEY} allowed-ips ${text}`).change.peers;
     expect(peer?.replaceAllowedIps).toBe(replaces);
-    expect(peer?.allowedIps).toEqual(added);
-    expect(peer?.removeAllowedIps).toEqual(removed);
+    expect(peer?.allowedIps).toEqual(prefixes(...added));
+    expect(peer?.removeAllowedIps).toEqual(prefixes(...removed));
   });
 
   it('may take all allowed IPs away', () => {
-    const [peer] = parseSetArgs(['peer', KEY, 'allowed-ips', ''], noKeys).peers;
+    const [peer] = parseSetArgs(['peer', KEY, 'allowed-ips', ''], noKeys).change.peers;
     expect(peer).toMatchObject({ replaceAllowedIps: true, allowedIps: [] });
   });
 

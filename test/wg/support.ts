@@ -1,4 +1,5 @@
 import { Secret } from '../../crypto/secret.js';
+import { type IpPrefix, parsePrefix } from '../../protocol/ip.js';
 import type { UapiDevice, UapiPeer } from '../../src/uapi/codec.js';
 
 export function bytes(fill: number): Uint8Array {
@@ -11,6 +12,10 @@ export function base64(fill: number): string {
 
 export function secret(fill: number): Secret {
   return Secret.take(bytes(fill));
+}
+
+export function prefixes(...texts: readonly string[]): IpPrefix[] {
+  return texts.flatMap((text) => parsePrefix(text) ?? []);
 }
 
 export function uapiPeer(fill: number, more: Partial<UapiPeer> = {}): UapiPeer {
