@@ -1,5 +1,6 @@
 import { formatFwMark } from '../../src/config/format.js';
-import type { ShownInterface, ShownPeer } from './shown.js';
+import type { PeerStatus } from '../../src/index.js';
+import type { ShownInterface } from './shown.js';
 
 /** The escape sequences of wg(8), which ends each by a reset of everything. */
 const RESET = '\x1b[0m';
@@ -29,7 +30,10 @@ export function formatInterface(shown: ShownInterface, isColored: boolean, now: 
       : [row(paint, 'public key', publicKey), row(paint, 'private key', privateKey)]),
     listenPort === 0 ? '' : row(paint, 'listening port', String(listenPort)),
     fwMark === 0 ? '' : row(paint, 'fwmark', formatFwMark(fwMark)),
-    ...shown.peers.map((peer) => `\n${formatPeer(peer, paint, now)}`),
+    ...shown.peers.map((peer) => {
+      const presharedKey = shown.presharedKeys?.get(peer.publicKey) ?? '(hidden)';
+      return `\n${formatPeer(peer, presharedKey, paint, now)}`;
+    }),
   ].join('');
 }
 
@@ -37,14 +41,14 @@ function row(paint: Paint, label: string, value: string): string {
   return `  ${paint(label, 'bold')}: ${value}\n`;
 }
 
-function formatPeer(peer: ShownPeer, paint: Paint, now: number): string {
-  const { latestHandshake, rxBytes, txBytes, persistentKeepalive, presharedKey } = peer;
+function formatPeer(peer: PeerStatus, presharedKey: string, paint: Paint, now: number): string {
+  const { latestHandshake, rxBytes, txBytes, persistentKeepalive } = peer;
   const handshakeAt = Number(latestHandshake / 1_000_000_000n);
   const allowedIps = peer.allowedIps.map((prefix) => prefix.replace('/', paint('/', 'cyan')));
   const [received, sent] = [bytesText(rxBytes, paint), bytesText(txBytes, paint)];
   return [
     `${paint('peer', 'yellow', 'bold')}: ${paint(peer.publicKey, 'yellow')}\n`,
-    peer.hasPresharedKey ? row(paint, 'preshared key', presharedKey ?? '(hidden)') : '',
+    peer.hasPresharedKey ? row(paint, 'preshared key', presharedKey) : '',
     peer.endpoint === undefined ? '' : row(paint, 'endpoint', peer.endpoint),
     row(paint, 'allowed ips', allowedIps.length > 0 ? allowedIps.join(', ') : '(none)'),
     handshakeAt === 0 ? '' : row(paint, 'latest handshake', agoText(now - handshakeAt, paint)),

@@ -1,4 +1,5 @@
 import { encodeKey } from '../../src/config/key.js';
+import type { PeerStatus } from '../../src/index.js';
 import { publicKeyOf } from '../../src/keys.js';
 import { wgEndpoint, wgPrefix } from '../../src/uapi/addresses.js';
 import type { UapiDevice, UapiPeer } from '../../src/uapi/codec.js';
@@ -13,15 +14,10 @@ export interface ShownInterface {
   readonly listenPort: number;
   readonly fwMark: number;
   readonly dataPlane?: string;
-  readonly peers: readonly ShownPeer[];
-}
-
-export interface ShownPeer extends Omit<UapiPeer, 'publicKey' | 'presharedKey'> {
-  /** Base64. */
-  readonly publicKey: string;
-  readonly hasPresharedKey: boolean;
-  /** Base64, only where the user wants to see it. */
-  readonly presharedKey?: string;
+  /** Addresses are spelled as wg(8) does it. */
+  readonly peers: readonly PeerStatus[];
+  /** Base64, by the public keys of the peers: only where the user wants to see them. */
+  readonly presharedKeys?: ReadonlyMap<string, string>;
 }
 
 /** The peer heard from last comes first, as in wg(8). */
@@ -45,15 +41,15 @@ export function withoutSecrets(name: string, device: UapiDevice): ShownInterface
 
 /** For WG_HIDE_KEYS=never: the texts cannot be zeroed, and are to be printed only. */
 export function withSecrets(name: string, device: UapiDevice): ShownInterface {
-  const shown = withoutSecrets(name, device);
-  const ordered = latestFirst(device.peers);
+  const { privateKey, peers } = device;
   return {
-    ...shown,
-    ...(device.privateKey && { privateKey: encodeKey(device.privateKey.expose()) }),
-    peers: shown.peers.map((peer, i) => {
-      const key = ordered[i]?.presharedKey;
-      return key ? { ...peer, presharedKey: encodeKey(key.expose()) } : peer;
-    }),
+    ...withoutSecrets(name, device),
+    ...(privateKey && { privateKey: encodeKey(privateKey.expose()) }),
+    presharedKeys: new Map(
+      peers.flatMap(({ publicKey, presharedKey: key }) =>
+        key ? [[encodeKey(publicKey), encodeKey(key.expose())]] : [],
+      ),
+    ),
   };
 }
 
