@@ -6,7 +6,7 @@ import path from 'node:path';
 import { formatIp } from '../../protocol/index.js';
 import { type Config, formatConfig } from '../../src/index.js';
 import { print } from '../output.js';
-import { addressPairs, withEndpoint } from './ends.js';
+import { addressPairs, withEndpoint } from '../pair/tunnels.js';
 
 /** RFC 2544: for tests between two machines. */
 const OUTER = { client: '198.18.77.1', server: '198.18.77.2' } as const;

@@ -1,5 +1,6 @@
 /** How much each data plane moves, in this process. */
 import { type Config, type DataPlaneKind, WgTsError } from '../../src/index.js';
+import { measureThroughput } from '../pair/throughput.js';
 import {
   type AddressPair,
   bringUpPair,
@@ -7,9 +8,8 @@ import {
   type EndOptions,
   firstHandshake,
   onAnyPort,
-} from './ends.js';
+} from '../pair/tunnels.js';
 import { printSkipped, type Stage, step } from './stage.js';
-import { measureThroughput } from './throughput.js';
 import { drawThroughput } from './view.js';
 
 const PLANES: readonly DataPlaneKind[] = ['native', 'portable'];

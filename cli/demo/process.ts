@@ -3,8 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { formatIp } from '../../protocol/index.js';
 import { type Config, UdpError } from '../../src/index.js';
 import { stdoutColors } from '../output.js';
-import { formatInterface } from '../wg/show-text.js';
-import { type ForwardClock, forwardClock } from './clock.js';
+import { answerPings, Pinger } from '../pair/pinger.js';
 import {
   type AddressPair,
   addressPairs,
@@ -14,11 +13,12 @@ import {
   firstHandshake,
   handshakesDone,
   onAnyPort,
-} from './ends.js';
-import { answerPings, Pinger } from './pinger.js';
+} from '../pair/tunnels.js';
+import { until } from '../until.js';
+import { formatInterface } from '../wg/show-text.js';
+import { type ForwardClock, forwardClock } from './clock.js';
 import { showPlanes } from './planes.js';
 import { openStage, type Stage, step } from './stage.js';
-import { until } from './until.js';
 import { drawPings, drawWaiting } from './view.js';
 
 const PINGS = 5;

@@ -1,9 +1,9 @@
 /** What is drawn while a step of the demo goes on. */
 import sparkly from 'sparkly';
 import type { Colors } from '../output.js';
+import type { Pinger } from '../pair/pinger.js';
+import type { DemoEnd, DemoPair } from '../pair/tunnels.js';
 import { formatSize } from '../watch/units.js';
-import type { DemoEnd, DemoPair } from './ends.js';
-import type { Pinger } from './pinger.js';
 import type { Draw } from './stage.js';
 
 const SPINNER = '⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏';

@@ -11,7 +11,7 @@ import { memoryTunPair } from '../../tun/memory.js';
 import type { Tun } from '../../tun/tun.js';
 import { type Check, type CheckContext, failed, type Outcome, ok } from './check.js';
 import type { Machine } from './machine.js';
-import { Prober } from './traffic.js';
+import { Prober } from './prober.js';
 import { udpEcho } from './udpecho.js';
 
 const LOOPBACK = { ipv4Address: '127.0.0.1', ipv6: false } as const;

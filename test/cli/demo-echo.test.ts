@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { echoReply, echoRequest, isReplyTo } from '../../cli/demo/echo.js';
+import { echoReply, echoRequest, isReplyTo } from '../../cli/pair/packets.js';
 
 describe('an echo', () => {
   const pairs = [

@@ -1,9 +1,9 @@
 /** The traffic of the demo, between two machines with nothing or something bad between them. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import type { AddressPair } from '../../cli/demo/ends.js';
-import { answerPings, Pinger } from '../../cli/demo/pinger.js';
-import { measureThroughput, PACKET_BYTES } from '../../cli/demo/throughput.js';
+import { answerPings, Pinger } from '../../cli/pair/pinger.js';
+import { measureThroughput, PACKET_BYTES } from '../../cli/pair/throughput.js';
+import type { AddressPair } from '../../cli/pair/tunnels.js';
 import { MemoryTun, memoryTunPair } from '../../src/index.js';
 import { ip, onesComplementSum } from '../support/packets.js';
 

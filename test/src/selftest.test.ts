@@ -3,10 +3,10 @@ import { once } from 'node:events';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { Check } from '../../cli/selftest/check.js';
 import { failed, ok, runChecks, skipped } from '../../cli/selftest/check.js';
+import { Prober } from '../../cli/selftest/prober.js';
 import { checkNode, programChecks } from '../../cli/selftest/program.js';
 import { formatResult, formatSummary, toJson } from '../../cli/selftest/report.js';
 import { allChecks } from '../../cli/selftest/selftest.js';
-import { Prober } from '../../cli/selftest/traffic.js';
 import { udpEcho } from '../../cli/selftest/udpecho.js';
 import { WgTsError } from '../../system/errors.js';
 

@@ -1,6 +1,6 @@
 import type { Tun } from '../../src/index.js';
-import { checksum } from './echo.js';
-import type { AddressPair } from './ends.js';
+import { checksum } from './packets.js';
+import type { AddressPair } from './tunnels.js';
 
 /** Of each packet, its IPv4 header included: what fits into the MTU of a tunnel. */
 export const PACKET_BYTES = 1420;

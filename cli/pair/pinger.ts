@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Tun } from '../../src/index.js';
-import { echoReply, echoRequest, isReplyTo } from './echo.js';
-import type { AddressPair } from './ends.js';
-import { until } from './until.js';
+import { until } from '../until.js';
+import { echoReply, echoRequest, isReplyTo } from './packets.js';
+import type { AddressPair } from './tunnels.js';
 
 /** After which a ping without an answer is lost. */
 const LOST_AFTER_MS = 1000;

@@ -8,7 +8,7 @@ import {
   type Tun,
   type Tunnel,
 } from '../../src/index.js';
-import { until } from './until.js';
+import { until } from '../until.js';
 
 /** Traffic to and from other machines is impossible this way. */
 const LOOPBACK_ONLY = { ipv4Address: '127.0.0.1', ipv6: false } as const;
