@@ -1,8 +1,8 @@
 /** Checks of an interface of the system's and of all that is configured on it, by itself. */
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { InterfaceSettings, NetStep } from '../../network/netconfig.js';
 import type { UndoStack } from '../../src/undo.js';
 import type { Tun } from '../../tun/tun.js';
+import { becomesTrue } from '../until.js';
 import { type Check, failed, type Outcome, ok, reasonOf, skipped } from './check.js';
 import type { Machine } from './machine.js';
 
@@ -14,6 +14,8 @@ export const NETWORK = {
   /** Unlike any that would be chosen. */
   mtu: 1396,
 } as const;
+
+const LOOK_AGAIN_MS = 200;
 
 /** Begins the names of all filters of ours. */
 const FILTER_NAME = 'wg-ts: ';
@@ -27,11 +29,12 @@ export function networkChecks(
   machine: Machine,
   name: string,
   needs: readonly string[],
-  patienceMs: number = PATIENCE_MS,
+  patienceMs?: number,
 ): readonly Check[] {
   const { look } = machine;
+  const patience = { turnMs: LOOK_AGAIN_MS, ...(patienceMs !== undefined && { patienceMs }) };
   /** Windows has done some of it only a little after it said so. */
-  const until = (isTrue: () => Promise<boolean>): Promise<boolean> => settled(isTrue, patienceMs);
+  const until = (isTrue: () => Promise<boolean>): Promise<boolean> => becomesTrue(isTrue, patience);
   const isThere = async (): Promise<boolean> => (await look.interfaces()).includes(name);
   const isGone = async (): Promise<boolean> => !(await isThere());
   let tun: Tun | undefined;
@@ -118,18 +121,6 @@ export function networkChecks(
       },
     },
   ];
-}
-
-const PATIENCE_MS = 5000;
-const LOOK_AGAIN_MS = 200;
-
-async function settled(isTrue: () => Promise<boolean>, patienceMs: number): Promise<boolean> {
-  const endsAt = performance.now() + patienceMs;
-  while (!(await isTrue())) {
-    if (performance.now() >= endsAt) return false;
-    await sleep(LOOK_AGAIN_MS);
-  }
-  return true;
 }
 
 const NOTHING = {
