@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -7,6 +7,7 @@ import { formatIp } from '../../protocol/index.js';
 import { type Config, formatConfig } from '../../src/index.js';
 import { print } from '../output.js';
 import { addressPairs, withEndpoint } from '../pair/tunnels.js';
+import type { EndConfigs } from './ends.js';
 
 /** RFC 2544: for tests between two machines. */
 const OUTER = { client: '198.18.77.1', server: '198.18.77.2' } as const;
@@ -34,8 +35,7 @@ export async function whyNoNamespaces(): Promise<string | undefined> {
 
 /** Runs this program's own `up`, `show` and `down`. Throws when anything does not work. */
 export async function runNamespaceDemo(
-  client: Config,
-  server: Config,
+  { client, server }: EndConfigs,
   signal: AbortSignal,
 ): Promise<void> {
   const lab = new DemoLab(signal);
@@ -160,7 +160,7 @@ class DemoLab {
 }
 
 interface Outcome {
-  /** 127 when there is no such program. */
+  /** Not 0 either when there is no such program. */
   readonly code: number;
   /** Of stdout and stderr. */
   readonly output: string;
@@ -172,25 +172,20 @@ interface Outcome {
  */
 function run([program = '', ...args]: readonly string[], signal?: AbortSignal): Promise<Outcome> {
   return new Promise((resolve) => {
-    const child: ChildProcess = spawn(program, args, {
+    const child = spawn(program, args, {
       detached: true,
       env: { ...process.env, PATH, LC_ALL: 'C' },
       stdio: ['ignore', 'pipe', 'pipe'],
+      ...(signal && { signal }),
     });
     let output = '';
-    const take = (chunk: Buffer): void => {
-      output += chunk.toString();
-    };
-    child.stdout?.on('data', take);
-    child.stderr?.on('data', take);
-    const end = (): boolean => child.kill('SIGTERM');
-    signal?.addEventListener('abort', end, { once: true });
-    const finish = (code: number): void => {
-      signal?.removeEventListener('abort', end);
-      resolve({ code, output });
-    };
-    child.once('error', () => finish(127));
-    child.once('close', (code) => finish(code ?? 1));
+    for (const stream of [child.stdout, child.stderr])
+      stream.on('data', (chunk: Buffer) => {
+        output += chunk.toString();
+      });
+    // `close` follows.
+    child.on('error', () => undefined);
+    child.once('close', (code) => resolve({ code: code ?? 1, output }));
   });
 }
 

@@ -1,24 +1,25 @@
 /** Both ends in one process: what a tunnel does in its life, without root. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { formatIp } from '../../protocol/index.js';
-import { type Config, UdpError } from '../../src/index.js';
+import { UdpError } from '../../src/index.js';
 import { stdoutColors } from '../output.js';
-import { answerPings, Pinger } from '../pair/pinger.js';
-import {
-  type AddressPair,
-  addressPairs,
-  bringUpPair,
-  type DemoEnd,
-  type DemoPair,
-  firstHandshake,
-  handshakesDone,
-  onAnyPort,
-} from '../pair/tunnels.js';
+import { echoPackets } from '../pair/line.js';
+import type { AddressPair } from '../pair/packets.js';
+import { echoRequests, Pinger } from '../pair/pinger.js';
+import { addressPairs, type TunnelEnd } from '../pair/tunnels.js';
 import { until } from '../until.js';
 import { formatInterface } from '../wg/show-text.js';
 import { type ForwardClock, forwardClock } from './clock.js';
+import {
+  bringUpEnds,
+  type DemoPair,
+  type EndConfigs,
+  firstHandshake,
+  handshakesDone,
+  onAnyPort,
+} from './ends.js';
 import { showPlanes } from './planes.js';
-import { openStage, type Stage, step } from './stage.js';
+import { Stage } from './stage.js';
 import { drawPings, drawWaiting } from './view.js';
 
 const PINGS = 5;
@@ -38,16 +39,12 @@ const MOVING_MAY_LOSE = 1;
 const NEXT_LINE: string = `\n${' '.repeat(9)}`;
 
 /** Throws when anything does not work. */
-export async function runProcessDemo(
-  client: Config,
-  server: Config,
-  signal: AbortSignal,
-): Promise<void> {
-  const demo = new ProcessDemo({ client, server }, signal);
+export async function runProcessDemo(configs: EndConfigs, signal: AbortSignal): Promise<void> {
+  const demo = new ProcessDemo(configs, signal);
   try {
     await demo.bringUp();
     await demo.handshake();
-    for (const pair of addressPairs(client, server)) await demo.ping(pair);
+    await demo.ping();
     await demo.throughput();
     await demo.rekey();
     await demo.roam();
@@ -59,26 +56,27 @@ export async function runProcessDemo(
 }
 
 class ProcessDemo {
-  readonly #configs: { readonly client: Config; readonly server: Config };
+  readonly #configs: EndConfigs;
   readonly #pairs: readonly AddressPair[];
   readonly #signal: AbortSignal;
-  readonly #stage: Stage = openStage();
+  readonly #stage: Stage;
   readonly #clock: ForwardClock = forwardClock();
   #sessionSince = 0;
   #up: { readonly pair: DemoPair; readonly pinger: Pinger } | undefined;
 
-  constructor(configs: { client: Config; server: Config }, signal: AbortSignal) {
+  constructor(configs: EndConfigs, signal: AbortSignal) {
     this.#configs = configs;
     this.#pairs = addressPairs(configs.client, configs.server);
     this.#signal = signal;
+    this.#stage = new Stage(signal);
   }
 
   async bringUp(): Promise<void> {
     const draw = drawWaiting('tunnels', 'configs/server.conf and configs/demo.conf');
-    await step(this.#stage, 'tunnels', draw, this.#signal, async () => {
+    await this.#stage.step('tunnels', draw, async () => {
       const pair = await this.#pairOnFreePort();
-      answerPings(pair.server.host);
-      this.#up = { pair, pinger: new Pinger(pair.client.host) };
+      echoPackets(pair.hosts.server);
+      this.#up = { pair, pinger: new Pinger(pair.hosts.client) };
       const { client, server } = pair;
       const { dataPlane } = client.tunnel.status();
       return `server on ${server.address}, client on ${client.address}${NEXT_LINE}(${dataPlane} data plane)`;
@@ -88,7 +86,7 @@ class ProcessDemo {
   async handshake(): Promise<void> {
     const { pair } = this.#parts;
     const draw = drawWaiting('handshake', 'the client begins');
-    await step(this.#stage, 'handshake', draw, this.#signal, async () => {
+    await this.#stage.step('handshake', draw, async () => {
       const startedAt = performance.now();
       this.#sessionSince = this.#clock.now();
       await firstHandshake(pair, this.#signal);
@@ -97,32 +95,29 @@ class ProcessDemo {
     });
   }
 
-  async ping([from, to]: AddressPair): Promise<void> {
+  /** In both families. */
+  async ping(): Promise<void> {
     const { pair, pinger } = this.#parts;
-    const name = `ping ${formatIp(to)}`;
-    const draw = drawPings(name, pinger, pair);
-    await step(this.#stage, name, draw, this.#signal, async () => {
-      const signal = this.#signal;
-      await pinger.during([[from, to]], PING_INTERVAL_MS, signal, () =>
-        pinger.moreReplies(PINGS, signal),
-      );
-      const times = pinger.times.toSorted((a, b) => a - b);
-      const [least = 0, most = 0] = [times.at(0), times.at(-1)];
-      mustLose(0, pinger.lost);
-      return `${pinger.received} of ${pinger.sent} came back, ${least.toFixed(2)} to ${most.toFixed(2)} ms`;
-    });
+    const signal = this.#signal;
+    for (const addresses of this.#pairs) {
+      const name = `ping ${formatIp(addresses[1])}`;
+      await this.#stage.step(name, drawPings(name, pinger, pair), async () => {
+        const requests = echoRequests([addresses]);
+        const enough = (): Promise<void> => pinger.moreReplies(PINGS, signal);
+        const { sent, lost } = await pinger.during(requests, PING_INTERVAL_MS, signal, enough);
+        mustLose(0, lost);
+        const [least, most] = [Math.min(...pinger.times), Math.max(...pinger.times)];
+        return `${pinger.received} of ${sent} came back, ${least.toFixed(2)} to ${most.toFixed(2)} ms`;
+      });
+    }
   }
 
   async throughput(): Promise<void> {
-    const [pair] = this.#pairs;
-    if (!pair) return;
-    await showPlanes({
-      configs: this.#configs,
-      pair,
-      options: { clock: this.#clock, signal: this.#signal },
-      stage: this.#stage,
-    });
-    this.#stage.print(THROUGHPUT_NOTE);
+    const [addresses] = this.#pairs;
+    if (!addresses) return;
+    const [configs, clock, stage] = [this.#configs, this.#clock, this.#stage];
+    await showPlanes({ configs, addresses, clock, stage });
+    stage.print(THROUGHPUT_NOTE);
   }
 
   /**
@@ -158,15 +153,15 @@ class ProcessDemo {
     await this.#change({ name: 'roaming', mayLose: MOVING_MAY_LOSE }, async () => {
       const from = client.tunnel.listenPort;
       await moveToAnotherPort(client);
-      const place = client.address;
+      const endpoint = client.address;
       if (client.tunnel.listenPort === from) throw new Error(`the client is still on port ${from}`);
-      const follows = (): boolean => server.endpoints.at(-1) === place;
-      await until(`the server finds the client at ${place}`, follows, this.#signal);
-      if (server.tunnel.peers()[0]?.endpoint !== place)
-        throw new Error('the server tells of another endpoint than it does by its event');
+      const follows = (): boolean => server.endpoints.at(-1) === endpoint;
+      await until(`the server finds the client at ${endpoint}`, follows, this.#signal);
+      if (server.tunnel.peers()[0]?.endpoint !== endpoint)
+        throw new Error('the status of the server has another endpoint than its event');
       return [
         `the client goes from port ${from} to ${client.tunnel.listenPort};`,
-        `the server follows it to ${place};`,
+        `the server follows it to ${endpoint};`,
       ].join(NEXT_LINE);
     });
   }
@@ -180,7 +175,7 @@ class ProcessDemo {
 
   async takeDown(): Promise<void> {
     const { pair } = this.#parts;
-    await step(this.#stage, 'down', undefined, this.#signal, async () => {
+    await this.#stage.step('down', undefined, async () => {
       for (const { tunnel, rxBytes, txBytes } of [pair.client, pair.server])
         if (rxBytes === 0n || txBytes === 0n)
           throw new Error(`the ${tunnel.name} has counted no traffic`);
@@ -203,33 +198,29 @@ class ProcessDemo {
 
   async #pairOnFreePort(): Promise<DemoPair> {
     const options = { clock: this.#clock, signal: this.#signal };
-    const { client, server } = this.#configs;
     try {
-      return await bringUpPair({ client, server }, options);
+      return await bringUpEnds(this.#configs, options);
     } catch (error) {
       if (!(error instanceof UdpError) || error.code !== 'ERR_PORT_IN_USE') throw error;
-      const port = server.interface.listenPort;
+      const port = this.#configs.server.interface.listenPort;
       this.#stage.print(`port ${port} is in use, so the system chooses another one\n`);
-      return await bringUpPair({ client, server: onAnyPort(server) }, options);
+      return await bringUpEnds(onAnyPort(this.#configs), options);
     }
   }
 
-  /** Pings go on before, while and after `make` does it; it answers what has come of it. */
+  /** Pings go on before, while and after `make` does it. `make` returns what has come of it. */
   async #change({ name, mayLose, status }: Change, make: () => Promise<string>): Promise<void> {
     const { pair, pinger } = this.#parts;
     const signal = this.#signal;
-    await step(this.#stage, name, drawPings(name, pinger, pair, status), signal, async () => {
+    await this.#stage.step(name, drawPings(name, pinger, pair, status), async () => {
       let detail = '';
-      const { sent, lost } = await pinger.during(
-        this.#pairs,
-        BUSY_INTERVAL_MS,
-        signal,
-        async () => {
-          await sleep(BEFORE_CHANGE_MS, undefined, { signal });
-          detail = await make();
-          await pinger.moreReplies(AFTER_CHANGE_PINGS, signal);
-        },
-      );
+      const work = async (): Promise<void> => {
+        await sleep(BEFORE_CHANGE_MS, undefined, { signal });
+        detail = await make();
+        await pinger.moreReplies(AFTER_CHANGE_PINGS, signal);
+      };
+      const requests = echoRequests(this.#pairs);
+      const { sent, lost } = await pinger.during(requests, BUSY_INTERVAL_MS, signal, work);
       mustLose(mayLose, lost);
       return `${detail}${NEXT_LINE}${sent} pings meanwhile, ${lost === 0 ? 'none' : lost} lost`;
     });
@@ -253,12 +244,12 @@ function mustLose(mayLose: number, lost: number): void {
   if (lost > mayLose) throw new Error(`${lost} pings were lost`);
 }
 
-function latestHandshake({ tunnel }: DemoEnd): bigint {
+function latestHandshake({ tunnel }: TunnelEnd): bigint {
   return tunnel.peers()[0]?.latestHandshake ?? 0n;
 }
 
 /** A port that was the system's choice stays when the system is to choose; one that was asked for does not. */
-async function moveToAnotherPort({ tunnel }: DemoEnd): Promise<void> {
+async function moveToAnotherPort({ tunnel }: TunnelEnd): Promise<void> {
   await tunnel.configure({ listenPort: tunnel.listenPort, peers: [] });
   await tunnel.configure({ listenPort: 0, peers: [] });
 }

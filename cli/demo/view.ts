@@ -2,7 +2,7 @@
 import sparkly from 'sparkly';
 import type { Colors } from '../output.js';
 import type { Pinger } from '../pair/pinger.js';
-import type { DemoEnd, DemoPair } from '../pair/tunnels.js';
+import type { TunnelEnd, TunnelPair } from '../pair/tunnels.js';
 import { formatSize } from '../watch/units.js';
 import type { Draw } from './stage.js';
 
@@ -16,7 +16,7 @@ const INDENT = '  ';
 export function drawPings(
   name: string,
   pinger: Pinger,
-  pair: DemoPair,
+  pair: TunnelPair,
   status?: () => string,
 ): Draw {
   const besides = (): string => (status ? `${status()}, ` : '');
@@ -28,7 +28,7 @@ export function drawPings(
 }
 
 /** `samples`: Mbit/s, the present one last. */
-export function drawThroughput(name: string, samples: readonly number[], pair: DemoPair): Draw {
+export function drawThroughput(name: string, samples: readonly number[], pair: TunnelPair): Draw {
   return (columns, colors) => [
     heading(name, `packets from the client to the server`, colors),
     graph(samples, (rate) => `${rate.toFixed(0)} Mbit/s`, columns, colors),
@@ -60,11 +60,14 @@ function graph(
   return `${INDENT}${cyan(bars)} ${format(last)}`;
 }
 
-function drawEnds({ client, server }: DemoPair, colors: Colors): string[] {
+function drawEnds({ client, server }: TunnelPair, colors: Colors): string[] {
   return [client, server].map((end) => drawEnd(end, colors));
 }
 
-function drawEnd({ tunnel, address, roles, rxBytes, txBytes }: DemoEnd, { green }: Colors): string {
+function drawEnd(
+  { tunnel, address, roles, rxBytes, txBytes }: TunnelEnd,
+  { green }: Colors,
+): string {
   return [
     `${INDENT}${green(tunnel.name)}  ${address.padEnd(15)}`,
     `${formatSize(txBytes).padStart(8)} sent`,

@@ -1,101 +1,117 @@
-/** ICMP echo (RFC 792) and ICMPv6 echo (RFC 4443, section 4): the ping of the demo. */
+/**
+ * IP packets made by hand: ICMP echo (RFC 792), ICMPv6 echo (RFC 4443, section 4), UDP, and what a machine
+ * sends back.
+ */
 
-const ICMP = 1;
-const ICMPV6 = 58;
+export type AddressPair = readonly [from: Uint8Array, to: Uint8Array];
+
+const V4 = { header: 20, protocol: 9, addresses: 12, size: 4, icmp: 1, request: 8, reply: 0 };
+const V6 = { header: 40, protocol: 6, addresses: 8, size: 16, icmp: 58, request: 128, reply: 129 };
+
+const UDP = 17;
+const DISCARD = 9;
 const HOP_LIMIT = 64;
-const ECHO_HEADER = 8;
-const PAYLOAD = 56;
-
-interface Layout {
-  readonly header: number;
-  readonly source: number;
-  readonly addressLength: number;
-  readonly request: number;
-  readonly reply: number;
-}
-
-const V4: Layout = { header: 20, source: 12, addressLength: 4, request: 8, reply: 0 };
-const V6: Layout = { header: 40, source: 8, addressLength: 16, request: 128, reply: 129 };
+/** Of ICMP echo as well as of UDP. */
+const HEADER = 8;
+const ECHO_PAYLOAD = 56;
+/** Where the payload of a UDP datagram begins in an IPv4 packet. */
+export const UDP_PAYLOAD_AT: number = V4.header + HEADER;
 
 /** Addresses of 4 or 16 bytes. */
-export function echoRequest(
-  source: Uint8Array,
-  destination: Uint8Array,
-  sequence: number,
-): Uint8Array {
-  const layout = source.length === 4 ? V4 : V6;
-  const packet = new Uint8Array(layout.header + ECHO_HEADER + PAYLOAD);
-  const view = new DataView(packet.buffer);
-  if (layout === V4) {
-    packet[0] = 0x45;
-    view.setUint16(2, packet.length);
-    packet[8] = HOP_LIMIT;
-    packet[9] = ICMP;
-  } else {
-    packet[0] = 0x60;
-    view.setUint16(4, packet.length - layout.header);
-    packet[6] = ICMPV6;
-    packet[7] = HOP_LIMIT;
-  }
-  packet.set(source, layout.source);
-  packet.set(destination, layout.source + layout.addressLength);
-  packet[layout.header] = layout.request;
-  view.setUint16(layout.header + 6, sequence);
-  for (let i = 0; i < PAYLOAD; i++) packet[layout.header + ECHO_HEADER + i] = i;
-  setChecksums(packet, layout);
+export function echoRequest(addresses: AddressPair, sequence: number): Uint8Array {
+  const layout = addresses[0].length === 4 ? V4 : V6;
+  const { header, icmp, request } = layout;
+  const packet = ipPacket(addresses, layout, icmp, HEADER + ECHO_PAYLOAD);
+  packet[header] = request;
+  new DataView(packet.buffer).setUint16(header + 6, sequence);
+  for (let i = 0; i < ECHO_PAYLOAD; i++) packet[header + HEADER + i] = i;
+  setIcmpChecksum(packet, layout);
   return packet;
 }
 
-/** What the addressed machine answers; undefined for a packet that is no echo request. */
-export function echoReply(request: Uint8Array): Uint8Array | undefined {
-  const layout = layoutOf(request);
-  if (!layout || request[layout.header] !== layout.request) return undefined;
-  const reply = request.slice();
-  const { source, addressLength } = layout;
-  const destination = source + addressLength;
-  reply.set(request.subarray(destination, destination + addressLength), source);
-  reply.set(request.subarray(source, destination), destination);
-  reply[layout.header] = layout.reply;
-  setChecksums(reply, layout);
+/** Between IPv4 addresses, without a checksum, as 0 says. */
+export function udpPacket(addresses: AddressPair, payload: Uint8Array): Uint8Array {
+  const packet = ipPacket(addresses, V4, UDP, HEADER + payload.length);
+  const view = new DataView(packet.buffer, V4.header);
+  view.setUint16(0, DISCARD);
+  view.setUint16(2, DISCARD);
+  view.setUint16(4, HEADER + payload.length);
+  packet.set(payload, UDP_PAYLOAD_AT);
+  return packet;
+}
+
+/** Its payload is `length` zero bytes. */
+function ipPacket(
+  [from, to]: AddressPair,
+  { header, protocol, addresses, size }: typeof V4,
+  carried: number,
+  length: number,
+): Uint8Array {
+  const packet = new Uint8Array(header + length);
+  const view = new DataView(packet.buffer);
+  const isV4 = size === V4.size;
+  packet[0] = isV4 ? 0x45 : 0x60;
+  view.setUint16(isV4 ? 2 : 4, isV4 ? packet.length : length);
+  packet[isV4 ? 8 : 7] = HOP_LIMIT;
+  packet[protocol] = carried;
+  packet.set(from, addresses);
+  packet.set(to, addresses + size);
+  if (isV4) view.setUint16(10, checksum(packet.subarray(0, header)));
+  return packet;
+}
+
+/**
+ * What the addressed machine sends back: the reply to an echo request, and a UDP datagram as it came.
+ * Undefined for everything else.
+ */
+export function echoReply(packet: Uint8Array): Uint8Array | undefined {
+  const layout = packet[0] === 0x45 ? V4 : (packet[0] ?? 0) >> 4 === 6 ? V6 : undefined;
+  if (!layout || packet.length < layout.header + HEADER) return undefined;
+  const { header, protocol, addresses, size } = layout;
+  const isPing = packet[protocol] === layout.icmp && packet[header] === layout.request;
+  if (!isPing && packet[protocol] !== UDP) return undefined;
+  const reply = packet.slice();
+  // No checksum changes by an exchange of the two ends.
+  exchange(reply, addresses, size);
+  if (isPing) {
+    reply[header] = layout.reply;
+    setIcmpChecksum(reply, layout);
+  } else exchange(reply, header, 2);
   return reply;
 }
 
-/** Whether `packet` is exactly the answer to `request`, byte for byte. */
+/** Whether `packet` is exactly the reply to `request`, byte for byte. */
 export function isReplyTo(request: Uint8Array, packet: Uint8Array): boolean {
   const expected = echoReply(request);
   return expected !== undefined && Buffer.compare(expected, packet) === 0;
 }
 
-/** Undefined for what is not an ICMP message of a plain IP packet. */
-function layoutOf(packet: Uint8Array): Layout | undefined {
-  const isV4 = packet[0] === 0x45 && packet[9] === ICMP;
-  const isV6 = (packet[0] ?? 0) >> 4 === 6 && packet[6] === ICMPV6;
-  const layout = isV4 ? V4 : isV6 ? V6 : undefined;
-  return layout && packet.length >= layout.header + ECHO_HEADER ? layout : undefined;
+/** Of two neighbours, each of `length` bytes. */
+function exchange(bytes: Uint8Array, offset: number, length: number): void {
+  const first = bytes.slice(offset, offset + length);
+  bytes.copyWithin(offset, offset + length, offset + 2 * length);
+  bytes.set(first, offset + length);
 }
 
-function setChecksums(packet: Uint8Array, layout: Layout): void {
-  const view = new DataView(packet.buffer, packet.byteOffset, packet.length);
-  const { header, source, addressLength } = layout;
-  if (layout === V4) {
-    view.setUint16(10, 0);
-    view.setUint16(10, checksum(packet.subarray(0, header), 0));
-  }
-  const addresses = packet.subarray(source, source + 2 * addressLength);
-  const pseudoHeader = layout === V6 ? sum(addresses, 0) + packet.length - header + ICMPV6 : 0;
-  view.setUint16(header + 2, 0);
-  view.setUint16(header + 2, checksum(packet.subarray(header), pseudoHeader));
+function setIcmpChecksum(packet: Uint8Array, { header, addresses, icmp }: typeof V4): void {
+  const message = packet.subarray(header);
+  const view = new DataView(message.buffer, message.byteOffset);
+  // Only ICMPv6 has a pseudo-header; its addresses are the end of the header.
+  const isV6 = icmp === V6.icmp;
+  const pseudo = isV6 ? sum(packet.subarray(addresses, header)) + message.length + icmp : 0;
+  view.setUint16(2, 0);
+  view.setUint16(2, checksum(message, pseudo));
 }
 
 /** RFC 1071; `start` is the sum of what comes before. */
-export function checksum(bytes: Uint8Array, start: number): number {
-  let total = sum(bytes, start);
+function checksum(bytes: Uint8Array, start = 0): number {
+  let total = start + sum(bytes);
   while (total > 0xffff) total = (total & 0xffff) + (total >>> 16);
   return ~total & 0xffff;
 }
 
-function sum(bytes: Uint8Array, start: number): number {
-  let total = start;
+function sum(bytes: Uint8Array): number {
+  let total = 0;
   for (let i = 0; i < bytes.length; i += 2) total += ((bytes[i] ?? 0) << 8) | (bytes[i + 1] ?? 0);
   return total;
 }

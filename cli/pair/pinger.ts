@@ -1,49 +1,33 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import type { Tun } from '../../src/index.js';
-import { until } from '../until.js';
-import { echoReply, echoRequest, isReplyTo } from './packets.js';
-import type { AddressPair } from './tunnels.js';
+import { becomesTrue, until } from '../until.js';
+import { type Line, onPacket } from './line.js';
+import { type AddressPair, echoRequest, isReplyTo } from './packets.js';
 
-/** After which a ping without an answer is lost. */
+/** After which a ping without a reply is lost. */
 const LOST_AFTER_MS = 1000;
 /** To be drawn. */
 const REMEMBERED = 60;
 
-interface Waiting {
-  readonly request: Uint8Array;
-  readonly sentAt: number;
+/** Makes the request with this number. */
+export type RequestMaker = (sequence: number) => Uint8Array;
+
+export function echoRequests(pairs: readonly AddressPair[]): RequestMaker[] {
+  return pairs.map((addresses) => (sequence) => echoRequest(addresses, sequence));
 }
 
-/** Answers all pings, as the machine behind a tunnel does. */
-export function answerPings(host: Tun): void {
-  host.start(
-    (packets) => {
-      for (const packet of packets) {
-        const reply = echoReply(packet);
-        if (reply) host.write(reply);
-      }
-    },
-    () => undefined,
-  );
-}
-
-/** Pings out of the machine behind a tunnel. */
 export class Pinger {
   sent = 0;
   received = 0;
   /** Milliseconds each of the last ones took. */
   readonly times: number[] = [];
-  readonly #host: Tun;
-  readonly #waiting = new Set<Waiting>();
+  readonly #line: Line;
+  readonly #isReply: typeof isReplyTo;
+  readonly #waiting = new Set<{ readonly request: Uint8Array; readonly sentAt: number }>();
 
-  constructor(host: Tun) {
-    this.#host = host;
-    host.start(
-      (packets) => {
-        for (const packet of packets) this.#take(packet);
-      },
-      () => undefined,
-    );
+  /** `isReply` is for requests that are no ICMP echo. */
+  constructor(line: Line, isReply: typeof isReplyTo = isReplyTo) {
+    this.#line = line;
+    this.#isReply = isReply;
+    onPacket(line, (packet) => this.#take(packet));
   }
 
   get lost(): number {
@@ -51,26 +35,25 @@ export class Pinger {
     return [...this.#waiting].filter(({ sentAt }) => sentAt < before).length;
   }
 
-  /** Pings all of `pairs` in turn until `work` is done; answers how many were sent and lost. */
+  /** Sends all of `requests` in turn until `work` is done. Returns how many were sent and lost. */
   async during(
-    pairs: readonly AddressPair[],
+    requests: readonly RequestMaker[],
     intervalMs: number,
     signal: AbortSignal,
     work: () => Promise<void>,
   ): Promise<{ readonly sent: number; readonly lost: number }> {
     this.#reset();
     const timer = setInterval(() => {
-      const pair = pairs[this.sent % pairs.length];
-      if (pair) this.#send(pair);
+      const request = requests[this.sent % requests.length];
+      if (request) this.#send(request(++this.sent));
     }, intervalMs);
     try {
       await work();
     } finally {
       clearInterval(timer);
     }
-    const endsAt = performance.now() + LOST_AFTER_MS;
-    while (this.#waiting.size > 0 && performance.now() < endsAt)
-      await sleep(intervalMs, undefined, { signal });
+    const areAllBack = (): boolean => this.#waiting.size === 0;
+    await becomesTrue(areAllBack, { patienceMs: LOST_AFTER_MS, turnMs: intervalMs, signal });
     return { sent: this.sent, lost: this.#waiting.size };
   }
 
@@ -87,15 +70,14 @@ export class Pinger {
     this.#waiting.clear();
   }
 
-  #send([from, to]: AddressPair): void {
-    const request = echoRequest(from, to, ++this.sent & 0xffff);
+  #send(request: Uint8Array): void {
     this.#waiting.add({ request, sentAt: performance.now() });
-    this.#host.write(request);
+    this.#line.write(request);
   }
 
   #take(packet: Uint8Array): void {
     for (const waiting of this.#waiting) {
-      if (!isReplyTo(waiting.request, packet)) continue;
+      if (!this.#isReply(waiting.request, packet)) continue;
       this.#waiting.delete(waiting);
       this.received++;
       this.times.push(performance.now() - waiting.sentAt);

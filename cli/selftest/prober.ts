@@ -2,8 +2,12 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Line } from '../pair/line.js';
+import { Pinger } from '../pair/pinger.js';
+import { flood } from '../pair/throughput.js';
+import { becomesTrue } from '../until.js';
 
-export interface Place {
+interface Destination {
   readonly address: string;
   readonly port: number;
 }
@@ -11,27 +15,36 @@ export interface Place {
 const PATIENCE_MS = 5000;
 const RETRY_MS = 100;
 const PINGS = 20;
+const PING_INTERVAL_MS = 5;
 const FLOOD_MS = 1500;
-const BURST = 32;
-/** After which a burst that has not come back whole is given up. */
-const BURST_PATIENCE_MS = 50;
+/** Sockets of Windows hold hardly more. */
+const WINDOW = 32;
 
 /** A socket of the system's, bound to an address of the tunnel's interface. */
 export class Prober {
   readonly #socket: Socket;
-  readonly #to: Place;
-  #onAnswer: (message: Buffer) => void = () => undefined;
+  readonly #to: Destination;
+  readonly #line: Line;
 
-  private constructor(socket: Socket, to: Place) {
+  private constructor(socket: Socket, to: Destination) {
     this.#socket = socket;
     this.#to = to;
-    socket.on('message', (message) => this.#onAnswer(message));
+    this.#line = {
+      start: (onPackets) => {
+        socket.removeAllListeners('message').on('message', (message) => onPackets([message]));
+      },
+      write: (datagram) => {
+        // A copy, as the socket reads it only later.
+        socket.send(Buffer.from(datagram), to.port, to.address);
+        return true;
+      },
+    };
     // A refused datagram is one that does not come back.
     socket.on('error', () => undefined);
   }
 
   /** IPv6 addresses can be unusable for a moment after they were set. */
-  static async open(from: string, to: Place, signal: AbortSignal): Promise<Prober> {
+  static async open(from: string, to: Destination, signal: AbortSignal): Promise<Prober> {
     const endsAt = performance.now() + PATIENCE_MS;
     for (;;) {
       const socket = createSocket(from.includes(':') ? 'udp6' : 'udp4');
@@ -47,18 +60,21 @@ export class Prober {
     }
   }
 
-  /** Milliseconds until the first one came back, and the median of the others. */
+  /** Milliseconds until the first one came back, and the median of others. */
   async ping(signal: AbortSignal): Promise<{ readonly first: number; readonly median: number }> {
-    const times: number[] = [];
-    const startedAt = performance.now();
-    while (times.length <= PINGS) {
-      const time = await this.#roundTrip(signal);
-      if (time !== undefined) times.push(times.length === 0 ? performance.now() - startedAt : time);
-      else if (performance.now() - startedAt > PATIENCE_MS)
+    const pinger = new Pinger(this.#line, isSame);
+    const request = (sequence: number): Uint8Array => Buffer.from(`ping ${sequence}`);
+    const timesOf = async (count: number, intervalMs: number): Promise<number[]> => {
+      await pinger.during([request], intervalMs, signal, async () => {
+        if (await becomesTrue(() => pinger.received >= count, { signal })) return;
         throw new Error(`no answer from ${this.#to.address} through the tunnel`);
-    }
-    const [first = 0, ...others] = times;
-    return { first, median: others.sort((a, b) => a - b)[PINGS >> 1] ?? 0 };
+      });
+      return [...pinger.times];
+    };
+    // The handshake delays everything that is sent before it completes.
+    const [first = 0] = await timesOf(1, RETRY_MS);
+    const others = await timesOf(PINGS, PING_INTERVAL_MS);
+    return { first, median: others.sort((a, b) => a - b)[others.length >> 1] ?? 0 };
   }
 
   /** Mbit/s each way of datagrams with `size` bytes, and the part of them that came back. */
@@ -66,48 +82,21 @@ export class Prober {
     size: number,
     signal: AbortSignal,
   ): Promise<{ readonly megabits: number; readonly returned: number }> {
-    const datagram = Buffer.alloc(size, 0x5a);
-    let [sent, answers] = [0, 0];
-    let onWhole = (): void => undefined;
-    this.#onAnswer = (message) => {
-      if (message.length === size && ++answers % BURST === 0) onWhole();
-    };
-    const startedAt = performance.now();
-    while (performance.now() - startedAt < FLOOD_MS) {
-      signal.throwIfAborted();
-      const whole = new Promise<void>((resolve) => {
-        onWhole = resolve;
-      });
-      for (let i = 0; i < BURST; i++, sent++) this.#send(datagram);
-      await Promise.race([whole, sleep(BURST_PATIENCE_MS)]);
-    }
-    const seconds = (performance.now() - startedAt) / 1000;
-    return { megabits: (answers * size * 8) / seconds / 1e6, returned: answers / sent };
+    const { megabits, packets, lost } = await flood([this.#line, this.#line], {
+      packet: Buffer.alloc(size, 0x5a),
+      numberAt: 0,
+      window: WINDOW,
+      milliseconds: FLOOD_MS,
+      signal,
+    });
+    return { megabits, returned: packets / (packets + lost) };
   }
 
   close(): void {
     this.#socket.close();
   }
+}
 
-  async #roundTrip(signal: AbortSignal): Promise<number | undefined> {
-    const id = Buffer.from(`ping ${performance.now()}`);
-    const sentAt = performance.now();
-    const answered = new Promise<number>((resolve) => {
-      this.#onAnswer = (message) => {
-        if (message.equals(id)) resolve(performance.now() - sentAt);
-      };
-    });
-    this.#send(id);
-    const end = new AbortController();
-    try {
-      const late = sleep(RETRY_MS, undefined, { signal: AbortSignal.any([signal, end.signal]) });
-      return await Promise.race([answered, late]);
-    } finally {
-      end.abort();
-    }
-  }
-
-  #send(datagram: Uint8Array): void {
-    this.#socket.send(datagram, this.#to.port, this.#to.address);
-  }
+function isSame(request: Uint8Array, datagram: Uint8Array): boolean {
+  return Buffer.compare(request, datagram) === 0;
 }

@@ -1,29 +1,28 @@
 /** Whole tunnels: from an interface of the system's by UDP on loopback to one in memory, and back. */
-
+import type { Secret } from '../../crypto/secret.js';
 import type { NetConfig } from '../../network/netconfig.js';
-import { parsePrefix } from '../../protocol/ip.js';
+import { formatIp, type IpPrefix, parsePrefix } from '../../protocol/ip.js';
 import type { Config, InterfaceConfig } from '../../src/config/model.js';
 import type { DataPlaneKind } from '../../src/dataplane/choice.js';
 import { generatePrivateKey, publicKeyOf } from '../../src/keys.js';
 import type { Logger } from '../../src/logger.js';
-import { connect } from '../../src/tunnel/connect.js';
 import { memoryTunPair } from '../../tun/memory.js';
-import type { Tun } from '../../tun/tun.js';
+import { echoPackets } from '../pair/line.js';
+import { addressPairs, bringUpPair } from '../pair/tunnels.js';
 import { type Check, type CheckContext, failed, type Outcome, ok } from './check.js';
 import type { Machine } from './machine.js';
+import { NETWORK } from './network.js';
 import { Prober } from './prober.js';
-import { udpEcho } from './udpecho.js';
 
-const LOOPBACK = { ipv4Address: '127.0.0.1', ipv6: false } as const;
-const NEAR = ['192.0.2.1/25', '2001:db8:5e1f::1/64'];
-const FAR = ['192.0.2.129', '2001:db8:5e1f:1::1'];
+const NEAR = prefixes(NETWORK.addresses);
+/** In the networks of its routes. */
+const FAR = prefixes(['192.0.2.129', '2001:db8:5e1f:1::1']);
 const PORT = 7777;
 const MTU = 1420;
 /** The greatest datagrams that fit into one packet: less the headers of IPv4 and UDP. */
 const DATAGRAM = MTU - 20 - 8;
 
-const BARE: Omit<InterfaceConfig, 'privateKey'> = {
-  addresses: [],
+const BARE: Omit<InterfaceConfig, 'privateKey' | 'addresses'> = {
   dnsServers: [],
   dnsSearch: [],
   mtu: MTU,
@@ -58,53 +57,47 @@ async function checkTunnel(
     nearKey.zero();
     farKey.zero();
   });
+  const near = tunnelConfig(nearKey, NEAR, publicKeyOf(farKey), FAR);
+  const far = tunnelConfig(farKey, FAR, publicKeyOf(nearKey), NEAR);
   const [farTun, farHost] = memoryTunPair({ name: 'far' });
-  const farConfig: Config = {
-    interface: { ...BARE, privateKey: farKey },
-    peers: [{ publicKey: publicKeyOf(nearKey), allowedIps: prefixes(NEAR.map(singleAddress)) }],
-  };
+  echoPackets(farHost);
+  const netConfig = withoutWatch(await machine.netConfig());
   const log: string[] = [];
-  const far = await connect(farConfig, {
-    name: 'far',
-    tun: farTun,
-    udp: LOOPBACK,
-    dataPlane: 'portable',
-    logger: loggerTo(log),
+  const both = { logger: loggerTo(log), signal };
+  const pair = await bringUpPair({
+    server: { ...both, config: far, name: 'far', tun: farTun, dataPlane: 'portable' },
+    client: { ...both, config: near, name, netConfig, dataPlane },
   });
-  undo.push('the far end', () => far.close());
-  echoUdp(farHost);
-  const endpoint = { host: LOOPBACK.ipv4Address, port: far.status().listenPort };
-  const nearConfig: Config = {
-    interface: { ...BARE, privateKey: nearKey, addresses: prefixes(NEAR) },
-    peers: [
-      { publicKey: publicKeyOf(farKey), allowedIps: prefixes(FAR.map(singleAddress)), endpoint },
-    ],
-  };
-  const near = await connect(nearConfig, {
-    name,
-    netConfig: withoutWatch(await machine.netConfig()),
-    udp: LOOPBACK,
-    dataPlane,
-    logger: loggerTo(log),
-    signal,
-  });
-  undo.push('the tunnel', () => near.close());
+  undo.push('the tunnels', () => pair.close());
 
   const words: string[] = [];
-  for (const [i, address] of FAR.entries()) {
-    const prober = await Prober.open(withoutLength(NEAR[i] ?? ''), { address, port: PORT }, signal);
+  for (const [i, [from, to]] of addressPairs(near, far).entries()) {
+    const address = formatIp(to);
+    const prober = await Prober.open(formatIp(from), { address, port: PORT }, signal);
     try {
       words.push(await measure(prober, address, i === 0, signal));
     } finally {
       prober.close();
     }
   }
-  const [peer] = near.status().peers;
+  const [peer] = pair.client.tunnel.peers();
   if (!peer || peer.latestHandshake === 0n) return failed('answers came, but not by a handshake');
-  await near.close();
-  await far.close();
+  await pair.close();
   const notes = log.length === 0 ? '' : `; logged: ${log.join('; ')}`;
   return ok(words.join('; ') + notes);
+}
+
+function tunnelConfig(
+  privateKey: Secret,
+  addresses: readonly IpPrefix[],
+  publicKey: Uint8Array,
+  others: readonly IpPrefix[],
+): Config {
+  const allowedIps = others.map(({ address }) => ({ address, length: address.length * 8 }));
+  return {
+    interface: { ...BARE, privateKey, addresses },
+    peers: [{ publicKey, allowedIps }],
+  };
 }
 
 async function measure(
@@ -131,32 +124,11 @@ function withoutWatch(system: NetConfig): NetConfig {
   };
 }
 
-function echoUdp(host: Tun): void {
-  host.start(
-    (packets) => {
-      for (const packet of packets) {
-        const answer = udpEcho(packet);
-        if (answer) host.write(answer);
-      }
-    },
-    () => undefined,
-  );
-}
-
 function loggerTo(lines: string[]): Logger {
   const add = (line: string): number => lines.push(line);
   return { debug: () => undefined, info: () => undefined, warn: add, error: add };
 }
 
-function prefixes(texts: readonly string[]): Config['peers'][number]['allowedIps'] {
+function prefixes(texts: readonly string[]): IpPrefix[] {
   return texts.map((text) => parsePrefix(text)).filter((prefix) => prefix !== undefined);
-}
-
-function singleAddress(text: string): string {
-  const address = withoutLength(text);
-  return `${address}/${address.includes(':') ? 128 : 32}`;
-}
-
-function withoutLength(text: string): string {
-  return text.replace(/\/\d+$/, '');
 }

@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
-import { zeroConfig } from '../../src/config/model.js';
+import { type Config, zeroConfig } from '../../src/config/model.js';
 import { runNamespaceDemo, whyNoNamespaces } from '../demo/namespaces.js';
 import { runProcessDemo } from '../demo/process.js';
 import { EXIT_INTERRUPTED } from '../explain.js';
@@ -49,24 +49,25 @@ It works. What to type next:
 `;
 
 async function runDemo(mayUseRoot: boolean, signal: AbortSignal): Promise<void> {
-  const [client, server] = [await loadExample('demo.conf'), await loadExample('server.conf')];
+  const configs = {
+    client: await loadExample('demo.conf'),
+    server: await loadExample('server.conf'),
+  };
   try {
     print('Two tunnels in this process, over UDP on the loopback interface:\n\n');
-    await runProcessDemo(client, server, signal);
+    await runProcessDemo(configs, signal);
     const obstacle = mayUseRoot ? await whyNoNamespaces() : 'asked to stay within this process';
     if (obstacle === undefined) {
       print('\nTwo network namespaces with real interfaces, client and server:\n');
-      await runNamespaceDemo(client, server, signal);
+      await runNamespaceDemo(configs, signal);
     } else print(`\nNo real interfaces: ${obstacle}.\n`);
   } finally {
-    zeroConfig(client);
-    zeroConfig(server);
+    zeroConfig(configs.client);
+    zeroConfig(configs.server);
   }
 }
 
-async function loadExample(
-  name: string,
-): Promise<Awaited<ReturnType<typeof loadConfig>>['config']> {
+async function loadExample(name: string): Promise<Config> {
   const file = fileURLToPath(new URL(`../../../configs/${name}`, import.meta.url));
   // The keys in it are published, so that nobody need be warned about its mode.
   return (await loadConfig(file)).config;

@@ -8,19 +8,19 @@ describe('an echo', () => {
   ] as const;
 
   it.each(pairs)('between %s and %s is answered as asked', (from, to) => {
-    const request = echoRequest(from, to, 7);
+    const request = echoRequest([from, to], 7);
     const reply = echoReply(request);
     if (!reply) throw new Error('no reply');
     expect(isReplyTo(request, reply)).toBe(true);
     expect(isReplyTo(request, request)).toBe(false);
-    expect(isReplyTo(echoRequest(from, to, 8), reply)).toBe(false);
+    expect(isReplyTo(echoRequest([from, to], 8), reply)).toBe(false);
     expect(echoReply(reply)).toBeUndefined();
     expect(echoReply(request.subarray(0, 10))).toBeUndefined();
   });
 
   it('has the checksums of RFC 1071: all words add up to ones', () => {
     for (const [from, to] of pairs) {
-      const packet = echoRequest(from, to, 1);
+      const packet = echoRequest([from, to], 1);
       const isV4 = from.length === 4;
       const header = isV4 ? 20 : 40;
       const pseudo = isV4 ? [] : [...from, ...to, 0, packet.length - header, 0, 58];

@@ -1,9 +1,10 @@
 /** The traffic of the demo, between two machines with nothing or something bad between them. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { answerPings, Pinger } from '../../cli/pair/pinger.js';
+import { echoPackets } from '../../cli/pair/line.js';
+import type { AddressPair } from '../../cli/pair/packets.js';
+import { echoRequests, Pinger } from '../../cli/pair/pinger.js';
 import { measureThroughput, PACKET_BYTES } from '../../cli/pair/throughput.js';
-import type { AddressPair } from '../../cli/pair/tunnels.js';
 import { MemoryTun, memoryTunPair } from '../../src/index.js';
 import { ip, onesComplementSum } from '../support/packets.js';
 
@@ -103,16 +104,16 @@ describe('the throughput of the demo', () => {
 describe('the pings of the demo', () => {
   it('come back in both families', async () => {
     const [client, server] = memoryTunPair();
-    answerPings(server);
+    echoPackets(server);
     const pinger = new Pinger(client);
-    const pairs = [ADDRESSES, V6_ADDRESSES];
-    const all = await pinger.during(pairs, 2, never, () => pinger.moreReplies(6, never));
+    const requests = echoRequests([ADDRESSES, V6_ADDRESSES]);
+    const all = await pinger.during(requests, 2, never, () => pinger.moreReplies(6, never));
     expect(all.sent).toBeGreaterThanOrEqual(6);
     expect(all.lost).toBe(0);
     expect(pinger.received).toBe(all.sent);
     expect(pinger.times).toHaveLength(all.sent);
     // Another time starts anew.
-    await pinger.during(pairs, 2, never, async () => {
+    await pinger.during(requests, 2, never, async () => {
       expect([pinger.sent, pinger.received, pinger.times]).toEqual([0, 0, []]);
     });
   });
@@ -127,7 +128,8 @@ describe('the pings of the demo', () => {
       () => undefined,
     );
     const pinger = new Pinger(client);
-    const { sent, lost } = await pinger.during([ADDRESSES], 5, never, () => sleep(30).then());
+    const requests = echoRequests([ADDRESSES]);
+    const { sent, lost } = await pinger.during(requests, 5, never, () => sleep(30).then());
     expect(sent).toBeGreaterThan(0);
     expect(lost).toBe(sent);
     expect(pinger.lost).toBe(sent);

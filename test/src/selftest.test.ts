@@ -1,13 +1,13 @@
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { echoReply } from '../../cli/pair/packets.js';
 import type { Check } from '../../cli/selftest/check.js';
 import { failed, ok, runChecks, skipped } from '../../cli/selftest/check.js';
 import { Prober } from '../../cli/selftest/prober.js';
 import { checkNode, programChecks } from '../../cli/selftest/program.js';
 import { formatResult, formatSummary, toJson } from '../../cli/selftest/report.js';
 import { allChecks } from '../../cli/selftest/selftest.js';
-import { udpEcho } from '../../cli/selftest/udpecho.js';
 import { WgTsError } from '../../system/errors.js';
 
 const check = (name: string, run: Check['run'], needs: string[] = []): Check => ({
@@ -153,19 +153,19 @@ describe('the far machine', () => {
   v6.set([0, 5, 0, 6, 0, 9, 3, 4, 7], 40);
 
   it('exchanges the ends, and nothing else', () => {
-    const answer = udpEcho(v4);
+    const answer = echoReply(v4);
     expect([...(answer?.subarray(12, 24) ?? [])]).toEqual([10, 0, 0, 2, 10, 0, 0, 1, 0, 6, 0, 5]);
-    expect(udpEcho(answer ?? v6)).toEqual(v4);
-    const answer6 = udpEcho(v6);
+    expect(echoReply(answer ?? v6)).toEqual(v4);
+    const answer6 = echoReply(v6);
     expect([answer6?.[8], answer6?.[24], answer6?.[41], answer6?.[43]]).toEqual([2, 1, 6, 5]);
-    expect(udpEcho(answer6 ?? v4)).toEqual(v6);
+    expect(echoReply(answer6 ?? v4)).toEqual(v6);
   });
 
   it('answers nothing else', () => {
-    expect(udpEcho(v4.with(9, 6))).toBeUndefined();
-    expect(udpEcho(v6.with(6, 58))).toBeUndefined();
-    expect(udpEcho(v4.subarray(0, 27))).toBeUndefined();
-    expect(udpEcho(new Uint8Array())).toBeUndefined();
+    expect(echoReply(v4.with(9, 6))).toBeUndefined();
+    expect(echoReply(v6.with(6, 58))).toBeUndefined();
+    expect(echoReply(v4.subarray(0, 27))).toBeUndefined();
+    expect(echoReply(new Uint8Array())).toBeUndefined();
   });
 });
 

@@ -1,0 +1,22 @@
+import type { Tun } from '../../src/index.js';
+import { echoReply } from './packets.js';
+
+/** Where packets are sent and received: the machine's side of an interface in memory, or a socket. */
+export type Line = Pick<Tun, 'start' | 'write'>;
+
+export function onPacket(line: Line, take: (packet: Uint8Array) => void): void {
+  line.start(
+    (packets) => {
+      for (const packet of packets) take(packet);
+    },
+    () => undefined,
+  );
+}
+
+/** Pings and UDP datagrams come back, as from the machine behind a tunnel. */
+export function echoPackets(line: Line): void {
+  onPacket(line, (packet) => {
+    const reply = echoReply(packet);
+    if (reply) line.write(reply);
+  });
+}
