@@ -9,7 +9,7 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 /** The command-line tool as `npm run build` leaves it. */
 export const CLI: string = path.join(ROOT, 'dist/cli/main.js');
 
-const SOURCES = ['crypto', 'protocol', 'tun', 'native', 'src'];
+const SOURCES = ['cli', 'crypto', 'native', 'network', 'protocol', 'src', 'system', 'tun', 'udp'];
 const STAMP = path.join(ROOT, 'dist/src/version.js');
 const LOCK = path.join(ROOT, 'node_modules/.wg-ts-build');
 const PATIENCE_MS = 60_000;
