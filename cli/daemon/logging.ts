@@ -5,7 +5,10 @@ import type { LogEntry } from '../runtime/logentry.js';
 export type EntrySink = (entry: LogEntry) => void;
 
 /** Sends what tunnels log to `sink`. */
-export async function startLogging(sink: EntrySink, options: { verbose: boolean }): Promise<void> {
+export async function startLogging(
+  sink: EntrySink,
+  { verbose = false }: { readonly verbose?: boolean },
+): Promise<void> {
   await configure({
     reset: true,
     sinks: { entries: (record) => sink(entryOf(record)) },
@@ -13,7 +16,7 @@ export async function startLogging(sink: EntrySink, options: { verbose: boolean 
       {
         category: 'wg-ts',
         sinks: ['entries'],
-        lowestLevel: options.verbose ? 'debug' : 'info',
+        lowestLevel: verbose ? 'debug' : 'info',
       },
       { category: ['logtape', 'meta'], sinks: ['entries'], lowestLevel: 'error' },
     ],

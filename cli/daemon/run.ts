@@ -21,20 +21,15 @@ const ENDING_SIGNALS: readonly NodeJS.Signals[] =
     ? ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGBREAK']
     : ['SIGINT', 'SIGTERM'];
 
-/** What the user asked for besides the tunnel itself. */
-export interface RunOptions extends SessionSettings {
-  readonly verbose: boolean;
-}
-
 /** Logs to the terminal. Answers the exit code. */
-export async function runForeground(target: Target, options: RunOptions): Promise<number> {
-  await startLogging((entry) => note(formatEntry(entry)), options);
+export async function runForeground(target: Target, settings: SessionSettings): Promise<number> {
+  await startLogging((entry) => note(formatEntry(entry)), settings);
   const stop = new AbortController();
   const manager = serviceNotifier();
   manager?.status('coming up');
   stop.signal.addEventListener('abort', () => manager?.stopping(), { once: true });
   try {
-    return await runUntilStopped(target, options, {
+    return await runUntilStopped(target, settings, {
       stop,
       tell: note,
       onReady: () => manager?.ready(`${target.name} is up`),
@@ -48,7 +43,7 @@ export async function runForeground(target: Target, options: RunOptions): Promis
  * Speaks to the process that waits until the tunnel is up, and then only to the log. Answers the exit
  * code when all is said.
  */
-export async function runDaemon(target: Target, options: RunOptions): Promise<number> {
+export async function runDaemon(target: Target, settings: SessionSettings): Promise<number> {
   if (!process.send) throw new WgTsError('ERR_USAGE', '--daemon is for wg-ts itself');
   const earlyLog = process.env['WG_TS_EARLY_LOG'];
   delete process.env['WG_TS_EARLY_LOG'];
@@ -60,16 +55,16 @@ export async function runDaemon(target: Target, options: RunOptions): Promise<nu
     early.push(entry);
     const { level, message } = entry;
     if (level === 'warning' || level === 'error') tell(`warning: ${message}`);
-    else if (options.verbose) tell(message);
+    else if (settings.verbose) tell(message);
   };
-  await startLogging((entry) => log(entry), options);
+  await startLogging((entry) => log(entry), settings);
   if (process.platform !== 'win32') process.on('SIGHUP', () => undefined);
   const stop = new AbortController();
   const giveUp = (): void => stop.abort();
   process.once('disconnect', giveUp);
   // Whoever asked for the tunnel may be gone already.
   if (!process.connected) giveUp();
-  const code = await runUntilStopped(target, options, {
+  const code = await runUntilStopped(target, settings, {
     stop,
     tell,
     ...(earlyLog !== undefined && { earlyLog }),
@@ -107,7 +102,7 @@ async function openRing(name: string): Promise<RingLog | undefined> {
 /** Logs to the ring, and what an administrator has to know to the event log. Answers the exit code. */
 export async function runInService(
   target: Target,
-  options: RunOptions,
+  settings: SessionSettings,
   { sid, stop, log, events, running }: TunnelServiceContext,
 ): Promise<number> {
   const { name } = target;
@@ -116,7 +111,7 @@ export async function runInService(
     const { level, message } = entry;
     if (level === 'error' || level === 'fatal') events.report('error', `${name}: ${message}`);
     else if (level === 'warning') events.report('warning', `${name}: ${message}`);
-  }, options);
+  }, settings);
   const logger = logTapeLogger(name);
   const end = new AbortController();
   if (stop.aborted) end.abort();
@@ -124,7 +119,7 @@ export async function runInService(
   events.report('information', `${name}: starting`);
   const code = await runUntilStopped(
     target,
-    { ...options, serviceSid: sid },
+    { ...settings, serviceSid: sid },
     {
       stop: end,
       tell(line) {

@@ -16,19 +16,13 @@ import { type LoadedConfig, loadConfig } from '../load.js';
 import { type Claim, claimName } from '../runtime/claim.js';
 import { controlPipe, type LogSource, serveControl } from '../runtime/stoppipe.js';
 import type { Target } from '../target.js';
+import { connectSettings, type UpSettings } from '../upoptions.js';
 import { saveConfig } from './saveconfig.js';
 
-/** What of a tunnel the command line may choose. */
+/** What the command line chooses of a tunnel, and what the process that runs it knows besides. */
 export interface SessionSettings
-  extends Pick<
-    TunnelOptions,
-    'resolveRetries' | 'dataPlane' | 'workers' | 'serviceSid' | 'allowHooks' | 'metrics'
-  > {
-  /** As `KillSwitch = true`. */
-  readonly killSwitch?: boolean;
-  /** As `ExcludedIPs = lan` for what has a default route. */
-  readonly excludeLan?: boolean;
-}
+  extends UpSettings,
+    Pick<TunnelOptions, 'resolveRetries' | 'serviceSid'> {}
 
 export interface SessionOptions extends SessionSettings {
   readonly logger: Logger;
@@ -108,8 +102,11 @@ async function runTunnel(
   claim: Claim,
   options: SessionOptions,
 ): Promise<SessionEnd> {
-  const { logger, stop, resolveRetries, dataPlane, workers, serviceSid, allowHooks } = options;
+  const { logger, stop, resolveRetries, serviceSid } = options;
   const tunnel = await connect(config, {
+    // As wg-quick(8) has it, and WireGuard for Windows.
+    allowHooks: process.platform !== 'win32',
+    ...connectSettings(options),
     name,
     logger,
     signal: stop,
@@ -121,12 +118,7 @@ async function runTunnel(
       save: (source: StatusSource) => saveOnDown(file, source, logger),
     }),
     ...(resolveRetries !== undefined && { resolveRetries }),
-    ...(dataPlane !== undefined && { dataPlane }),
-    ...(workers !== undefined && { workers }),
     ...(serviceSid !== undefined && { serviceSid }),
-    // As wg-quick(8) has it, and WireGuard for Windows.
-    allowHooks: allowHooks ?? process.platform !== 'win32',
-    ...(options.metrics && { metrics: options.metrics }),
   });
   return await untilEnd(tunnel, stop, () => {
     claim.ready();

@@ -10,18 +10,17 @@ import type { ServiceManager } from './servicemanager.js';
 const services = new SystemdServices();
 
 export const systemdServices: ServiceManager = {
-  async install({ name, file }, { start, dataPlane, workers }) {
+  async install({ name, file }, { start, ...settings }) {
     const program = runningProgram();
     // systemctl ends by it, and then what was done is undone.
     process.on('SIGINT', () => undefined);
     const { config, isCopied, wasRunning } = await services.install({
+      ...settings,
       name,
       file,
       program,
       start,
       onError: (message) => note(`warning: ${message}`),
-      ...(dataPlane !== undefined && { dataPlane }),
-      ...(workers !== undefined && { workers }),
     });
     note(`installed wg-ts@${name}.service, which reads ${config}`);
     if (isCopied) note(`hint: ${file} still holds the private key; it is not needed any more`);

@@ -13,15 +13,13 @@ import { wintunStatus } from '../wintun/status.js';
 import type { ServiceManager } from './servicemanager.js';
 
 export const windowsServices: ServiceManager = {
-  async install(target, { start, allowHooks, dataPlane, workers }) {
+  async install(target, { start, ...settings }) {
     await warnOfMissingWintun();
     const isStored = !target.file.endsWith('.conf');
     installTunnelService({
+      ...settings,
       name: target.name,
       ...(!isStored && { config: readFileSync(target.file) }),
-      ...(allowHooks !== undefined && { allowHooks }),
-      ...(dataPlane !== undefined && { dataPlane }),
-      ...(workers !== undefined && { workers }),
     });
     note(`installed the service of ${target.name}`);
     if (!isStored)

@@ -3,14 +3,9 @@ import { zeroConfig } from '../../src/config/model.js';
 import { WgTsError } from '../../system/errors.js';
 import { loadConfig } from '../load.js';
 import { note, print } from '../output.js';
-import { dataPlaneOption, workersOption } from '../planeoptions.js';
 import { requireRoot, resolveTarget, type Target } from '../target.js';
-import type {
-  InstallOptions,
-  RunnerOptions,
-  ServiceManager,
-  ServiceReport,
-} from './servicemanager.js';
+import { addServiceOptions, type ServiceSettings } from '../upoptions.js';
+import type { InstallOptions, ServiceManager, ServiceReport } from './servicemanager.js';
 
 async function serviceManager(): Promise<ServiceManager> {
   switch (process.platform) {
@@ -26,15 +21,7 @@ async function serviceManager(): Promise<ServiceManager> {
 /** As `systemctl status` has it. */
 const EXIT_NOT_RUNNING = 3;
 
-/** Of `install`, which hands them on to `run`. */
-function withRunnerOptions(command: Command): Command {
-  return command
-    .option('--allow-hooks', 'on Windows: run PreUp, PostUp, PreDown and PostDown of the file')
-    .addOption(dataPlaneOption())
-    .addOption(workersOption());
-}
-
-const installCommand = withRunnerOptions(new Command('install'))
+const installCommand = addServiceOptions(new Command('install'))
   .summary('keep a tunnel up from the start of the machine')
   .description(
     'Registers a service that brings the tunnel up at boot, and again after a failure. With systemd it is an instance of the unit wg-ts@.service, with no more rights than a tunnel needs, and a file is copied to /etc/wireguard. On Windows the configuration is stored, encrypted and for administrators alone, and the program is copied to where only they can change it.',
@@ -134,15 +121,15 @@ export function formatServices(services: readonly ServiceReport[]): string {
 }
 
 /** What Windows starts. */
-const runCommand = withRunnerOptions(new Command('run'))
+const runCommand = addServiceOptions(new Command('run'))
   .argument('<NAME>')
-  .action(async (name: string, options: RunnerOptions) => {
+  .action(async (name: string, settings: ServiceSettings) => {
     requireWindows();
     const target = resolveTarget(name);
     const { runTunnelService } = await import('../service/windows/run.js');
     const { runInService } = await import('../daemon/run.js');
     process.exitCode = await runTunnelService(target.name, (context) =>
-      runInService(target, { verbose: false, ...options }, context),
+      runInService(target, settings, context),
     );
     process.exit();
   });

@@ -1,13 +1,8 @@
 /** What wg-ts service asks of the system that keeps services. */
 import type { Target } from '../target.js';
+import type { ServiceSettings } from '../upoptions.js';
 
-export interface RunnerOptions {
-  readonly allowHooks?: boolean;
-  readonly dataPlane?: 'native' | 'portable';
-  readonly workers?: number;
-}
-
-export interface InstallOptions extends RunnerOptions {
+export interface InstallOptions extends ServiceSettings {
   readonly start: boolean;
 }
 

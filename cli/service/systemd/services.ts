@@ -13,10 +13,10 @@ import path from 'node:path';
 import { replaceFile } from '../../../src/config/replacefile.js';
 import { UndoStack } from '../../../src/undo.js';
 import { messageOf, WgTsError } from '../../../system/errors.js';
+import type { ServiceSettings } from '../../upoptions.js';
 import { type SystemdMachine, thisMachine } from './machine.js';
 import {
   canNameUnit,
-  type InstanceOptions,
   instanceDropIn,
   nameOfUnit,
   type SystemdProgram,
@@ -33,7 +33,7 @@ export interface SystemdServiceReport {
   readonly pid: number;
 }
 
-export interface SystemdInstallOptions extends InstanceOptions {
+export interface SystemdInstallOptions extends ServiceSettings {
   readonly name: string;
   /** Of the configuration; copied when it is not the one of this name already. */
   readonly file: string;

@@ -1,5 +1,6 @@
 /** The template unit wg-ts@NAME.service, as text. */
 import path from 'node:path';
+import { type ServiceSettings, serviceEnvironment } from '../../upoptions.js';
 
 /** What systemd starts. */
 export interface SystemdProgram {
@@ -132,16 +133,8 @@ function isInHome(file: string): boolean {
   );
 }
 
-export interface InstanceOptions {
-  readonly dataPlane?: string;
-  readonly workers?: number;
-}
-
 /** The drop-in of one tunnel; undefined when there is nothing to say. */
-export function instanceDropIn({ dataPlane, workers }: InstanceOptions): string | undefined {
-  const lines = [
-    ...(dataPlane === undefined ? [] : [`Environment=WG_TS_DATAPLANE=${dataPlane}`]),
-    ...(workers === undefined ? [] : [`Environment=WG_TS_WORKERS=${workers}`]),
-  ];
+export function instanceDropIn(settings: ServiceSettings): string | undefined {
+  const lines = serviceEnvironment(settings).map((variable) => `Environment=${variable}`);
   return lines.length === 0 ? undefined : `[Service]\n${lines.join('\n')}\n`;
 }

@@ -1,30 +1,13 @@
 /** What Windows starts for a service, as one line. */
+import { type ServiceSettings, serviceArguments } from '../../upoptions.js';
 import type { Program } from './program.js';
-
-/** What of a tunnel is chosen when its service is installed. */
-export interface ServiceSettings {
-  readonly allowHooks?: boolean;
-  readonly dataPlane?: 'native' | 'portable';
-  readonly workers?: number;
-}
 
 export function commandLineOf(
   { node, nodeOptions = [], script }: Program,
   name: string,
-  { allowHooks = false, dataPlane, workers }: ServiceSettings,
+  settings: ServiceSettings,
 ): string {
-  return [
-    node,
-    ...nodeOptions,
-    script,
-    'service',
-    'run',
-    ...(allowHooks ? ['--allow-hooks'] : []),
-    ...(dataPlane === undefined ? [] : ['--data-plane', dataPlane]),
-    ...(workers === undefined ? [] : ['--workers', String(workers)]),
-    '--',
-    name,
-  ]
+  return [node, ...nodeOptions, script, 'service', 'run', ...serviceArguments(settings), '--', name]
     .map(quote)
     .join(' ');
 }

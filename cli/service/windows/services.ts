@@ -17,7 +17,8 @@ import {
 import { StateFolder } from '../../runtime/state.js';
 import { controlPipe, requestStop } from '../../runtime/stoppipe.js';
 import { asWgTsError } from '../../runtime/windows.js';
-import { commandLineOf, type ServiceSettings } from './commandline.js';
+import type { ServiceSettings } from '../../upoptions.js';
+import { commandLineOf } from './commandline.js';
 import { installProgram, type Program, programsFolder, removeUnusedPrograms } from './program.js';
 import { ConfigStore } from './store.js';
 

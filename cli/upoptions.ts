@@ -1,0 +1,180 @@
+/**
+ * The options of `up` that are handed on, in one table: from it come the command line of `up` and of
+ * `service install`, the arguments and environment of the processes that run tunnels, and the settings.
+ */
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { formatEndpoint } from '../src/config/format.js';
+import type { EndpointConfig } from '../src/config/model.js';
+import { parseListener } from '../src/config/values.js';
+
+interface UpOption {
+  /** Of the setting, as commander derives it from `long`. */
+  readonly key: string;
+  readonly short?: string;
+  readonly long: string;
+  readonly description: string;
+  /** The name of the value; an option without one is a switch. */
+  readonly value?: string;
+  readonly choices?: readonly string[];
+  readonly parse?: (text: string) => Value;
+  /** The variable that stands for the option in `up`, and hands it to a service of systemd. */
+  readonly env?: string;
+  /** A service keeps it: its place among the options of `service install`. */
+  readonly service?: number;
+  /** `connect` takes it as it is, under the same key. */
+  readonly isForConnect?: true;
+}
+
+type Value = boolean | number | string | EndpointConfig;
+
+const MAX_WORKERS = 16;
+
+/** In the order of `up --help`. */
+const OPTIONS = [
+  { key: 'verbose', short: '-v', long: '--verbose', description: 'log more' },
+  {
+    key: 'dataPlane',
+    long: '--data-plane',
+    value: '<PLANE>',
+    description: 'what moves the packets (default: native where it loads)',
+    choices: ['native', 'portable'],
+    env: 'WG_TS_DATAPLANE',
+    service: 2,
+    isForConnect: true,
+  },
+  {
+    key: 'workers',
+    long: '--workers',
+    value: '<COUNT>',
+    description: 'threads of the native data plane (default: one a core, up to 4)',
+    parse: (text: string): number => parseWorkers(text),
+    env: 'WG_TS_WORKERS',
+    service: 3,
+    isForConnect: true,
+  },
+  {
+    key: 'allowHooks',
+    long: '--allow-hooks',
+    description: 'on Windows: run PreUp, PostUp, PreDown and PostDown of the file',
+    service: 1,
+    isForConnect: true,
+  },
+  {
+    key: 'killSwitch',
+    long: '--kill-switch',
+    description: 'let nothing past the tunnel until it is taken down, also after a crash',
+  },
+  {
+    key: 'excludeLan',
+    long: '--exclude-lan',
+    description: 'leave the local network out of a default route',
+  },
+  {
+    key: 'metrics',
+    long: '--metrics',
+    value: '<ADDRESS:PORT>',
+    description: 'serve metrics for Prometheus, and /healthz, by HTTP',
+    parse: (text: string): EndpointConfig => parseMetricsAddress(text),
+    isForConnect: true,
+  },
+] as const;
+
+type AnyOption = (typeof OPTIONS)[number];
+type ServiceOption = Extract<AnyOption, { readonly service: number }>;
+type ConnectOption = Extract<AnyOption, { readonly isForConnect: true }>;
+
+type ValueOf<O extends UpOption> = O extends { readonly parse: (text: string) => infer T }
+  ? T
+  : O extends { readonly choices: readonly (infer T)[] }
+    ? T
+    : boolean;
+
+type SettingsOf<O extends AnyOption> = { readonly [P in O as P['key']]?: ValueOf<P> };
+
+/** What the command line may choose of a tunnel. */
+export type UpSettings = SettingsOf<AnyOption>;
+
+/** What of it is chosen when a service is installed, for as long as the service is there. */
+export type ServiceSettings = SettingsOf<ServiceOption>;
+
+/** What of it is among the options of `connect`. */
+export type ConnectSettings = SettingsOf<ConnectOption>;
+
+const SERVICE_OPTIONS = OPTIONS.filter((option) => 'service' in option).toSorted(
+  (a, b) => a.service - b.service,
+);
+
+export function addUpOptions(command: Command): Command {
+  for (const option of OPTIONS) {
+    const made = commanderOption(option);
+    command.addOption('env' in option ? made.env(option.env) : made);
+  }
+  return command;
+}
+
+/** For `service install`, and for `service run`, to which Windows hands them on. */
+export function addServiceOptions(command: Command): Command {
+  for (const option of SERVICE_OPTIONS) command.addOption(commanderOption(option));
+  return command;
+}
+
+function commanderOption({ short, long, value, description, ...of }: UpOption): Option {
+  const names = short === undefined ? long : `${short}, ${long}`;
+  const made = new Option(value === undefined ? names : `${names} ${value}`, description);
+  if (of.choices) made.choices(of.choices);
+  if (of.parse) made.argParser(of.parse);
+  return made;
+}
+
+/** What `up` reads as these settings. */
+export function upArguments(settings: UpSettings): string[] {
+  return OPTIONS.flatMap(({ key, long }) => argumentsOf(long, settings[key]));
+}
+
+/** What `service run` reads as these settings. */
+export function serviceArguments(settings: ServiceSettings): string[] {
+  return SERVICE_OPTIONS.flatMap(({ key, long }) => argumentsOf(long, settings[key]));
+}
+
+/** `NAME=value` for each setting that has a variable: the only way into a unit of systemd's template. */
+export function serviceEnvironment(settings: ServiceSettings): string[] {
+  return SERVICE_OPTIONS.flatMap((option) => {
+    const value = settings[option.key];
+    return 'env' in option && value !== undefined ? [`${option.env}=${textOf(value)}`] : [];
+  });
+}
+
+export function connectSettings(settings: UpSettings): ConnectSettings {
+  const chosen = OPTIONS.filter((option) => 'isForConnect' in option).map(({ key }) => key);
+  return pick(settings, chosen);
+}
+
+function pick<T, K extends keyof T>(from: T, keys: readonly K[]): Partial<Pick<T, K>> {
+  const picked: Partial<Pick<T, K>> = {};
+  for (const key of keys) if (from[key] !== undefined) picked[key] = from[key];
+  return picked;
+}
+
+function argumentsOf(long: string, value: Value | undefined): string[] {
+  if (value === undefined || value === false) return [];
+  return value === true ? [long] : [long, textOf(value)];
+}
+
+function textOf(value: Value): string {
+  return typeof value === 'object' ? formatEndpoint(value) : String(value);
+}
+
+function parseWorkers(text: string): number {
+  const count = Number(text);
+  if (/^\d+$/.test(text) && count >= 1 && count <= MAX_WORKERS) return count;
+  throw new InvalidArgumentError(`It is 1 to ${MAX_WORKERS}.`);
+}
+
+function parseMetricsAddress(text: string): EndpointConfig {
+  let complaint = '';
+  const address = parseListener(text, (message) => {
+    complaint ||= message;
+  });
+  if (address) return address;
+  throw new InvalidArgumentError(`It ${complaint}.`);
+}
