@@ -1,13 +1,11 @@
-import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'vitest';
 import { type Lab, labTest } from './support/lab.js';
 import { makeOwnPair, type OwnPair } from './support/ownpair.js';
-import { CLI, describeSystem, PLANE } from './support/requirements.js';
+import { describeSystem, LIBRARY, PLANE } from './support/requirements.js';
 import { endpoint, INNER, PORT } from './support/topology.js';
 import { ping } from './support/traffic.js';
 
-const LIBRARY = join(dirname(CLI), '../index.js');
 const HOST = fileURLToPath(new URL('./support/embedded.mjs', import.meta.url));
 const LEAKS = fileURLToPath(new URL('../embedding/programs/leaks.mjs', import.meta.url));
 

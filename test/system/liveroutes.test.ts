@@ -1,8 +1,7 @@
-import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'vitest';
 import { type Lab, labTest } from './support/lab.js';
-import { CLI, describeSystem } from './support/requirements.js';
+import { describeSystem, LIBRARY } from './support/requirements.js';
 import { newKeyPair } from './support/tunnel.js';
 
 const HOST: string = fileURLToPath(new URL('./support/liveroutes.mjs', import.meta.url));
@@ -23,13 +22,7 @@ async function embed(lab: Lab, steps: readonly Step[]): Promise<Outcome[]> {
   await namespace.ip('link set other up');
   await namespace.ip('route add 10.99.0.0/16 dev other');
   const before = await namespace.snapshot();
-  const argv = [
-    process.execPath,
-    HOST,
-    join(dirname(CLI), '..', 'index.js'),
-    lab.interfaceName(),
-    JSON.stringify(steps),
-  ];
+  const argv = [process.execPath, HOST, LIBRARY, lab.interfaceName(), JSON.stringify(steps)];
   const output = await namespace.mustRun(argv);
   expect(await namespace.snapshot()).toBe(before);
   return output

@@ -1,4 +1,3 @@
-import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'vitest';
@@ -6,7 +5,7 @@ import { type InterfaceBytes, interfaceBytes } from './support/counters.js';
 import { labTest, type Namespace } from './support/lab.js';
 import { makeOwnPair } from './support/ownpair.js';
 import type { Running } from './support/process.js';
-import { CLI, describeSystem, TUNNEL } from './support/requirements.js';
+import { describeSystem, LIBRARY, TUNNEL } from './support/requirements.js';
 import { endpoint, INNER, PORT } from './support/topology.js';
 import { ping } from './support/traffic.js';
 
@@ -56,7 +55,7 @@ describeSystem('a program that stalls', [...TUNNEL, 'iperf3'], () => {
     });
     await server.up();
     const host = client.namespace.spawn([
-      ...[process.execPath, HOST, join(dirname(CLI), '../index.js')],
+      ...[process.execPath, HOST, LIBRARY],
       ...[client.file, client.name, String(STALL_MS)],
     ]);
     await host.says(/^up: /m);

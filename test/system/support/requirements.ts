@@ -9,6 +9,17 @@ import { build } from './cprogram.js';
 export const CLI: string =
   process.env['WG_TS_CLI'] ?? fileURLToPath(new URL('../../../dist/cli/main.js', import.meta.url));
 
+/** What `import 'wg-ts'` finds where that tool is. */
+export const LIBRARY: string = join(dirname(CLI), '../src/index.js');
+
+/** The library in C that lies there, on Linux. */
+export const NATIVE_LIBRARY: string = join(
+  dirname(CLI),
+  '../native',
+  build.targetName(),
+  'libwgts.so',
+);
+
 /**
  * WG_TS_SUBJECT=wg-quick puts wg-quick with wireguard-go where the client under test stands. Where
  * that fails too, the test is wrong.
@@ -101,8 +112,8 @@ function whyNoNamespaces(): string | undefined {
 /** That it is there and cannot be loaded is no reason: then the tests shall fail. */
 function whyNotNative(): string | undefined {
   if (isReference) return 'wg-quick has no data plane to choose';
-  const file = join(dirname(CLI), '../../native', build.targetName(), 'libwgts.so');
-  if (existsSync(process.env['WG_TS_NATIVE_LIBRARY'] ?? file)) return undefined;
+  const file = process.env['WG_TS_NATIVE_LIBRARY'] ?? NATIVE_LIBRARY;
+  if (existsSync(file)) return undefined;
   return build.findCompiler() ? 'no native library: npm run build:native' : 'no C compiler';
 }
 
