@@ -7,19 +7,9 @@
 export type { CryptoNames } from '../crypto/providers.js';
 export { Secret } from '../crypto/secret.js';
 export { NetConfigError, type NetConfigErrorCode } from '../network/errors.js';
-export type {
-  InterfaceSettings,
-  KillSwitchSettings,
-  NetConfig,
-  NetListener,
-  NetPlan,
-  NetStep,
-  NetWatch,
-} from '../network/netconfig.js';
 export type { Endpoint, Millis } from '../protocol/dataplane.js';
 export type { IpPrefix } from '../protocol/ip.js';
 export { type Clock, type Scheduled, systemClock } from '../system/clock.js';
-export type { Command } from '../system/commands.js';
 export { type ErrorCode, type ErrorDetails, WgTsError } from '../system/errors.js';
 export { TunError, type TunErrorCode } from '../tun/errors.js';
 export { MemoryTun, type MemoryTunOptions, memoryTunPair } from '../tun/memory.js';
@@ -60,7 +50,6 @@ export {
   isWgTsError,
   type WgTsErrorCode,
 } from './errorcodes.js';
-export type { UndoJournal } from './journal.js';
 export { generatePresharedKey, generatePrivateKey, publicKeyOf } from './keys.js';
 export { defaultLogger, type Logger } from './logger.js';
 export type {
@@ -80,7 +69,7 @@ export type {
   TunnelEvents,
   TunnelState,
 } from './tunnel/events.js';
-export type { StatusSource, TunnelOptions } from './tunnel/options.js';
+export type { TunnelOptions } from './tunnel/options.js';
 export type { PeerOptions } from './tunnel/peeroptions.js';
 export type { HandshakeOptions, TunnelStats } from './tunnel/tunnel.js';
 export { Tunnel } from './tunnel/tunnel.js';

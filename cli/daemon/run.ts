@@ -1,5 +1,5 @@
 import { rmSync } from 'node:fs';
-import { logTapeLogger } from '../../src/logtape.js';
+import { loadedLogger } from '../../src/program.js';
 import { WgTsError } from '../../system/errors.js';
 import { EXIT_INTERRUPTED, explain } from '../explain.js';
 import { note } from '../output.js';
@@ -112,7 +112,7 @@ export async function runInService(
     if (level === 'error' || level === 'fatal') events.report('error', `${name}: ${message}`);
     else if (level === 'warning') events.report('warning', `${name}: ${message}`);
   }, settings);
-  const logger = logTapeLogger(name);
+  const logger = await loadedLogger(name);
   const end = new AbortController();
   if (stop.aborted) end.abort();
   else stop.addEventListener('abort', () => end.abort(), { once: true });
@@ -165,11 +165,11 @@ async function runUntilStopped(
   settings: SessionSettings,
   { stop, tell, onReady, earlyLog, log }: Frontend,
 ): Promise<number> {
-  const logger = logTapeLogger(target.name);
   let isUp = false;
   let failure: unknown;
   // Stay for good: a second Ctrl-C must not break what the first one has begun.
   for (const signal of ENDING_SIGNALS) process.on(signal, () => stop.abort());
+  const logger = await loadedLogger(target.name);
   process.on('uncaughtException', (error) => {
     failure ??= error;
     for (const line of explain(error).lines) logger.error(line);

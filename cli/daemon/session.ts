@@ -1,14 +1,12 @@
 import path from 'node:path';
 import { excludeLan } from '../../src/config/exclude.js';
 import { zeroConfig } from '../../src/config/model.js';
+import type { Config, Logger, Tunnel } from '../../src/index.js';
 import {
-  type Config,
-  connect,
-  type Logger,
+  type ConnectProgramOptions,
+  connectProgram,
   type StatusSource,
-  type Tunnel,
-  type TunnelOptions,
-} from '../../src/index.js';
+} from '../../src/program.js';
 import { uapiSocket } from '../../src/uapi/client.js';
 import { serveUapi } from '../../src/uapi/server.js';
 import { messageOf } from '../../system/errors.js';
@@ -22,7 +20,7 @@ import { saveConfig } from './saveconfig.js';
 /** What the command line chooses of a tunnel, and what the process that runs it knows besides. */
 export interface SessionSettings
   extends UpSettings,
-    Pick<TunnelOptions, 'resolveRetries' | 'serviceSid'> {}
+    Pick<ConnectProgramOptions, 'resolveRetries' | 'serviceSid'> {}
 
 export interface SessionOptions extends SessionSettings {
   readonly logger: Logger;
@@ -103,7 +101,7 @@ async function runTunnel(
   options: SessionOptions,
 ): Promise<SessionEnd> {
   const { logger, stop, resolveRetries, serviceSid } = options;
-  const tunnel = await connect(config, {
+  const tunnel = await connectProgram(config, {
     // As wg-quick(8) has it, and WireGuard for Windows.
     allowHooks: process.platform !== 'win32',
     ...connectSettings(options),

@@ -1,5 +1,6 @@
 /** Two tunnels in one process, over UDP on the loopback interface. */
-import { type Config, type ConnectOptions, connect, type Tunnel } from '../../src/index.js';
+import type { Config, Tunnel } from '../../src/index.js';
+import { type ConnectProgramOptions, connectProgram } from '../../src/program.js';
 import type { AddressPair } from './packets.js';
 
 const LOOPBACK = '127.0.0.1';
@@ -7,7 +8,7 @@ const LOOPBACK = '127.0.0.1';
 const LOOPBACK_ONLY = { ipv4Address: LOOPBACK, ipv6: false } as const;
 
 /** Without `tun` it has an interface of the system's. */
-export interface EndOptions extends ConnectOptions {
+export interface EndOptions extends ConnectProgramOptions {
   readonly config: Config;
 }
 
@@ -33,7 +34,7 @@ export class TunnelEnd {
 
   /** Throws what `connect` throws. */
   static async up({ config, ...options }: EndOptions): Promise<TunnelEnd> {
-    return new TunnelEnd(await connect(config, { ...options, udp: LOOPBACK_ONLY }));
+    return new TunnelEnd(await connectProgram(config, { ...options, udp: LOOPBACK_ONLY }));
   }
 
   get address(): string {

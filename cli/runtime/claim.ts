@@ -13,7 +13,7 @@ import { runtimeSystem } from './system.js';
 
 /** The right of this process to run the tunnel of a name. */
 export interface Claim {
-  /** For TunnelOptions.journal. */
+  /** For ProgramOptions.journal. */
   record(commands: readonly Command[]): void;
   ready(): void;
   /** A kill switch stands that was set by a process that was killed. */

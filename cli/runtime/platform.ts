@@ -1,5 +1,5 @@
 /** What of running tunnels each system does in its own way. */
-import type { NetConfig } from '../../network/netconfig.js';
+import type { NetConfig } from '../../src/program.js';
 
 /** A process that cannot be mistaken for a later one with the same number. */
 export interface ProcessIdentity {

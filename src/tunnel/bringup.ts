@@ -24,6 +24,7 @@ import { Liveness } from './liveness.js';
 import { followProbedMtu } from './mtuprobe.js';
 import { applyNetwork, chooseFwMark, systemNetConfig, watchNetwork } from './network.js';
 import type { StatusSource, TunnelOptions } from './options.js';
+import type { ProgramOptions } from './programoptions.js';
 import { LiveRoutes } from './routes.js';
 
 export type { StatusSource, TunnelOptions } from './options.js';
@@ -50,6 +51,7 @@ export interface BringUp extends UpParts {
 export async function bringUp(
   config: Config,
   options: TunnelOptions,
+  program: ProgramOptions,
   onFailure: (error: Error) => void,
 ): Promise<{ parts: BringUp; undo: UndoStack }> {
   const undo = new UndoStack();
@@ -71,7 +73,10 @@ export async function bringUp(
   const liveness = new Liveness();
   undo.push('what keeps the process alive', () => liveness.close());
   try {
-    const context = { undo, liveness, logger, logUndoError, onTunError, given: config };
+    const context = {
+      ...{ program, undo, liveness, logger, logUndoError, onTunError },
+      given: config,
+    };
     const parts = await runSteps(permitted.config, { ...options, signal }, context);
     return { parts, undo };
   } catch (error) {
@@ -88,6 +93,7 @@ export async function bringUp(
 interface Context {
   /** The configuration, also with the hooks that may not run. */
   readonly given: Config;
+  readonly program: ProgramOptions;
   readonly undo: UndoStack;
   readonly liveness: Liveness;
   readonly logger: Logger;
@@ -100,20 +106,22 @@ async function runSteps(
   options: TunnelOptions,
   context: Context,
 ): Promise<BringUp> {
-  const { undo, liveness, logger, logUndoError } = context;
-  const { name, onStep, signal } = options;
+  const { program, undo, liveness, logger, logUndoError } = context;
+  const { name, signal } = options;
+  const { onStep, openTun } = program;
   const clock = backgroundClock(options.clock ?? systemClock());
   if (options.tun) undo.push(`the interface ${name}`, () => options.tun?.close());
   if (options.transport) undo.push('the transport', takeTransport(options.transport));
   checkInterfaceName(name);
-  warnOfIgnored(config, options, logger);
+  warnOfIgnored(config, program, logger);
   const system = options.tun
     ? undefined
-    : (options.netConfig ?? (await networkOf(options, logger)));
-  const journal = new Journal(options.journal);
-  const hooks = system && new TunnelHooks(config, name, undo, journal, options);
+    : (program.netConfig ?? (await networkOf(program, logger)));
+  const journal = new Journal(program.journal);
+  const hookOptions = { ...(onStep && { onStep }), ...(signal && { signal }) };
+  const hooks = system && new TunnelHooks(config, name, undo, journal, hookOptions);
   const fwMark = await chooseFwMark(config, system);
-  const isInherited = options.inheritsKillSwitch === true;
+  const isInherited = program.inheritsKillSwitch === true;
   const ofSystem = { undo, journal, logger, logUndoError, ...(onStep && { onStep }) };
   const killSwitch = await KillSwitch.close(
     system,
@@ -125,7 +133,7 @@ async function runSteps(
   await killSwitch?.forbidDns();
 
   signal?.throwIfAborted();
-  const hasOwnTun = options.tun !== undefined || options.openTun !== undefined;
+  const hasOwnTun = options.tun !== undefined || openTun !== undefined;
   const choice = choosePlane(options, hasOwnTun, options.transport !== undefined);
   if (choice.fallback !== undefined) logger.info(`portable data plane: ${choice.fallback}`);
   await hooks?.preUp();
@@ -136,6 +144,7 @@ async function runSteps(
     system,
     fwMark,
     found,
+    openTun,
   });
   const { live, sessions, connector } = opened;
   const up: UpParts = Object.assign(opened.parts, {
@@ -150,7 +159,7 @@ async function runSteps(
     read: () => live.read(),
     change: async (change) => changes.configure(parseChange(change), { routes: false }),
   };
-  const hide = await options.expose?.(source);
+  const hide = await program.expose?.(source);
   if (hide) undo.push('the way to watch it', hide);
 
   if (system) {
@@ -165,7 +174,7 @@ async function runSteps(
     undo.push('the metrics', () => metrics.close());
   }
   let cameUp = false;
-  const { save } = options;
+  const { save } = program;
   if (save) undo.push('SaveConfig', () => (cameUp ? save(source) : undefined));
   await hooks?.postUp();
   signal?.throwIfAborted();
@@ -194,12 +203,12 @@ function watchSystem(
   if (probesMtu) followProbedMtu(config, name, { parts, opened: plane, undo, logger });
 }
 
-function networkOf({ serviceSid }: TunnelOptions, logger: Logger): Promise<NetConfig> {
+function networkOf({ serviceSid }: ProgramOptions, logger: Logger): Promise<NetConfig> {
   const onWarning = (message: string): void => logger.warn(message);
   return systemNetConfig({ onWarning, ...(serviceSid !== undefined && { serviceSid }) });
 }
 
-function warnOfIgnored(config: Config, { save }: TunnelOptions, logger: Logger): void {
+function warnOfIgnored(config: Config, { save }: ProgramOptions, logger: Logger): void {
   if (config.interface.saveConfig && !save)
     logger.warn('SaveConfig is ignored: the configuration file stays as it is');
 }

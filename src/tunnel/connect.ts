@@ -6,6 +6,7 @@ import type { OwnTransport } from '../../udp/own.js';
 import type { Config } from '../config/model.js';
 import { withConfig } from '../config/text.js';
 import type { TunnelOptions } from './options.js';
+import type { ProgramOptions } from './programoptions.js';
 import { newTunnel, type Tunnel } from './tunnel.js';
 
 /** How `connect` brings a tunnel up. All may be left out. */
@@ -40,9 +41,18 @@ export async function connect(
   config: Config | string,
   options: ConnectOptions = {},
 ): Promise<Tunnel> {
+  return await connectWith(config, options, {});
+}
+
+/** Takes `program` from nowhere but its own argument: what else `options` may have has no effect. */
+export async function connectWith(
+  config: Config | string,
+  options: ConnectOptions,
+  program: ProgramOptions,
+): Promise<Tunnel> {
   const tun = options.tun && asTun(options.tun, options.name);
   try {
-    return await withConfig(config, (read) => open(read, options, tun));
+    return await withConfig(config, (read) => open(read, options, program, tun));
   } catch (error) {
     tun?.close();
     if (options.transport) await abandon(options.transport);
@@ -59,6 +69,7 @@ async function abandon(transport: OwnTransport): Promise<void> {
 async function open(
   config: Config,
   options: ConnectOptions,
+  program: ProgramOptions,
   tun: Tun | undefined,
 ): Promise<Tunnel> {
   options.signal?.throwIfAborted();
@@ -68,7 +79,8 @@ async function open(
   const name = options.name ?? tun?.name ?? (await freeName());
   let made: ReturnType<typeof newTunnel> | undefined;
   let failedEarly: Error | undefined;
-  const up = await bringUp(config, { ...others, name, ...(tun && { tun }) }, (error) => {
+  const own = { ...others, name, ...(tun && { tun }) };
+  const up = await bringUp(config, own, program, (error) => {
     if (made) made.end(error);
     else failedEarly = error;
   });

@@ -19,6 +19,7 @@ import type { UndoStack } from '../undo.js';
 import { peerChangeOf } from './configchange.js';
 import { interfaceSettings, networkIdentity } from './network.js';
 import type { TunnelOptions } from './options.js';
+import type { ProgramOptions } from './programoptions.js';
 import { checkedRandom } from './random.js';
 
 export interface TunnelDevice {
@@ -42,6 +43,7 @@ export interface TunnelDeviceContext {
   readonly fwMark: number;
   /** Where the peers are. */
   readonly found: ReadonlyMap<PeerConfig, ReachablePeer>;
+  readonly openTun: ProgramOptions['openTun'];
   readonly onTunError: (error: Error) => void;
 }
 
@@ -52,9 +54,9 @@ export async function openTunnelDevice(
   context: TunnelDeviceContext,
 ): Promise<TunnelDevice> {
   const { name } = options;
-  const { undo, logger, clock, choice, system, fwMark, found, onTunError } = context;
+  const { undo, logger, clock, choice, system, fwMark, found, openTun, onTunError } = context;
   const random = checkedRandom(options.random, onTunError);
-  const own = options.tun ?? options.openTun?.(name);
+  const own = options.tun ?? openTun?.(name);
   const crypto = fastestProviders();
   const identity = networkIdentity(name, config, crypto);
   const tun = await openPlaneTun(choice, { name, identity, own, onTunError, logger });

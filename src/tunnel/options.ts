@@ -1,4 +1,3 @@
-import type { NetConfig } from '../../network/netconfig.js';
 import type { Clock } from '../../system/clock.js';
 import type { Tun } from '../../tun/tun.js';
 import type { UdpOptions } from '../../udp/open.js';
@@ -6,7 +5,6 @@ import type { OwnTransport } from '../../udp/own.js';
 import type { Resolver } from '../control/endpoints/resolve.js';
 import type { TunnelStatus } from '../control/status.js';
 import type { PlaneOptions } from '../dataplane/choice.js';
-import type { UndoJournal } from '../journal.js';
 import type { Logger } from '../logger.js';
 import type { MetricsAddress } from '../metrics/model.js';
 import type { UapiChange } from '../uapi/change.js';
@@ -42,17 +40,11 @@ export interface TunnelOptions extends PlaneOptions {
    * the tunnel, and when the bring-up fails.
    */
   readonly tun?: Tun;
-  /** Configures the network; by default that of this operating system. */
-  readonly netConfig?: NetConfig;
   /**
    * Reconnects at once when the machine has another network or wakes from sleep; by default where the
    * interface is the system's.
    */
   readonly followNetwork?: boolean;
-  /** On Windows, of the service that runs this process: its kill switch knows the process by it. */
-  readonly serviceSid?: string;
-  /** Makes the interface; by default a TUN device of the system's. Throws TunError. */
-  readonly openTun?: (name: string) => Tun;
   /**
    * Carries the tunnel's datagrams instead of UDP sockets of the system's: a transport, or a function
    * that opens one on `port`, where 0 or absent is any. It goes with the portable data plane. A transport
@@ -62,29 +54,13 @@ export interface TunnelOptions extends PlaneOptions {
   readonly transport?: OwnTransport;
   /** Addresses to listen on. */
   readonly udp?: Pick<UdpOptions, 'ipv4Address' | 'ipv6Address' | 'ipv6'>;
-  /** Told what would have to be undone if this process were killed. */
-  readonly journal?: UndoJournal;
   /** Where metrics are served by HTTP, as `serveMetrics` does; by default what the configuration says. */
   readonly metrics?: MetricsAddress;
-  /** A process that was killed has left the kill switch closed: it stays when the bring-up fails. */
-  readonly inheritsKillSwitch?: boolean;
   /**
    * PreUp, PostUp, PreDown and PostDown of the configuration run. Without, each is skipped with a
    * warning, as whoever wrote it may have fewer rights than this process.
    */
   readonly allowHooks?: boolean;
-  /** Told each change of the system before it is made, as wg-quick prints them. */
-  readonly onStep?: (description: string) => void;
-  /**
-   * Opens a way to watch the tunnel, such as a socket for wg(8), as soon as the device runs: before
-   * the network is configured and PostUp runs. What it answers closes that way, after PreDown.
-   */
-  readonly expose?: (source: StatusSource) => Promise<() => Promise<void> | void>;
-  /**
-   * For SaveConfig, which is ignored without it: keeps the state of a tunnel that came up and now goes
-   * down. Runs after PreDown, and before anything is taken down; that it fails is logged, and no more.
-   */
-  readonly save?: (source: StatusSource) => Promise<void>;
 }
 
 /** What a tunnel offers to whoever watches and changes it from outside, such as a socket for wg(8). */

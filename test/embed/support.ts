@@ -2,6 +2,7 @@
 
 import type { Endpoint } from '../../protocol/dataplane.js';
 import { type ConnectOptions, connect, MemoryTun, type Tunnel } from '../../src/index.js';
+import { type ConnectProgramOptions, connectProgram } from '../../src/program.js';
 import type { UdpHandlers, UdpTransport } from '../../udp/transport.js';
 import { configOf, type Keys, nextTurn, type VirtualClock } from '../src/support.js';
 
@@ -115,14 +116,14 @@ export const B_PORT = 1002;
 /** a knows where b is; b waits. Further lines are of the section of the peer. */
 export async function openA(
   { a, b }: EndKeys,
-  options: ConnectOptions,
+  options: ConnectProgramOptions,
   lines: readonly string[] = [],
   endpoint: string = `192.0.2.1:${B_PORT}`,
 ): Promise<End> {
   const peer = [`PublicKey = ${b.publicKey}`, 'AllowedIPs = 10.9.0.2/32', `Endpoint = ${endpoint}`];
   const tun = new MemoryTun({ name: 'a' });
   const config = configOf(a.privateKey, [], [...peer, ...lines]);
-  return { tun, tunnel: await connect(config, { tun, ...options }) };
+  return { tun, tunnel: await connectProgram(config, { tun, ...options }) };
 }
 
 export async function openB({ a, b }: EndKeys, options: ConnectOptions): Promise<End> {

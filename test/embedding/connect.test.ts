@@ -1,5 +1,13 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { connect, MemoryTun, parseConfig, type Tunnel, UdpError } from '../../src/index.js';
+import {
+  type ConnectOptions,
+  connect,
+  MemoryTun,
+  parseConfig,
+  type Tunnel,
+  UdpError,
+} from '../../src/index.js';
+import { connectProgram, type ProgramOptions } from '../../src/program.js';
 import { configOf, FakeNetConfig, LOOPBACK, newKeys, Trace, TracedTun } from '../src/support.js';
 
 const open: { close(): unknown }[] = [];
@@ -23,7 +31,7 @@ const text = (...lines: string[]): string =>
   `[Interface]\nPrivateKey = ${newKeys().privateKey}\n${lines.join('\n')}\n`;
 
 function upWith(config: string, trace: Trace): Promise<Tunnel> {
-  return connect(config, {
+  return connectProgram(config, {
     udp: LOOPBACK,
     netConfig: new FakeNetConfig(trace, { steps: 1 }),
     openTun: (name) => new TracedTun(name, trace),
@@ -63,6 +71,29 @@ describe('connect', () => {
     await (await upWith(text(`PostUp = ${trace.hook('hooked')}`), trace)).close();
     expect(trace.lines).not.toContain('hooked');
     expect(trace.lines).toContain('apply 0');
+  });
+
+  it('takes nothing that is for the command line alone', async () => {
+    const trace = newTrace();
+    const forProgram: ProgramOptions = {
+      openTun: (name) => new TracedTun(name, trace),
+      netConfig: new FakeNetConfig(trace),
+      onStep: (step) => trace.note(step),
+      journal: { record: () => trace.note('journal') },
+      inheritsKillSwitch: true,
+      serviceSid: 'S-1-5-80',
+      expose: async () => {
+        trace.note('expose');
+        return () => trace.note('hide');
+      },
+      save: async () => trace.note('save'),
+    };
+    const smuggled = (): ConnectOptions =>
+      Object.assign({ tun: new MemoryTun(), udp: LOOPBACK }, forProgram);
+    await (await connect(text(), smuggled())).close();
+    expect(trace.lines).toEqual([]);
+    await (await connectProgram(text(), smuggled())).close();
+    expect(trace.lines).toEqual(['expose', 'save', 'hide']);
   });
 
   it('stops at once by a signal, and has closed what it was given', async () => {

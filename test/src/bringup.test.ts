@@ -2,7 +2,8 @@ import { setMaxListeners } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { InterfaceSettings, NetListener, NetWatch } from '../../network/netconfig.js';
 import { parsePrefix } from '../../protocol/ip.js';
-import { type Config, connect, type Tunnel, type TunnelOptions } from '../../src/index.js';
+import type { Config, Tunnel } from '../../src/index.js';
+import { type ConnectProgramOptions, connectProgram } from '../../src/program.js';
 import type { Command } from '../../system/commands.js';
 import {
   configOf,
@@ -53,11 +54,11 @@ function config(lines: readonly string[] = [], ...peerLines: readonly string[]):
 
 /** On the system's way, with doubles of the system. */
 async function up(
-  options: Partial<TunnelOptions> = {},
+  options: ConnectProgramOptions = {},
   net: FakeNetConfigOptions = {},
   from: Config = config(),
 ): Promise<Tunnel> {
-  const tunnel = await connect(from, {
+  const tunnel = await connectProgram(from, {
     name: 'office',
     logger,
     udp: LOOPBACK,
@@ -130,7 +131,7 @@ describe('the bring-up', () => {
   const fail = (): never => {
     throw failure;
   };
-  it.each<{ what: string; options?: Partial<TunnelOptions>; on?: keyof FakeNetConfig }>([
+  it.each<{ what: string; options?: ConnectProgramOptions; on?: keyof FakeNetConfig }>([
     { what: 'making the interface', options: { openTun: fail } },
     { what: 'the journal', options: { journal: { record: fail } } },
     { what: 'the way to watch it', options: { expose: fail } },

@@ -17,6 +17,7 @@ import {
   type Tunnel,
   type WgTsErrorCode,
 } from '../../src/index.js';
+import { type ConnectProgramOptions, connectProgram } from '../../src/program.js';
 import {
   configOf,
   FakeNetConfig,
@@ -92,13 +93,13 @@ async function withoutPrivilege(): Promise<void> {
 async function withFailingHook(): Promise<void> {
   const trace = new Trace();
   onTestFinished(() => trace.remove());
-  const { tun: _, ...options }: ConnectOptions = {
+  const { tun: _, ...options }: ConnectProgramOptions = {
     name: 'hooked',
     openTun: (name) => new MemoryTun({ name }),
     netConfig: new FakeNetConfig(trace),
     allowHooks: true,
   };
-  tunnels.push(await connect(config(['PreUp = exit 3']), { udp: LOOPBACK, ...options }));
+  tunnels.push(await connectProgram(config(['PreUp = exit 3']), { udp: LOOPBACK, ...options }));
 }
 
 async function onTakenPort(): Promise<void> {

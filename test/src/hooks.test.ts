@@ -2,7 +2,8 @@ import { existsSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Config } from '../../src/config/model.js';
-import { connect, type Tunnel, type TunnelOptions } from '../../src/index.js';
+import type { Tunnel } from '../../src/index.js';
+import { type ConnectProgramOptions, connectProgram } from '../../src/program.js';
 import { runHooks } from '../../src/tunnel/hooks.js';
 import type { Command } from '../../system/commands.js';
 import { hookCommand } from '../../system/shell.js';
@@ -111,10 +112,10 @@ describe('the hooks of a tunnel', () => {
 
   async function up(
     from: Config,
-    options: Partial<TunnelOptions> = {},
+    options: ConnectProgramOptions = {},
     net: FakeNetConfigOptions = {},
   ): Promise<Tunnel> {
-    return await connect(from, {
+    return await connectProgram(from, {
       name: 'office',
       logger,
       udp: LOOPBACK,

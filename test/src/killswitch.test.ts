@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { KillSwitchSettings, NetStep } from '../../network/netconfig.js';
-import { type Config, connect, type Tunnel, type TunnelOptions } from '../../src/index.js';
+import type { Config, Tunnel } from '../../src/index.js';
+import { type ConnectProgramOptions, connectProgram } from '../../src/program.js';
 import type { Command } from '../../system/commands.js';
 import {
   configOf,
@@ -64,8 +65,8 @@ function config(...lines: readonly string[]): Config {
   );
 }
 
-async function up(from: Config, options: Partial<TunnelOptions> = {}): Promise<Tunnel> {
-  const tunnel = await connect(from, {
+async function up(from: Config, options: ConnectProgramOptions = {}): Promise<Tunnel> {
+  const tunnel = await connectProgram(from, {
     name: 'office',
     logger,
     udp: LOOPBACK,

@@ -1,7 +1,12 @@
 /** Whoever watches the network of the machine hears of changes of a tunnel that is up. */
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { InterfaceSettings, NetWatch } from '../../network/netconfig.js';
-import { connect, type StatusSource, type Tunnel, type TunnelOptions } from '../../src/index.js';
+import type { Tunnel } from '../../src/index.js';
+import {
+  type ConnectProgramOptions,
+  connectProgram,
+  type StatusSource,
+} from '../../src/program.js';
 import { MemoryTun } from '../../tun/memory.js';
 import { configOf, FakeNetConfig, freePort, LOOPBACK, newKeys, Trace } from './support.js';
 
@@ -17,7 +22,7 @@ afterEach(async () => {
   trace.remove();
 });
 
-async function up(options: Partial<TunnelOptions> = {}): Promise<Tunnel> {
+async function up(options: ConnectProgramOptions = {}): Promise<Tunnel> {
   const portsOf = ({ endpoints }: Pick<InterfaceSettings, 'endpoints'>): string =>
     endpoints.map(({ port }) => port).join();
   const netConfig = Object.assign(new FakeNetConfig(trace, { steps: 1 }), {
@@ -31,7 +36,7 @@ async function up(options: Partial<TunnelOptions> = {}): Promise<Tunnel> {
     },
   });
   const peer = [`PublicKey = ${newKeys().publicKey}`, 'Endpoint = 127.0.0.1:9'];
-  tunnel = await connect(configOf(newKeys().privateKey, [], peer), {
+  tunnel = await connectProgram(configOf(newKeys().privateKey, [], peer), {
     name: 'office',
     udp: LOOPBACK,
     netConfig,

@@ -2,15 +2,14 @@ import { inspect } from 'node:util';
 import { afterEach, describe, expect, it } from 'vitest';
 import {
   type Config,
-  connect,
   encodeKey,
   generatePresharedKey,
   generatePrivateKey,
   MemoryTun,
   publicKeyOf,
   type Tunnel,
-  type TunnelOptions,
 } from '../../src/index.js';
+import { type ConnectProgramOptions, connectProgram } from '../../src/program.js';
 import { ipPacket } from '../support/packets.js';
 import {
   configOf,
@@ -82,10 +81,10 @@ function configFor(which: 'ours' | 'theirs', lines: string[], peerLines: string[
   ]);
 }
 
-async function up(config: Config, options: Partial<TunnelOptions> = {}): Promise<Tunnel> {
+async function up(config: Config, options: ConnectProgramOptions = {}): Promise<Tunnel> {
   const tun = options.netConfig ? {} : { tun: new MemoryTun() };
   const common = { name: 'test', udp: LOOPBACK, logger };
-  const tunnel = await connect(config, { ...common, ...tun, ...options });
+  const tunnel = await connectProgram(config, { ...common, ...tun, ...options });
   cleanups.push(() => tunnel.close());
   return tunnel;
 }
@@ -143,7 +142,7 @@ describe('no key shows', () => {
     const port = await freePort();
     await up(configFor('theirs', [`ListenPort = ${port}`], []));
     const openTun = (name: string): MemoryTun => new MemoryTun({ name });
-    const failures: { readonly config: Config; readonly options: Partial<TunnelOptions> }[] = [
+    const failures: { readonly config: Config; readonly options: ConnectProgramOptions }[] = [
       { config: configFor('ours', [`ListenPort = ${port}`], []), options: {} },
       { config: configFor('ours', [], []), options: { name: 'no/name' } },
       {

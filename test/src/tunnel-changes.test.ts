@@ -1,14 +1,8 @@
 /** Changes by the program and by wg(8) that meet: each ends as if one had come after the other. */
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { InterfaceSettings, NetStep } from '../../network/netconfig.js';
-import {
-  connect,
-  decodeKey,
-  MemoryTun,
-  type StatusSource,
-  type Tunnel,
-  type UapiChange,
-} from '../../src/index.js';
+import { decodeKey, MemoryTun, type Tunnel, type UapiChange } from '../../src/index.js';
+import { connectProgram, type StatusSource } from '../../src/program.js';
 import {
   configOf,
   eventually,
@@ -58,7 +52,7 @@ async function up(...peers: readonly (readonly string[])[]): Promise<Tunnel> {
       };
     },
   });
-  tunnel = await connect(config(...peers), {
+  tunnel = await connectProgram(config(...peers), {
     name: 'office',
     udp: LOOPBACK,
     netConfig,

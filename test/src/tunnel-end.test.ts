@@ -3,7 +3,8 @@ import { once } from 'node:events';
 import { existsSync, readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { connect, MemoryTun, type TunnelOptions } from '../../src/index.js';
+import { MemoryTun } from '../../src/index.js';
+import { type ConnectProgramOptions, connectProgram } from '../../src/program.js';
 import { ipPacket } from '../support/packets.js';
 import {
   configOf,
@@ -20,14 +21,14 @@ const library = fileURLToPath(new URL('../../dist/src/index.js', import.meta.url
 const keys = newKeys();
 const peer = newKeys();
 
-async function up(tun: MemoryTun, options: Partial<TunnelOptions> = {}, port?: number) {
+async function up(tun: MemoryTun, options: ConnectProgramOptions = {}, port?: number) {
   const config = configOf(
     keys.privateKey,
     port === undefined ? [] : [`ListenPort = ${port}`],
     // Somebody who is not there, so that a handshake is under way and timers run.
     [`PublicKey = ${peer.publicKey}`, 'Endpoint = 127.0.0.1:9', 'PersistentKeepalive = 1'],
   );
-  return await connect(config, { name: 'test', tun, udp: LOOPBACK, ...options });
+  return await connectProgram(config, { name: 'test', tun, udp: LOOPBACK, ...options });
 }
 
 describe('the end of a tunnel', () => {

@@ -11,7 +11,7 @@ import {
 import { realpath } from 'node:fs/promises';
 import path from 'node:path';
 import { replaceFile } from '../../../src/config/replacefile.js';
-import { UndoStack } from '../../../src/undo.js';
+import { UndoStack } from '../../../src/program.js';
 import { messageOf, WgTsError } from '../../../system/errors.js';
 import type { ServiceSettings } from '../../upoptions.js';
 import { type SystemdMachine, thisMachine } from './machine.js';

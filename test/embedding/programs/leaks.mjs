@@ -1,11 +1,13 @@
 // What many tunnels, one after the other, leave behind: leaks.mjs MODULE PLANE KIND ROUNDS [WARM-UP]. KIND
 // is `close`, `fail`, `abort`, or `system` for interfaces of the system's. Needs --expose-gc; prints JSON.
+import { dirname, join } from 'node:path';
 import { held } from './memory.mjs';
 import { load, soon } from './pair.mjs';
 
 const [module, dataPlane, kind, rounds, warmUp = '100'] = process.argv.slice(2);
 const wgts = await load(module);
 const { connect, encodeKey, generatePrivateKey, MemoryTun, publicKeyOf } = wgts;
+const { connectProgram } = await load(join(dirname(module), 'program.js'));
 const warnings = [];
 process.on('warning', (warning) => warnings.push(warning.message));
 
@@ -40,7 +42,7 @@ const KINDS = {
   /** Late: the interface and the sockets are there. */
   async fail() {
     const expose = () => Promise.reject(expected);
-    await refused(connect(text('127.0.0.1:9'), { ...common, tun: new MemoryTun(), expose }));
+    await refused(connectProgram(text('127.0.0.1:9'), { ...common, tun: new MemoryTun(), expose }));
   },
   /** In the middle, and while it waits for a name. */
   async abort() {
@@ -50,7 +52,9 @@ const KINDS = {
       return () => undefined;
     };
     const options = { ...common, signal: late.signal };
-    await refused(connect(text('127.0.0.1:9'), { ...options, tun: new MemoryTun(), expose }));
+    await refused(
+      connectProgram(text('127.0.0.1:9'), { ...options, tun: new MemoryTun(), expose }),
+    );
     const early = new AbortController();
     const resolver = () => {
       setImmediate(() => early.abort(expected));

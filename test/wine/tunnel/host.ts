@@ -7,7 +7,8 @@ import { once } from 'node:events';
 import { copyFileSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { createInterface } from 'node:readline';
-import { connect, parseConfig } from '../../../src/index.js';
+import { parseConfig } from '../../../src/index.js';
+import { connectProgram } from '../../../src/program.js';
 import { systemClock } from '../../../system/clock.js';
 import { systemFolder } from '../../../system/windows/libraries.js';
 import { FirewallDouble, NetworkDouble } from '../../windows/net/network-double.js';
@@ -35,7 +36,7 @@ network.takeLog();
 const installed = `${systemFolder()}\\wintun.dll`;
 copyFileSync(doublePath('wintun'), installed);
 
-const tunnel = await connect(parseConfig(settings.config).config, {
+const tunnel = await connectProgram(parseConfig(settings.config).config, {
   name: settings.name,
   dataPlane: settings.dataPlane,
   clock: fastClock(systemClock(), settings.speed),
