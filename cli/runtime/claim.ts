@@ -1,5 +1,6 @@
 import { renameSync } from 'node:fs';
 import { isKillSwitchUndo } from '../../network/linux/killswitch.js';
+import { openNetConfig } from '../../network/open.js';
 import { uapiSocket } from '../../src/uapi/client.js';
 import { removeStaleSocket, whyUnreachable } from '../../src/uapi/server.js';
 import type { Command } from '../../system/commands.js';
@@ -102,7 +103,7 @@ export async function recover(
   const isKept = (command: Command): boolean => keepKillSwitch && isKillSwitchUndo(command);
   const undo = (state?.undo ?? []).filter((command) => !isKept(command));
   const kept = (state?.undo ?? []).filter(isKept);
-  const netConfig = await runtimeSystem().netConfig();
+  const netConfig = await openNetConfig();
   for (const command of undo.toReversed()) {
     // Only Windows has them apart: its shell takes a line as it is, and no program else does.
     if (isHookCommand(command)) await runHookCommand(command, (error) => onError?.(error));

@@ -21,9 +21,6 @@ export const linuxRuntime: RuntimeSystem = {
   askToEnd,
   tryLock,
   hasInterface,
-  async netConfig() {
-    return (await import('../../network/linux/netconfig.js')).linuxNetConfig();
-  },
   requirePrivilege(verb, command) {
     if (process.geteuid?.() === 0) return;
     throw new WgTsError('ERR_NOT_ROOT', `wg-ts ${verb} needs root: run sudo wg-ts ${command}`);

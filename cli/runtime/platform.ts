@@ -1,5 +1,4 @@
 /** What of running tunnels each system does in its own way. */
-import type { NetConfig } from '../../src/program.js';
 
 /** A process that cannot be mistaken for a later one with the same number. */
 export interface ProcessIdentity {
@@ -29,7 +28,6 @@ export interface RuntimeSystem {
   tryLock(file: string): (() => void) | undefined;
   /** Whether somebody has an interface of this name. */
   hasInterface(name: string): Promise<boolean>;
-  netConfig(): Promise<NetConfig>;
   /** Throws WgTsError ERR_NOT_ROOT; `command` is what to type after the program's name. */
   requirePrivilege(verb: string, command: string): void;
   /** Shows who is busy, for the hint about a lock. */

@@ -23,9 +23,6 @@ export const windowsRuntime: RuntimeSystem = {
   async hasInterface(name) {
     return Object.hasOwn(networkInterfaces(), name);
   },
-  async netConfig() {
-    return (await import('../../network/windows/netconfig.js')).windowsNetConfig();
-  },
   requirePrivilege(verb, command) {
     if (isElevated()) return;
     throw new WgTsError(

@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { win32 } from 'node:path';
 import type { NetConfig } from '../../network/netconfig.js';
+import { openNetConfig } from '../../network/open.js';
 import { systemFolder } from '../../system/windows/libraries.js';
 import type { Tun } from '../../tun/tun.js';
 
@@ -49,7 +50,7 @@ function linuxMachine(): Machine {
     isPrivileged: async () => process.geteuid?.() === 0,
     openTun: async (name) => (await import('../../tun/linux/device.js')).openTun(name),
     driver: async () => 'tun',
-    netConfig: async () => (await import('../../network/linux/netconfig.js')).linuxNetConfig(),
+    netConfig: openNetConfig,
     look: {
       interfaces: () => ip('link', 'show'),
       addresses: (name) => ip('address', 'show', 'dev', name),
@@ -78,7 +79,7 @@ function windowsMachine(): Machine {
       const version = await wintunDriverVersion();
       return version && `Wintun ${version}`;
     },
-    netConfig: async () => (await import('../../network/windows/netconfig.js')).windowsNetConfig(),
+    netConfig: openNetConfig,
     killSwitch: async (luid) => {
       const { KillSwitch } = await import('../../network/windows/firewall.js');
       return new KillSwitch({ luid, dnsServers: [], endpoints: [], listenPort: DISCARD });

@@ -1,4 +1,5 @@
 import type { NetConfig } from '../../network/netconfig.js';
+import { openNetConfig } from '../../network/open.js';
 import { backgroundClock, type Clock, systemClock } from '../../system/clock.js';
 import { messageOf } from '../../system/errors.js';
 import { checkInterfaceName } from '../../system/interfacename.js';
@@ -22,7 +23,7 @@ import { permittedHooks, TunnelHooks } from './hooks.js';
 import { KillSwitch } from './killswitch.js';
 import { Liveness } from './liveness.js';
 import { followProbedMtu } from './mtuprobe.js';
-import { applyNetwork, chooseFwMark, systemNetConfig, watchNetwork } from './network.js';
+import { applyNetwork, chooseFwMark, watchNetwork } from './network.js';
 import type { StatusSource, TunnelOptions } from './options.js';
 import type { ProgramOptions } from './programoptions.js';
 import { LiveRoutes } from './routes.js';
@@ -116,7 +117,7 @@ async function runSteps(
   warnOfIgnored(config, program, logger);
   const system = options.tun
     ? undefined
-    : (program.netConfig ?? (await networkOf(program, logger)));
+    : (program.netConfig ?? (await openNetwork(program, logger)));
   const journal = new Journal(program.journal);
   const hookOptions = { ...(onStep && { onStep }), ...(signal && { signal }) };
   const hooks = system && new TunnelHooks(config, name, undo, journal, hookOptions);
@@ -203,9 +204,8 @@ function watchSystem(
   if (probesMtu) followProbedMtu(config, name, { parts, opened: plane, undo, logger });
 }
 
-function networkOf({ serviceSid }: ProgramOptions, logger: Logger): Promise<NetConfig> {
-  const onWarning = (message: string): void => logger.warn(message);
-  return systemNetConfig({ onWarning, ...(serviceSid !== undefined && { serviceSid }) });
+function openNetwork({ serviceSid }: ProgramOptions, logger: Logger): Promise<NetConfig> {
+  return openNetConfig({ serviceSid, onWarning: (message) => logger.warn(message) });
 }
 
 function warnOfIgnored(config: Config, { save }: ProgramOptions, logger: Logger): void {

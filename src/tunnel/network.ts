@@ -12,16 +12,6 @@ import type { Logger } from '../logger.js';
 import type { UndoStack } from '../undo.js';
 import { chooseMtu } from './mtu.js';
 
-/** The network of this machine. `serviceSid` and `onWarning` are for Windows. */
-export async function systemNetConfig(options: {
-  readonly serviceSid?: string;
-  readonly onWarning: (message: string) => void;
-}): Promise<NetConfig> {
-  if (process.platform === 'win32')
-    return (await import('../../network/windows/netconfig.js')).windowsNetConfig(options);
-  return (await import('../../network/linux/netconfig.js')).linuxNetConfig();
-}
-
 /** The same for as long as it leads to the same peers. */
 export function networkIdentity(name: string, config: Config, { x25519 }: CryptoProviders): string {
   const ours = x25519.publicKey(config.interface.privateKey.expose());
