@@ -123,6 +123,11 @@ export interface NetConfig {
    */
   routeStep?(settings: InterfaceSettings, route: string): Promise<NetStep | undefined>;
   /**
+   * MTU of an interface that is up, in bytes; where each family has its own, that of IPv6 is at least
+   * 1280. Throws NetConfigError. Where the method is missing, `MTU = probe` changes nothing.
+   */
+  setMtu?(settings: Pick<InterfaceSettings, 'name' | 'luid'>, mtu: number): Promise<void>;
+  /**
    * Runs the undo commands of applied steps, given in the order of the steps, from the last to the
    * first. That something is gone already is no failure; failures are reported, and the rest still
    * runs.

@@ -99,6 +99,11 @@ class LinuxNetConfig implements NetConfig {
     return planned && this.#executable(planned);
   }
 
+  async setMtu({ name }: Pick<InterfaceSettings, 'name'>, mtu: number): Promise<void> {
+    const argv = ['ip', 'link', 'set', 'dev', name, 'mtu', String(mtu)];
+    await runOrThrow(this.#system.run, { argv });
+  }
+
   async undo(commands: readonly Command[], onError: (error: Error) => void): Promise<void> {
     for (const command of commands.toReversed()) {
       const result = await this.#system.run(command);

@@ -16,7 +16,7 @@ import { bestRoute } from './choose.js';
 import { RESET_DNS, resetDns } from './dns.js';
 import { KillSwitch } from './firewall.js';
 import { IpHelper } from './iphelper.js';
-import { type HeldAddress, type NetworkFacts, planChanges } from './plan.js';
+import { familyMtu, type HeldAddress, type NetworkFacts, planChanges } from './plan.js';
 import { commandText, type ProgramRunner, runProgram } from './programs.js';
 import { takeSnapshot } from './snapshot.js';
 import { DELETE_HOST_ROUTES, deleteHostRoutes, executable, type StepContext } from './steps.js';
@@ -76,9 +76,7 @@ class WindowsNetConfig implements NetConfig {
     try {
       return await this.#plan(settings);
     } catch (error) {
-      if (!(error instanceof WindowsCallError)) throw error;
-      const command = `netsh interface show interface "${settings.name}"`;
-      throw new NetConfigError('ERR_NETCONFIG', command, error.message, { cause: error });
+      throw asNetConfigError(error, `netsh interface show interface "${settings.name}"`);
     }
   }
 
@@ -97,6 +95,22 @@ class WindowsNetConfig implements NetConfig {
     const change = changes.find(({ kind }) => kind === 'route');
     const killSwitch = this.#killSwitches.get(luid) ?? this.#newKillSwitch(settings, luid);
     return change && executable(change, this.#context(settings, luid, killSwitch));
+  }
+
+  async setMtu(settings: Pick<InterfaceSettings, 'name' | 'luid'>, mtu: number): Promise<void> {
+    const helper = this.#ipHelper;
+    try {
+      const luid = this.#luidOf(settings);
+      const spoken = FAMILIES.filter((family) => helper.ipInterface(luid, family));
+      // Of an interface without either it is told that it is gone.
+      for (const family of spoken.length > 0 ? spoken : FAMILIES)
+        helper.changeIpInterface(luid, family, { mtu: familyMtu(family, mtu) });
+    } catch (error) {
+      throw asNetConfigError(
+        error,
+        `netsh interface set subinterface "${settings.name}" mtu=${mtu}`,
+      );
+    }
   }
 
   #context(settings: InterfaceSettings, luid: bigint, killSwitch: KillSwitch): StepContext {
@@ -149,7 +163,7 @@ class WindowsNetConfig implements NetConfig {
     else await this.#run(command);
   }
 
-  #luidOf({ name, luid }: InterfaceSettings): bigint {
+  #luidOf({ name, luid }: Pick<InterfaceSettings, 'name' | 'luid'>): bigint {
     return luid ?? this.#ipHelper.luidOfAlias(name);
   }
 
@@ -194,6 +208,12 @@ class WindowsNetConfig implements NetConfig {
     await until(() => needed.every(speaks), Math.min(timeout, SECOND_FAMILY_TIMEOUT_MS));
     return needed.filter(speaks);
   }
+}
+
+/** `command`: what one would type for the same. */
+function asNetConfigError(error: unknown, command: string): unknown {
+  if (!(error instanceof WindowsCallError)) return error;
+  return new NetConfigError('ERR_NETCONFIG', command, error.message, { cause: error });
 }
 
 async function until(isTrue: () => boolean, milliseconds: number): Promise<boolean> {

@@ -129,6 +129,11 @@ function staleRoutes(luid: bigint, { routes }: NetworkFacts): Change[] {
     .map((route) => ({ kind: 'deleteRoute', route }));
 }
 
+/** IPv6 takes none below its minimum. */
+export function familyMtu(family: Family, mtu: number): number {
+  return family === 6 ? Math.max(mtu, MIN_IPV6_MTU) : mtu;
+}
+
 function planInterface(family: Family, mtu: number, routes: readonly RouteKey[]): Change {
   const isDefault = ({ destination, length }: RouteKey): boolean =>
     length === 0 && familyOf(destination) === family;
@@ -136,7 +141,7 @@ function planInterface(family: Family, mtu: number, routes: readonly RouteKey[])
     kind: 'interface',
     family,
     change: {
-      mtu: family === 6 ? Math.max(mtu, MIN_IPV6_MTU) : mtu,
+      mtu: familyMtu(family, mtu),
       lowestMetric: routes.some(isDefault),
       staticOnly: true,
     },

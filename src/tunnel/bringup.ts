@@ -165,7 +165,7 @@ async function runSteps(
 
   if (system) {
     await applyNetwork(system, opened.settings, { ...ofSystem, ...(signal && { signal }) });
-    watchSystem(system, config, name, { opened, parts, undo, logger });
+    watchSystem(system, config, { opened, parts, undo, logger });
   }
   const metricsAddress = options.metrics ?? config.interface.metrics;
   // Now, as the address may be one of the tunnel's own.
@@ -187,7 +187,6 @@ async function runSteps(
 function watchSystem(
   system: NetConfig,
   config: Config,
-  name: string,
   {
     opened,
     parts,
@@ -201,7 +200,7 @@ function watchSystem(
   const watch = watchNetwork(system, settings, mtu === undefined && !probesMtu, plane, parts);
   if (watch) undo.push('the watch on the network', () => watch.close());
   opened.watch(watch);
-  if (probesMtu) followProbedMtu(config, name, { parts, opened: plane, undo, logger });
+  if (probesMtu) followProbedMtu(config, settings, { system, parts, opened: plane, undo, logger });
 }
 
 function openNetwork({ serviceSid }: ProgramOptions, logger: Logger): Promise<NetConfig> {

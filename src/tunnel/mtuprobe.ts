@@ -1,6 +1,6 @@
 /** Finds by trying how large a packet through a tunnel can be. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { setInterfaceMtu } from '../../network/interfacemtu.js';
+import type { InterfaceSettings, NetConfig } from '../../network/netconfig.js';
 import { MIN_IPV4_MTU, MIN_IPV6_MTU, PADDING } from '../../protocol/constants.js';
 import { contains, formatIp, type IpPrefix, maskPrefix, parseIp } from '../../protocol/ip.js';
 import { messageOf } from '../../system/errors.js';
@@ -130,6 +130,7 @@ function byInterface(
 }
 
 export interface ProbedParts {
+  readonly system: NetConfig;
   readonly parts: StatusParts;
   readonly opened: Pick<OpenedPlane, 'setMtu'>;
   readonly undo: UndoStack;
@@ -139,18 +140,23 @@ export interface ProbedParts {
 /** For `MTU = probe`, when the interface is up: goes on in the background until the tunnel goes down. */
 export function followProbedMtu(
   config: Config,
-  name: string,
-  { parts, opened, undo, logger }: ProbedParts,
+  settings: Pick<InterfaceSettings, 'name' | 'luid'>,
+  { system, parts, opened, undo, logger }: ProbedParts,
 ): void {
+  const setInterfaceMtu = system.setMtu?.bind(system);
+  if (!setInterfaceMtu) {
+    logger.warn(`MTU = probe needs a NetConfig with setMtu: the MTU stays at ${parts.mtu}`);
+    return;
+  }
   const { addresses, dnsServers } = config.interface;
   const end = startMtuProbe({
-    name,
+    name: settings.name,
     tunnel: { addresses, dnsServers, peers: config.peers },
     logger,
     currentMtu: () => parts.mtu,
     hasHandshake: () => parts.device.peers().some(({ latestHandshake }) => latestHandshake > 0n),
     async setMtu(mtu) {
-      await setInterfaceMtu(name, mtu);
+      await setInterfaceMtu(settings, mtu);
       opened.setMtu(mtu);
       parts.mtu = mtu;
     },

@@ -430,6 +430,15 @@ describe('the network', () => {
     expect(trace.lines.at(-1)).toContain('"followMtu":false');
   });
 
+  it('keeps the MTU with MTU = probe where it cannot be set', async () => {
+    const netConfig = new FakeNetConfig(trace, { steps: 1, mtu: 1500 });
+    const tunnel = await up({ netConfig }, {}, config(['MTU = probe']));
+    expect(logger.lines).toContain(
+      'warn: MTU = probe needs a NetConfig with setMtu: the MTU stays at 1420',
+    );
+    expect(tunnel.status().mtu).toBe(1420);
+  });
+
   it('takes back by itself what would go with the process', async () => {
     const netConfig = new FakeNetConfig(trace, { steps: 1 });
     const plan = netConfig.plan.bind(netConfig);

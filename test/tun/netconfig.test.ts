@@ -170,6 +170,19 @@ describe('a failing step', () => {
   });
 });
 
+describe('the MTU of an interface that is up', () => {
+  it('is set, or it is said why not', async () => {
+    const { system, ran } = machine([]);
+    await linuxNetConfig(system).setMtu?.({ name: 'office' }, 1300);
+    expect(ran).toEqual(['ip link set dev office mtu 1300']);
+    const refused = machine([[/mtu/, failed('Error: mtu less than device minimum.\n')]]).system;
+    await expect(linuxNetConfig(refused).setMtu?.({ name: 'office' }, 1)).rejects.toMatchObject({
+      code: 'ERR_NETCONFIG',
+      message: 'ip link set dev office mtu 1: Error: mtu less than device minimum.',
+    });
+  });
+});
+
 describe('undo', () => {
   const commands: Command[] = [{ argv: ['first'] }, { argv: ['second'] }, { argv: ['third'] }];
 
