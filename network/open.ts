@@ -1,3 +1,5 @@
+import type { Readiness } from '../system/linux/readiness.js';
+import { watchRoutes } from './linux/routewatch.js';
 import type { NetConfig } from './netconfig.js';
 import type { WindowsNetConfigOptions } from './windows/netconfig.js';
 
@@ -9,4 +11,12 @@ export async function openNetConfig(options: NetConfigOptions = {}): Promise<Net
   if (process.platform === 'win32')
     return (await import('./windows/netconfig.js')).windowsNetConfig(options);
   return (await import('./linux/netconfig.js')).linuxNetConfig();
+}
+
+/**
+ * Calls `onChange` when an address, a route or a link that has addresses comes or goes; not for those
+ * of the interface `ownName`. Undefined elsewhere than on Linux. Throws where there is no netlink.
+ */
+export function watchNetworkChanges(ownName: string, onChange: () => void): Readiness | undefined {
+  return process.platform === 'linux' ? watchRoutes(ownName, onChange) : undefined;
 }

@@ -8,7 +8,7 @@ const CLOCK_BOOTTIME = 7;
  * and where koffi does not load.
  */
 export function linuxBootMillis(): (() => number) | undefined {
-  if (process.platform !== 'linux' || !hasLibc()) return undefined;
+  if (!hasLibc()) return undefined;
   const { clock_gettime } = libc();
   const timespec = new BigInt64Array(2);
   const bytes = new Uint8Array(timespec.buffer);

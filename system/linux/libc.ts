@@ -89,8 +89,12 @@ export function libc(): Libc {
   return loaded;
 }
 
-/** Where koffi does not load: then there are no interfaces of the system's, and all else works. */
+/**
+ * Whether this is Linux and koffi loads. Where it does not there are no interfaces of the system's, and
+ * all else works.
+ */
 export function hasLibc(): boolean {
+  if (process.platform !== 'linux') return false;
   try {
     libc();
     return true;

@@ -15,12 +15,12 @@ const NEVER = 2n ** 40n;
 
 /**
  * Calls `onJump` when the clock of the day jumps against the time since boot without sleep: when the
- * machine wakes up or its clock is set. Costs nothing meanwhile. Undefined where it cannot be told, as
- * in a worker.
+ * machine wakes up or its clock is set. Costs nothing meanwhile. Undefined where it cannot be told:
+ * elsewhere than on Linux, and in a worker.
  */
 export function watchClockJumps(onJump: () => void): Readiness | undefined {
+  if (process.platform !== 'linux' || !isMainThread) return undefined;
   const { timerfd_create, timerfd_settime, read } = libc();
-  if (!isMainThread) return undefined;
   const fd = timerfd_create(CLOCK_REALTIME, TFD_NONBLOCK | TFD_CLOEXEC);
   if (fd < 0) return undefined;
   const when = new BigInt64Array(4);

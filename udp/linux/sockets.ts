@@ -43,13 +43,7 @@ const IPV6_V6ONLY = 26;
 /** The structs of sendmmsg are laid out by hand for these; and no descriptor is polled in a worker. */
 export function isMmsgSupported(): boolean {
   const architectures: readonly string[] = ['x64', 'arm64', 'riscv64'];
-  return (
-    isMainThread &&
-    process.platform === 'linux' &&
-    endianness() === 'LE' &&
-    architectures.includes(process.arch) &&
-    hasLibc()
-  );
+  return isMainThread && endianness() === 'LE' && architectures.includes(process.arch) && hasLibc();
 }
 
 /** Many datagrams with one system call. Throws UdpError ERR_PORT_IN_USE, ERR_MARK or ERR_SOCKET. */

@@ -1,6 +1,6 @@
 /** Tells when the machine has another network, or has slept: then no answer may be a matter of minutes. */
 
-import { watchRoutes } from '../../../network/linux/routewatch.js';
+import { watchNetworkChanges } from '../../../network/open.js';
 import type { Millis } from '../../../protocol/dataplane.js';
 import type { Clock } from '../../../system/clock.js';
 import { messageOf } from '../../../system/errors.js';
@@ -118,10 +118,9 @@ class WakeupWatch implements Wakeups {
 }
 
 function systemSources(interfaceName: string): WakeupSources {
-  const isLinux = process.platform === 'linux';
   return {
-    network: (onChange) => (isLinux ? watchRoutes(interfaceName, onChange) : undefined),
-    clockJumps: (onJump) => (isLinux ? watchClockJumps(onJump) : undefined),
+    network: (onChange) => watchNetworkChanges(interfaceName, onChange),
+    clockJumps: watchClockJumps,
     awake: () => performance.now(),
   };
 }
