@@ -55,8 +55,46 @@ const LIBRARY = ['config', 'uapi', 'dataplane', 'control', 'metrics', 'tunnel'] 
 function ofLibrary(folder: (typeof LIBRARY)[number]): IForbiddenRuleType {
   const lower = LIBRARY.slice(0, LIBRARY.indexOf(folder)).map((name) => `^src/${name}/`);
   const machine = folder === 'config' || folder === 'uapi' ? [] : DEVICES;
-  const native = folder === 'dataplane' ? ['^native/'] : [];
+  // The tunnel takes its cryptography from where it is fastest.
+  const native =
+    { dataplane: ['^native/'], tunnel: ['^native/providers\\.ts$'] }[folder as string] ?? [];
   return only(`src/${folder}`, [`src/${folder}/`], [...BASE, ...machine, ...native, ...lower]);
+}
+
+/**
+ * What the program may use of the library besides `index` and `program`, which load too much for a verb
+ * that only prints a key: single files that are quick to load.
+ */
+const FOR_PROGRAM = [
+  '^cli/',
+  '^src/(index|program|keys|undo|packageversion|logtape|version)\\.ts$',
+  '^src/(config|uapi)/',
+  '^src/control/endpoints/resolve\\.ts$',
+  '^system/',
+  '^crypto/(aead|secret)\\.ts$',
+  '^protocol/(constants|dataplane|index|ip)\\.ts$',
+  '^node_modules/',
+];
+
+/** Folders of the program that reach deeper than the others, and why. */
+const PROGRAM: readonly (readonly [string, readonly string[]])[] = [
+  // Speaks the protocol by itself: one handshake with each peer.
+  ['cli/doctor', ['^protocol/', '^native/providers\\.ts$']],
+  // Undoes what a killed process has left.
+  ['cli/runtime', ['^network/']],
+  // Tries each part by itself.
+  [
+    'cli/selftest',
+    ['^(crypto|network|tun)/', '^native/providers\\.ts$', '^src/dataplane/choice\\.ts$'],
+  ],
+  ['cli/wintun', ['^tun/windows/wintun/']],
+  ['cli', []],
+];
+
+function ofProgram(folder: string, more: readonly string[]): IForbiddenRuleType {
+  const others = folder === 'cli' ? PROGRAM.map(([name]) => name).filter((n) => n !== 'cli') : [];
+  const rule = only(folder, [`${folder}/`], [...FOR_PROGRAM, ...more]);
+  return { ...rule, from: { ...rule.from, pathNot: others.map((name) => `^${name}/`) } };
 }
 
 const rules: IForbiddenRuleType[] = [
@@ -72,17 +110,7 @@ const rules: IForbiddenRuleType[] = [
     ['^(crypto|protocol|system)/', '^tun/tun\\.ts$', '^udp/transport\\.ts$', KOFFI],
   ),
   ...LIBRARY.map(ofLibrary),
-  only(
-    'cli',
-    ['cli/'],
-    [
-      '^src/(index|program)\\.ts$',
-      '^src/(config|uapi)/',
-      '^src/control/endpoints/resolve\\.ts$',
-      '^system/',
-      '^node_modules/',
-    ],
-  ),
+  ...PROGRAM.map(([folder, more]) => ofProgram(folder, more)),
   nobodyImports('test/'),
   nobodyImports('bench/'),
   nobodyImports('cli/'),
@@ -135,6 +163,20 @@ function impurities(name: string, text: string): string[] {
   return found;
 }
 
+/** Where it may be asked which operating system this is; above it nothing should have to know. */
+const PLATFORM_FILES = [
+  /^(?:system|cli)\//,
+  /^(?:tun|udp|network)\/open\.ts$/,
+  /^native\/(?:binding|doorbell|target)\.ts$/,
+  /^src\/dataplane\/(?:choice|open)\.ts$/,
+  /^src\/config\/(?:file|replacefile)\.ts$/,
+  /^src\/uapi\/client\.ts$/,
+];
+
+function asksForPlatform(name: string, text: string): boolean {
+  return /\bprocess\.platform\b/.test(text) && !PLATFORM_FILES.some((one) => one.test(name));
+}
+
 function hasDefaultExport(name: string, text: string): boolean {
   const file = ts.createSourceFile(name, text, ts.ScriptTarget.Latest, true);
   return file.statements.some((statement) => {
@@ -156,6 +198,14 @@ describe('the sources', () => {
     expect(all.length).toBeGreaterThan(5);
     const found = all.flatMap((name) => impurities(name, readFileSync(join(root, name), 'utf8')));
     expect(found).toEqual([]);
+  });
+
+  it('ask for the operating system in few places', () => {
+    const all = present.flatMap(sourcesIn);
+    const asking = all.filter((name) =>
+      asksForPlatform(name, readFileSync(join(root, name), 'utf8')),
+    );
+    expect(asking).toEqual([]);
   });
 
   it('are small files without default exports', () => {
@@ -198,9 +248,33 @@ describe('these rules', () => {
     ['protocol/a.ts', 'node:crypto', 'protocol'],
     ['protocol/a.ts', 'tun/b.ts', 'protocol'],
     ['protocol/a.ts', 'node_modules/@noble/hashes/blake2.js', 'protocol'],
-    ['src/a.ts', 'cli/b.ts', 'nobody imports cli'],
-    ['src/a.ts', 'test/b.ts', 'nobody imports test'],
-    ['src/config/a.ts', 'bench/b.ts', 'nobody imports bench'],
+    ['system/a.ts', 'tun/b.ts', 'system'],
+    ['system/linux/a.ts', 'protocol/device.ts', 'system'],
+    ['tun/a.ts', 'src/b.ts', 'tun'],
+    ['tun/linux/a.ts', 'crypto/b.ts', 'tun'],
+    ['tun/linux/a.ts', 'udp/b.ts', 'tun'],
+    ['udp/a.ts', 'network/b.ts', 'udp'],
+    ['network/windows/a.ts', 'tun/b.ts', 'network'],
+    ['native/a.ts', 'src/b.ts', 'native'],
+    ['native/a.ts', 'tun/linux/device.ts', 'native'],
+    ['src/config/a.ts', 'src/uapi/b.ts', 'src/config'],
+    ['src/config/a.ts', 'network/b.ts', 'src/config'],
+    ['src/uapi/a.ts', 'src/control/b.ts', 'src/uapi'],
+    ['src/dataplane/a.ts', 'src/control/b.ts', 'src/dataplane'],
+    ['src/control/a.ts', 'src/metrics/b.ts', 'src/control'],
+    ['src/control/a.ts', 'native/b.ts', 'src/control'],
+    ['src/metrics/a.ts', 'src/tunnel/b.ts', 'src/metrics'],
+    ['src/tunnel/a.ts', 'src/index.ts', 'src/tunnel'],
+    ['cli/a.ts', 'src/tunnel/tunnel.ts', 'cli'],
+    ['cli/verbs/a.ts', 'network/b.ts', 'cli'],
+    ['cli/doctor/a.ts', 'network/b.ts', 'cli/doctor'],
+    ['cli/runtime/a.ts', 'tun/b.ts', 'cli/runtime'],
+    ['cli/selftest/a.ts', 'src/tunnel/b.ts', 'cli/selftest'],
+    ['cli/wintun/a.ts', 'tun/linux/b.ts', 'cli/wintun'],
+    ['cli/daemon/a.ts', 'cli/verbs/b.ts', 'nobody imports cli/verbs/'],
+    ['src/a.ts', 'cli/b.ts', 'nobody imports cli/'],
+    ['src/a.ts', 'test/b.ts', 'nobody imports test/'],
+    ['src/config/a.ts', 'bench/b.ts', 'nobody imports bench/'],
   ])('notice that %s imports %s', async (from, to, rule) => {
     const up = '../'.repeat(from.split('/').length - 1);
     const isFile = !to.startsWith('node:');
@@ -218,13 +292,21 @@ describe('these rules', () => {
       ['crypto/a.ts', 'node:crypto'],
       ['protocol/a.ts', '../crypto/b.js'],
       ['tun/a.ts', 'node:fs/promises'],
+      ['udp/a.ts', '../protocol/ip.js'],
+      ['native/a.ts', '../tun/tun.js'],
+      ['src/tunnel/a.ts', '../config/b.js'],
+      ['cli/selftest/a.ts', '../../tun/tun.js'],
       ['src/a.ts', '../protocol/b.js'],
       ['cli/a.ts', '../src/index.js'],
     ] as const;
     const files = Object.fromEntries(
       allowed.map(([from, to]) => [from, `import '${to}';\nexport const value = 1;\n`]),
     );
-    const targets = { 'crypto/b.ts': target, 'protocol/b.ts': target, 'src/index.ts': target };
+    const targets = Object.fromEntries(
+      ['crypto/b', 'protocol/b', 'protocol/ip', 'tun/tun', 'src/config/b', 'src/index'].map(
+        (name) => [`${name}.ts`, target],
+      ),
+    );
     const baseDir = project({ ...files, ...targets });
     expect(await violations(baseDir, Object.keys(files))).toEqual([]);
   });
@@ -245,6 +327,18 @@ describe('these rules', () => {
       'globalThis.setTimeout(() => b, 1);',
     ].join('\n');
     expect(impurities('x.ts', text)).toEqual(['x.ts:3 Date', 'x.ts:4 setTimeout']);
+  });
+
+  it.each([
+    ['src/tunnel/a.ts', true],
+    ['tun/linux/open.ts', true],
+    ['native/codec.ts', true],
+    ['tun/open.ts', false],
+    ['system/a.ts', false],
+    ['cli/verbs/a.ts', false],
+  ])('say whether %s must not ask for the operating system', (name, expected) => {
+    expect(asksForPlatform(name, "if (process.platform === 'win32') a();")).toBe(expected);
+    expect(asksForPlatform(name, 'a(platform);')).toBe(false);
   });
 
   it.each([

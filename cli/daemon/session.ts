@@ -104,6 +104,7 @@ async function runTunnel(
   const tunnel = await connectProgram(config, {
     // As wg-quick(8) has it, and WireGuard for Windows.
     allowHooks: process.platform !== 'win32',
+    hooksOption: '--allow-hooks',
     ...connectSettings(options),
     name,
     logger,

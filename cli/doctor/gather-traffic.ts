@@ -9,7 +9,7 @@ import {
   type ProbedTunnel,
   probeMtu,
   probeTargets,
-} from '../../src/tunnel/mtuprobe.js';
+} from '../../system/pathmtu.js';
 import { type Pinger, systemPing } from '../../system/ping.js';
 import type {
   BeyondFacts,

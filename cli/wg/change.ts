@@ -1,4 +1,4 @@
-import type { PeerChange } from '../../protocol/device.js';
+import type { PeerChange } from '../../protocol/index.js';
 import type { EndpointConfig } from '../../src/config/model.js';
 import { type ResolveOptions, resolveEndpoint } from '../../src/control/endpoints/resolve.js';
 import type { DeviceChange } from '../../src/uapi/change.js';

@@ -1,4 +1,4 @@
-import type { PeerChange } from '../../protocol/device.js';
+import type { PeerChange } from '../../protocol/index.js';
 import type { IpPrefix } from '../../protocol/ip.js';
 import { ConfigError } from '../../src/config/errors.js';
 import { Findings, TooManyProblems } from '../../src/config/findings.js';

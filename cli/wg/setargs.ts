@@ -1,5 +1,5 @@
 import type { Secret } from '../../crypto/secret.js';
-import type { PeerChange } from '../../protocol/device.js';
+import type { PeerChange } from '../../protocol/index.js';
 import { type IpPrefix, networkId } from '../../protocol/ip.js';
 import { decodeKey, explainBadKey } from '../../src/config/key.js';
 import type { EndpointConfig } from '../../src/config/model.js';

@@ -3,6 +3,7 @@ import { REJECT_AFTER_TIME } from '../../protocol/constants.js';
 import type { Action, DataPlaneEvent, Millis, PeerId } from '../../protocol/dataplane.js';
 import type { Device } from '../../protocol/device.js';
 import type { Clock } from '../../system/clock.js';
+import { orAborted } from '../../system/waiting.js';
 import { formatPlace } from '../config/format.js';
 import { encodeKey } from '../config/key.js';
 import type { Driver } from './driver.js';
@@ -40,6 +41,7 @@ export class SessionWatch {
   readonly #peers = new Map<PeerId, Watched>();
   readonly #unobserve: readonly (() => void)[];
   #listener: SessionListener | undefined;
+  readonly #firsts = new Set<() => void>();
   #timer: { cancel(): void } | undefined;
   #wakeAt: Millis = Number.POSITIVE_INFINITY;
 
@@ -86,7 +88,18 @@ export class SessionWatch {
     });
   }
 
-  /** Whoever waits for a handshake is told that the peer is gone. Idempotent. */
+  /** Resolves as soon as any peer has a session. Rejects with the signal's reason. */
+  firstSession(signal: AbortSignal): Promise<void> {
+    if (this.isConnected) return Promise.resolve();
+    let onFirst = (): void => undefined;
+    const first = new Promise<void>((resolve) => {
+      onFirst = resolve;
+    });
+    this.#firsts.add(onFirst);
+    return orAborted(first, signal).finally(() => this.#firsts.delete(onFirst));
+  }
+
+  /** Those who wait for a handshake are told that the peer is gone. Idempotent. */
   close(): void {
     for (const end of this.#unobserve) end();
     this.#timer?.cancel();
@@ -162,6 +175,7 @@ export class SessionWatch {
     watched.next = undefined;
     this.#listener?.onHandshake(watched.publicKey, role, watched.endpoint);
     settle(watched, 'done');
+    for (const onFirst of this.#firsts) onFirst();
     this.#listener?.onSessions();
     this.#wakeBy(expiresAt);
   }

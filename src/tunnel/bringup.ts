@@ -57,7 +57,11 @@ export async function bringUp(
 ): Promise<{ parts: BringUp; undo: UndoStack }> {
   const undo = new UndoStack();
   const logger = uncaughtLogger(options.logger ?? (await loadedLogger(options.name)));
-  const permitted = permittedHooks(config, options.allowHooks === true);
+  const permitted = permittedHooks(
+    config,
+    options.allowHooks === true,
+    program.hooksOption ?? 'allowHooks',
+  );
   for (const warning of permitted.warnings) logger.warn(warning);
   const logUndoError = (step: string, error: unknown): void =>
     logger.warn(`cannot undo ${step}: ${messageOf(error)}`);
@@ -200,7 +204,9 @@ function watchSystem(
   const watch = watchNetwork(system, settings, mtu === undefined && !probesMtu, plane, parts);
   if (watch) undo.push('the watch on the network', () => watch.close());
   opened.watch(watch);
-  if (probesMtu) followProbedMtu(config, settings, { system, parts, opened: plane, undo, logger });
+  const { sessions } = opened;
+  if (probesMtu)
+    followProbedMtu(config, settings, { system, parts, sessions, opened: plane, undo, logger });
 }
 
 function openNetwork({ serviceSid }: ProgramOptions, logger: Logger): Promise<NetConfig> {

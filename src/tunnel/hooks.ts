@@ -27,11 +27,10 @@ export interface PermittedHooks {
 /**
  * A file may come from somebody with fewer rights than this process, so that its commands run only
  * where that was allowed: by `wg-ts up`, as with wg-quick(8), but on Windows and in a program that
- * embeds a tunnel only when it was asked for.
+ * embeds a tunnel only when it was asked for, by `option`.
  */
-export function permittedHooks(config: Config, isAllowed: boolean): PermittedHooks {
+export function permittedHooks(config: Config, isAllowed: boolean, option: string): PermittedHooks {
   if (isAllowed) return { config, warnings: [] };
-  const option = process.platform === 'win32' ? '--allow-hooks' : 'allowHooks';
   const keys = Object.keys(KEYS) as (keyof typeof KEYS)[];
   const warnings = keys.flatMap((key) =>
     config.interface[key].map((line) => `${KEYS[key]} is skipped without ${option}: ${line}`),

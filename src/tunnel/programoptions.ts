@@ -9,6 +9,8 @@ export interface ProgramOptions {
   readonly openTun?: (name: string) => Tun;
   /** Configures the network; by default that of this operating system. */
   readonly netConfig?: NetConfig;
+  /** What a warning calls the option that lets hooks run; by default allowHooks. */
+  readonly hooksOption?: string;
   /** Told each change of the system before it is made, as wg-quick prints them. */
   readonly onStep?: (description: string) => void;
   /** Told what would have to be undone if this process were killed. */

@@ -138,6 +138,17 @@ describe('the hooks of a tunnel', () => {
     expect(logger.lines).toEqual([]);
   });
 
+  it.each([
+    [{}, 'allowHooks'],
+    [{ hooksOption: '--allow-hooks' }, '--allow-hooks'],
+  ])('are skipped where they are not allowed, with a warning of each: %j', async (more, option) => {
+    const tunnel = await up(config(), { allowHooks: false, ...more });
+    await tunnel.close();
+    expect(trace.lines.filter((line) => /^(Pre|Post)/.test(line))).toEqual([]);
+    const skipped = logger.lines.filter((line) => line.includes(` is skipped without ${option}: `));
+    expect(skipped).toHaveLength(8);
+  });
+
   it('undo everything when a PostUp fails, PreDown and PostDown included', async () => {
     await expect(up(config('PostUp = false'))).rejects.toMatchObject({ code: 'ERR_HOOK' });
     expect(trace.lines).toEqual([...UP, ...DOWN]);

@@ -1,12 +1,8 @@
 import { describe, expect, it, vi } from 'vitest';
 import { parsePrefix } from '../../protocol/ip.js';
 import type { Logger } from '../../src/logger.js';
-import {
-  type ProbedTunnel,
-  probeMtu,
-  probeTargets,
-  startMtuProbe,
-} from '../../src/tunnel/mtuprobe.js';
+import { startMtuProbe } from '../../src/tunnel/mtuprobe.js';
+import { type ProbedTunnel, probeMtu, probeTargets } from '../../system/pathmtu.js';
 import {
   linuxPingArguments,
   type PingAnswer,
@@ -14,6 +10,7 @@ import {
   pingAnswer,
   windowsPingArguments,
 } from '../../system/ping.js';
+import { orAborted } from '../../system/waiting.js';
 
 function tunnel(
   addresses: string[],
@@ -97,7 +94,6 @@ describe('MTU = probe', () => {
     const [set, log]: [number[], string[]] = [[], []];
     const say = (line: string): void => void log.push(line);
     const logger: Logger = { debug: say, info: say, warn: say, error: say };
-    let looks = 0;
     let done = (): void => undefined;
     const told = new Promise<void>((resolve) => {
       done = resolve;
@@ -111,10 +107,12 @@ describe('MTU = probe', () => {
       tunnel: probed,
       logger: { ...logger, info: settle, warn: settle },
       currentMtu: () => 1420,
-      hasHandshake: () => ++looks > 2,
+      async firstSession() {
+        await new Promise(setImmediate);
+        expect(ping).not.toHaveBeenCalled();
+      },
       setMtu: async (mtu) => void set.push(mtu),
       ping,
-      lookMs: 1,
     });
     await told;
     await end();
@@ -154,7 +152,7 @@ describe('MTU = probe', () => {
       tunnel: V4,
       logger: { debug: vi.fn(), info: vi.fn(), warn: vi.fn(), error: vi.fn() },
       currentMtu: () => 1420,
-      hasHandshake: () => false,
+      firstSession: (signal) => orAborted(new Promise(() => undefined), signal),
       setMtu: async () => undefined,
       ping,
     });

@@ -275,13 +275,13 @@ describe('hooks', () => {
 
   it('are skipped with a warning unless they are allowed', () => {
     const whole = configWith('first');
-    const { config, warnings } = permittedHooks(whole, false);
+    const { config, warnings } = permittedHooks(whole, false, '--allow-hooks');
     expect(warnings).toEqual([
       'PostUp is skipped without --allow-hooks: first',
       'PreDown is skipped without --allow-hooks: other',
     ]);
     expect(config.interface).toMatchObject({ preUp: [], postUp: [], preDown: [], postDown: [] });
-    expect(permittedHooks(whole, true)).toEqual({ config: whole, warnings: [] });
+    expect(permittedHooks(whole, true, '--allow-hooks')).toEqual({ config: whole, warnings: [] });
   });
 
   it('run by cmd.exe as they stand in the file', async () => {
