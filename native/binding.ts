@@ -4,9 +4,9 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { messageOf } from '../system/errors.js';
+import { sharedLibraryName, targetName } from '../system/target.js';
 import { atEnvironmentEnd } from './environment.js';
 import { ABI_VERSION, EXPECTED_LAYOUT } from './layout.js';
-import { targetName } from './target.js';
 
 /** A struct wg_ts_device: only the library looks into it. */
 export type DevicePointer = unknown;
@@ -115,7 +115,7 @@ export function selectNativeCrypto(library: NativeLibrary, without = 0): string 
 function findLibrary(): string {
   const here = dirname(fileURLToPath(import.meta.url));
   const target = targetName();
-  const file = process.platform === 'win32' ? 'wgts.dll' : 'libwgts.so';
+  const file = sharedLibraryName('wgts');
   // Beside this file in a package; from the sources themselves, in what was built of them.
   const folders = [here, join(here, '..', 'dist', 'native')];
   const found = folders.map((folder) => join(folder, target, file)).find(existsSync);

@@ -7,6 +7,7 @@ import type {
   PeerId,
   Transfer,
 } from '../protocol/dataplane.js';
+import { type Doorbell, openDoorbell } from '../system/doorbell.js';
 import { messageOf } from '../system/errors.js';
 import {
   type DevicePointer,
@@ -22,7 +23,6 @@ import {
   encodeKeypair,
   encodePrefixes,
 } from './codec.js';
-import { type Doorbell, openDoorbell } from './doorbell.js';
 import { Layout, type Statistics } from './layout.js';
 import {
   bitsOf,

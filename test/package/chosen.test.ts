@@ -3,7 +3,7 @@ import { cpSync, existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { isMuslMapped, targetName } from '../../native/target.js';
+import { isMuslMapped, targetName } from '../../system/target.js';
 import { runProgram } from '../cli/support.js';
 import { compileLibrary, whyNoTestLibrary } from '../native/testlibrary.js';
 import { type Installed, installPacked, outputOf } from './packed.js';

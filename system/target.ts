@@ -18,6 +18,11 @@ export function isMuslMapped(maps: string): boolean {
   return /\/(?:ld-musl-[^/\n]*|libc\.so)$/m.test(maps);
 }
 
+/** `wgts.dll`, `libwgts.so`: as this system names a shared library. */
+export function sharedLibraryName(name: string): string {
+  return process.platform === 'win32' ? `${name}.dll` : `lib${name}.so`;
+}
+
 /** process.report tells it as well, but takes several milliseconds and asks for the names of peers. */
 function memoryMap(): string {
   try {

@@ -1,9 +1,9 @@
-/** How the native library calls the event loop: a descriptor, on Windows a named pipe. */
+/** How a native library calls the event loop: a descriptor, on Windows a named pipe. */
 import { randomBytes } from 'node:crypto';
 import { createServer, type Server, type Socket } from 'node:net';
 import { isMainThread } from 'node:worker_threads';
-import { readMessages } from '../system/linux/descriptor.js';
-import { whileReadable } from '../system/linux/readiness.js';
+import { readMessages } from './linux/descriptor.js';
+import { whileReadable } from './linux/readiness.js';
 
 /** Keeps the process no more alive than what it calls for does. */
 export interface Doorbell {
