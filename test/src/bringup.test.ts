@@ -430,13 +430,9 @@ describe('the network', () => {
     expect(trace.lines.at(-1)).toContain('"followMtu":false');
   });
 
-  it('keeps the MTU with MTU = probe where it cannot be set', async () => {
-    const netConfig = new FakeNetConfig(trace, { steps: 1, mtu: 1500 });
-    const tunnel = await up({ netConfig }, {}, config(['MTU = probe']));
-    expect(logger.lines).toContain(
-      'warn: MTU = probe needs a NetConfig with setMtu: the MTU stays at 1420',
-    );
-    expect(tunnel.status().mtu).toBe(1420);
+  it('keeps its MTU with MTU = probe where none can be set', async () => {
+    await up({ netConfig: new FakeNetConfig(trace) }, {}, config(['MTU = probe']));
+    expect(logger.lines.join()).toContain('needs a NetConfig with setMtu: the MTU stays at 1420');
   });
 
   it('takes back by itself what would go with the process', async () => {
