@@ -382,37 +382,6 @@ describe('an interface', () => {
   });
 });
 
-describe('the MTU of an interface that is up', () => {
-  const mtus = (): (number | undefined)[] => {
-    const office = network.state().interfaces.find(({ alias }) => alias === 'office');
-    return [office?.ipv4?.mtu, office?.ipv6?.mtu];
-  };
-
-  it('is set for both families, by its name or its LUID, as far as IPv6 goes', async () => {
-    await config().setMtu?.({ name: 'office' }, 1300);
-    expect(mtus()).toEqual([1300, 1300]);
-    await config().setMtu?.({ name: 'another name', luid: TUNNEL }, 1232);
-    expect(mtus()).toEqual([1232, 1280]);
-  });
-
-  it('is not set for a family that the interface does not speak', async () => {
-    network.removeInterface(TUNNEL);
-    network.addInterface(TUNNEL, 20, 'office', 65535, 5, 1);
-    await config().setMtu?.({ name: 'office' }, 1300);
-    expect(mtus()).toEqual([1300, undefined]);
-  });
-
-  it('is not set where that fails, or there is none', async () => {
-    const setMtu = (luid: bigint) => () =>
-      config().setMtu?.({ name: 'office', luid }, 1300) ?? Promise.resolve();
-    network.fail('SetIpInterfaceEntry', ACCESS_DENIED, 0);
-    const refused = await errorOf(setMtu(TUNNEL));
-    expect(refused).toMatchObject({ name: 'NetConfigError', code: 'ERR_NETCONFIG' });
-    expect(refused.message).toContain('SetIpInterfaceEntry failed: ERROR_ACCESS_DENIED (5)');
-    expect((await errorOf(setMtu(12345n))).message).toMatch(/ERROR_NOT_FOUND .* is gone/);
-  });
-});
-
 describe('what is asked of the machine', () => {
   it('and not answered is an error of the plan', async () => {
     for (const name of ['GetUnicastIpAddressTable', 'GetIpForwardTable2']) {
