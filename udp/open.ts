@@ -1,11 +1,10 @@
-import type { UdpQueues } from './linux/sockets.js';
-import type { UdpOptions, UdpSockets } from './transport.js';
+import type { UdpOptions, UdpQueues, UdpSockets } from './transport.js';
 
-export type { UdpQueues } from './linux/sockets.js';
 export type {
   UdpCounters,
   UdpHandlers,
   UdpOptions,
+  UdpQueues,
   UdpSockets,
   UdpTransport,
 } from './transport.js';
@@ -27,6 +26,6 @@ export async function openUdp(options: UdpOptions = {}): Promise<UdpSockets> {
  * always to the same one. Throws UdpError ERR_PORT_IN_USE, ERR_MARK or ERR_SOCKET.
  */
 export async function openUdpQueues(options: UdpOptions, count: number): Promise<UdpQueues> {
-  const linux = await import('./linux/sockets.js');
+  const linux = await import('./linux/queues.js');
   return await linux.openUdpQueues(options, count);
 }

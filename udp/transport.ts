@@ -67,6 +67,18 @@ export interface UdpSockets extends UdpTransport {
   close(): Promise<void>;
 }
 
+/** Sockets for a data plane that reads and writes them itself. */
+export interface UdpQueues {
+  readonly port: number;
+  readonly v4: readonly number[];
+  /** Empty without IPv6. */
+  readonly v6: readonly number[];
+  /** Firewall mark of all later datagrams; 0 is none. Throws UdpError ERR_MARK. */
+  setMark(mark: number): void;
+  /** Idempotent; after the data plane has ended. */
+  close(): Promise<void>;
+}
+
 /** What a UDP transport is opened with. */
 export interface UdpOptions {
   /** 0 or absent: the system chooses. */

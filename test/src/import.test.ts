@@ -76,7 +76,7 @@ const LAZY = [
   // All that moves packets or touches the system.
   'dist/src/tunnel/bringup.js',
   'dist/src/dataplane/portable.js',
-  'dist/udp/linux/sockets.js',
+  'dist/udp/linux/',
   'dist/src/metrics/server.js',
   'dist/native/dataplane.js',
   'dist/network/linux/netconfig.js',

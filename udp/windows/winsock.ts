@@ -6,7 +6,6 @@ import {
   SOCKADDR_IN6_SIZE,
 } from '../../system/sockaddr.js';
 import { systemLibrary } from '../../system/windows/libraries.js';
-import type { UdpQueues } from '../linux/sockets.js';
 import {
   openIpv6,
   openSamePort,
@@ -14,6 +13,7 @@ import {
   SOCKET_BUFFER_BYTES,
   UdpError,
   type UdpOptions,
+  type UdpQueues,
 } from '../transport.js';
 
 // winsock2.h, ws2ipdef.h, ws2def.h
