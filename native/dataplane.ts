@@ -1,14 +1,15 @@
 import type {
   Action,
-  DataPlane,
   DataPlaneEvent,
   Endpoint,
   Millis,
   PeerId,
+  RunningPlane,
   Transfer,
 } from '../protocol/dataplane.js';
 import { type Doorbell, openDoorbell } from '../system/doorbell.js';
 import { messageOf } from '../system/errors.js';
+import { ReplaceableSockets, type UdpQueues } from '../udp/transport.js';
 import {
   type DevicePointer,
   type NativeLibrary,
@@ -24,13 +25,7 @@ import {
   encodePrefixes,
 } from './codec.js';
 import { Layout, type Statistics } from './layout.js';
-import {
-  bitsOf,
-  encodeOptions,
-  isRing,
-  type NativeOptions,
-  type NativeSockets,
-} from './options.js';
+import { bitsOf, encodeOptions, isRing, type NativeOptions } from './options.js';
 
 export type { NativeOffload, NativeOptions } from './options.js';
 
@@ -41,10 +36,11 @@ const TRAFFIC_INTERVAL: Millis = 100;
 const ERROR_INVALID_DATA = 13;
 
 /** The data plane in C, with threads of its own: what is busy here does not hold it up. */
-export class NativeDataPlane implements DataPlane {
+export class NativeDataPlane implements RunningPlane {
   readonly name: string;
+  readonly bindInterface?: (family: 4 | 6, index: number | undefined) => void;
   readonly #options: NativeOptions;
-  #udp: NativeSockets;
+  readonly #udp: ReplaceableSockets<UdpQueues>;
   /** The interfaces that datagrams leave by, where that was told. */
   readonly #boundTo = new Map<4 | 6, number>();
   readonly #library: NativeLibrary;
@@ -63,7 +59,9 @@ export class NativeDataPlane implements DataPlane {
   /** No packet is read before `start`. Throws NativeUnavailableError where this machine cannot. */
   constructor(options: NativeOptions) {
     this.#options = options;
-    this.#udp = options.udp;
+    this.#udp = new ReplaceableSockets(options.udp, options.open);
+    if (options.udp.bindInterface)
+      this.bindInterface = (family, index) => this.#bindInterface(family, index);
     this.#library = options.library;
     const crypto = selectNativeCrypto(this.#library, bitsOf(options.without));
     this.name = crypto === 'null cipher' ? 'native (null cipher)' : 'native';
@@ -85,6 +83,10 @@ export class NativeDataPlane implements DataPlane {
       return device;
     }
     throw new NativeUnavailableError(`the native data plane does not start: errno ${error[0]}`);
+  }
+
+  get port(): number {
+    return this.#udp.current.port;
   }
 
   start(): void {
@@ -153,16 +155,15 @@ export class NativeDataPlane implements DataPlane {
     return { rxBytes: bytes[0] ?? 0n, txBytes: bytes[1] ?? 0n };
   }
 
-  /** Of the interface, from now on. */
   setMtu(mtu: number): void {
     if (this.#device !== undefined) this.#library.setMtu(this.#device, mtu);
   }
 
   /**
-   * Datagrams leave by this interface; undefined: none leaves, what would is lost and counted. So it
-   * is with an interface that is gone by now, too: another call will come.
+   * What would leave while none does is lost and counted. So it is with an interface that is gone by
+   * now, too: another call will come.
    */
-  bindInterface(family: 4 | 6, index: number | undefined): void {
+  #bindInterface(family: 4 | 6, index: number | undefined): void {
     if (this.#device === undefined) return;
     this.#boundTo.delete(family);
     const isBound = index !== undefined && this.#bindSockets(family, index);
@@ -173,7 +174,7 @@ export class NativeDataPlane implements DataPlane {
   #bindSockets(family: 4 | 6, index: number): boolean {
     const { logger } = this.#options;
     try {
-      this.#udp.bindInterface?.(family, index);
+      this.#udp.current.bindInterface?.(family, index);
       return true;
     } catch (error) {
       logger.debug(messageOf(error));
@@ -181,23 +182,26 @@ export class NativeDataPlane implements DataPlane {
     }
   }
 
-  /**
-   * Goes on with other sockets, as many as before; those from before are closed. Throws
-   * NativeUnavailableError when the system refuses them; then the caller closes them.
-   */
-  async replaceSockets(udp: NativeSockets): Promise<void> {
+  setMark(mark: number): void {
+    this.#udp.setMark(mark);
+  }
+
+  listen(port: number): Promise<number> {
+    return this.#udp.listen(port, (next) => this.#adopt(next));
+  }
+
+  /** Throws NativeUnavailableError when the system refuses them. */
+  #adopt(next: UdpQueues): void {
     if (this.#device === undefined) throw new NativeUnavailableError('the data plane has ended');
-    const before = this.#udp;
-    if (udp.v4.length !== before.v4.length) throw new RangeError('a socket for each worker');
-    const [v4, v6] = [udp.v4, udp.v4.map((_, i) => udp.v6[i] ?? -1)].map(
+    if (next.v4.length !== this.#udp.current.v4.length)
+      throw new RangeError('a socket for each worker');
+    const [v4, v6] = [next.v4, next.v4.map((_, i) => next.v6[i] ?? -1)].map(
       (sockets) => new Uint8Array(Int32Array.from(sockets).buffer),
     ) as [Uint8Array, Uint8Array];
-    for (const [family, index] of this.#boundTo) udp.bindInterface?.(family, index);
+    for (const [family, index] of this.#boundTo) next.bindInterface?.(family, index);
     const error = this.#library.replaceSockets(this.#device, v4, v6);
     if (error !== 0)
       throw new NativeUnavailableError(`the data plane cannot use other sockets: errno ${error}`);
-    this.#udp = udp;
-    await before.close();
   }
 
   /** Counts since the start, or undefined after the end. */
@@ -223,7 +227,7 @@ export class NativeDataPlane implements DataPlane {
     if (device !== undefined) this.#library.close(device);
     this.#doorbell.close();
     this.#options.tun.close();
-    await this.#udp.close();
+    await this.#udp.current.close();
   }
 
   #setPeer(device: DevicePointer, action: Extract<Action, { type: 'setPeer' }>): void {

@@ -1,6 +1,7 @@
 /** What a native data plane is made of, and as the library reads it. */
 import type { Millis } from '../protocol/dataplane.js';
 import type { TunQueues, TunRing } from '../tun/tun.js';
+import type { OpenSockets, UdpQueues } from '../udp/transport.js';
 import type { NativeLibrary } from './binding.js';
 import { Layout, MAX_PATH, MAX_WORKERS, Without } from './layout.js';
 
@@ -12,21 +13,14 @@ export type NativeOffload =
   | 'udp-coalescing'
   | 'direct-crypto';
 
-/** A socket of each family for each worker; no IPv6 without `v6`. */
-export interface NativeSockets {
-  readonly v4: readonly number[];
-  readonly v6: readonly number[];
-  /** Where the system does not keep their datagrams out of the tunnel: they leave by this interface. */
-  bindInterface?(family: 4 | 6, index: number): void;
-  close(): Promise<void>;
-}
-
 export interface NativeOptions {
   readonly library: NativeLibrary;
   /** As many queues as there are workers; a ring has one. Closed with the plane. */
   readonly tun: TunQueues | TunRing;
   /** Closed with the plane. */
-  readonly udp: NativeSockets;
+  readonly udp: UdpQueues;
+  /** As many queues as `udp` has. */
+  readonly open: OpenSockets<UdpQueues>;
   readonly mtu: number;
   readonly clock: { now(): Millis };
   readonly logger: { debug(message: string): void };

@@ -129,3 +129,25 @@ export interface DataPlane {
   /** Zeroes all keys. Idempotent. */
   close(): Promise<void>;
 }
+
+/** A data plane that has its interface and its sockets, with what a tunnel asks of it as a whole. */
+export interface RunningPlane extends DataPlane {
+  /** On which its sockets listen; 0 where that means nothing. */
+  readonly port: number;
+  /** Packets move from now on. Once. */
+  start(): void;
+  /** Bytes, of the interface from now on. */
+  setMtu(mtu: number): void;
+  /**
+   * Goes on with other sockets, on this port (0: the system chooses), and returns the port. When they
+   * cannot be had it throws, and nothing has changed.
+   */
+  listen(port: number): Promise<number>;
+  /** Firewall mark of all later datagrams; 0 is none. Throws where it cannot be set. */
+  setMark(mark: number): void;
+  /**
+   * Datagrams leave by this interface from now on; undefined: none leaves. Absent where the sockets
+   * cannot be bound so.
+   */
+  bindInterface?(family: 4 | 6, index: number | undefined): void;
+}

@@ -67,16 +67,73 @@ export interface UdpSockets extends UdpTransport {
   close(): Promise<void>;
 }
 
-/** Sockets for a data plane that reads and writes them itself. */
-export interface UdpQueues {
+/** What any data plane asks of its sockets. */
+export interface PlaneSockets {
+  /** 0 where that means nothing. */
   readonly port: number;
+  /** Firewall mark of all later datagrams; 0 is none. Throws UdpError ERR_MARK. */
+  setMark(mark: number): void;
+  /** Idempotent. */
+  close(): Promise<void>;
+}
+
+/** For a data plane that reads and writes them itself: a socket of each family for each worker. */
+export interface UdpQueues extends PlaneSockets {
   readonly v4: readonly number[];
   /** Empty without IPv6. */
   readonly v6: readonly number[];
-  /** Firewall mark of all later datagrams; 0 is none. Throws UdpError ERR_MARK. */
-  setMark(mark: number): void;
-  /** Idempotent; after the data plane has ended. */
-  close(): Promise<void>;
+  /**
+   * Everything leaves by the interface of this index, whatever the routes say. Absent where the system
+   * keeps the datagrams out of the tunnel by other means. Throws UdpError ERR_SOCKET.
+   */
+  bindInterface?(family: 4 | 6, index: number): void;
+}
+
+/** Opens sockets like those before, but on this port and with this mark. Throws UdpError. */
+export type OpenSockets<Sockets extends PlaneSockets> = (
+  change: Pick<UdpOptions, 'port' | 'mark'>,
+) => Promise<Sockets>;
+
+/** The sockets of a data plane, which others replace when the port changes. */
+export class ReplaceableSockets<Sockets extends PlaneSockets> {
+  #current: Sockets;
+  readonly #open: OpenSockets<Sockets>;
+  /** Undefined: as `open` has it by itself. */
+  #mark: number | undefined;
+
+  constructor(first: Sockets, open: OpenSockets<Sockets>) {
+    this.#current = first;
+    this.#open = open;
+  }
+
+  get current(): Sockets {
+    return this.#current;
+  }
+
+  /**
+   * Those from before are closed when `adopt` has taken the others. Returns the port. Throws what
+   * `adopt` throws, and UdpError; then those from before stay, and the others are closed.
+   */
+  async listen(port: number, adopt: (next: Sockets) => void): Promise<number> {
+    const mark = this.#mark;
+    const next = await this.#open({ port, ...(mark !== undefined && { mark }) });
+    try {
+      adopt(next);
+      const before = this.#current;
+      this.#current = next;
+      await before.close();
+    } catch (error) {
+      await next.close();
+      throw error;
+    }
+    return next.port;
+  }
+
+  /** Also of those that replace them. Throws UdpError ERR_MARK. */
+  setMark(mark: number): void {
+    this.#current.setMark(mark);
+    this.#mark = mark;
+  }
 }
 
 /** What a UDP transport is opened with. */

@@ -15,12 +15,13 @@ const BURST = 64;
 const LONGEST_MS = 60_000;
 
 const tun = new MemoryTun();
-const udp = await openUdp({ ipv4Address: LOOPBACK, ipv6: false });
+const open = () => openUdp({ ipv4Address: LOOPBACK, ipv6: false });
+const udp = await open();
 const clock = systemClock();
 const { aead } = fastestProviders();
 const logger = { debug() {}, info() {}, warn() {}, error() {} };
 const onTunError = () => undefined;
-const plane = new PortableDataPlane({ tun, udp, mtu: MTU, aead, clock, logger, onTunError });
+const plane = new PortableDataPlane({ tun, udp, open, mtu: MTU, aead, clock, logger, onTunError });
 plane.start();
 // As pump.ts has it, the other way round.
 plane.apply({

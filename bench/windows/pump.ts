@@ -79,14 +79,21 @@ async function open(name: string, dataPlane: DataPlaneKind): Promise<End> {
   const crypto = fastestProviders();
   if (tun.kind === 'packets' && !hasNetwork) {
     const memory = new MemoryUdp();
-    const parts = { ...shared, tun: tun.tun, udp: memory, mtu: MTU, aead: crypto.aead, clock };
-    const portable = new PortableDataPlane(parts);
+    const portable = new PortableDataPlane({
+      ...shared,
+      tun: tun.tun,
+      udp: memory,
+      open: async () => memory,
+      mtu: MTU,
+      aead: crypto.aead,
+      clock,
+    });
     portable.start();
     return endOf(name, portable, 0, (datagrams, stride) => memory.feed(datagrams, stride));
   }
-  const opened = await openPlane({ ...shared, choice, tun, udp, mtu: MTU, crypto, clock });
-  opened.start();
-  return endOf(name, opened.plane, opened.port, (datagrams, stride) => {
+  const running = await openPlane({ ...shared, choice, tun, udp, mtu: MTU, crypto, clock });
+  running.start();
+  return endOf(name, running, running.port, (datagrams, stride) => {
     const feed = koffi().load(sockets).func('void bench_feed(void *, uint32_t, uint32_t)');
     feed(datagrams, datagrams.length / stride, stride);
   });

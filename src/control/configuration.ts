@@ -1,7 +1,7 @@
 import { isAllZero, Secret } from '../../crypto/secret.js';
+import type { RunningPlane } from '../../protocol/dataplane.js';
 import type { DevicePeerStatus, PeerChange } from '../../protocol/device.js';
 import { encodeKey } from '../config/key.js';
-import type { OpenedPlane } from '../dataplane/open.js';
 import { ChangeError, type DeviceChange } from '../uapi/change.js';
 import type { UapiDevice } from '../uapi/codec.js';
 import type { Driver } from './driver.js';
@@ -17,7 +17,7 @@ const ERRNO: Readonly<Record<string, number>> = {
 
 export interface LiveParts extends StatusParts {
   readonly driver: Driver;
-  readonly opened: Pick<OpenedPlane, 'listen' | 'setMark'>;
+  readonly plane: RunningPlane;
 }
 
 /** Reads and changes the configuration of a running device, as wg(8) does. */
@@ -109,16 +109,16 @@ export class LiveConfiguration {
     const fwMark = wantedMark === 0 ? this.#routingMark : wantedMark;
     try {
       if (fwMark !== undefined && fwMark !== previous) {
-        parts.opened.setMark(fwMark);
+        parts.plane.setMark(fwMark);
         parts.fwMark = fwMark;
       }
       if (listenPort === undefined || listenPort === this.#wantedPort) return;
       // A port that was chosen by the system already is as good as another one.
-      if (listenPort !== parts.listenPort) parts.listenPort = await parts.opened.listen(listenPort);
+      if (listenPort !== parts.listenPort) parts.listenPort = await parts.plane.listen(listenPort);
       this.#wantedPort = listenPort;
     } catch (error) {
       if (parts.fwMark !== previous) {
-        parts.opened.setMark(previous);
+        parts.plane.setMark(previous);
         parts.fwMark = previous;
       }
       const { code, message } = error as Error & { readonly code?: string };

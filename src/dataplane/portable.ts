@@ -1,21 +1,30 @@
 import type { AeadProvider } from '../../crypto/aead.js';
 import type {
   Action,
-  DataPlane,
   DataPlaneEvent,
   PeerId,
+  RunningPlane,
   Transfer,
 } from '../../protocol/dataplane.js';
 import { Transport } from '../../protocol/transport.js';
 import type { Clock } from '../../system/clock.js';
 import { throwUncaught } from '../../system/uncaught.js';
 import type { Tun } from '../../tun/tun.js';
-import type { UdpTransport } from '../../udp/transport.js';
+import {
+  type OpenSockets,
+  type PlaneSockets,
+  ReplaceableSockets,
+  type UdpTransport,
+} from '../../udp/transport.js';
 import type { Logger } from '../logger.js';
+
+/** The system's, or those of the program. */
+export type PortableSockets = PlaneSockets & UdpTransport;
 
 export interface PortableOptions {
   readonly tun: Tun;
-  readonly udp: UdpTransport;
+  readonly udp: PortableSockets;
+  readonly open: OpenSockets<PortableSockets>;
   readonly mtu: number;
   readonly aead: AeadProvider;
   readonly clock: Clock;
@@ -28,32 +37,35 @@ export interface PortableOptions {
 const LOG_AGAIN_AFTER = 60_000;
 
 /** The data plane in TypeScript: the readable reference, and the fallback where nothing faster loads. */
-export class PortableDataPlane implements DataPlane {
+export class PortableDataPlane implements RunningPlane {
   readonly name = 'portable';
   readonly #options: PortableOptions;
   readonly #transport: Transport;
   readonly #loggedAt = new Map<string, number>();
+  readonly #udp: ReplaceableSockets<PortableSockets>;
   #listener: ((batch: readonly DataPlaneEvent[]) => void) | undefined;
   #reporting = false;
-  #closed = false;
-
-  #udp: UdpTransport;
   #isStarted = false;
+  #closed = false;
 
   /** Takes over `tun` and `udp`; nothing is read from them before `start`. */
   constructor(options: PortableOptions) {
     const { tun } = options;
     this.#options = options;
-    this.#udp = options.udp;
+    this.#udp = new ReplaceableSockets(options.udp, options.open);
     this.#transport = new Transport(
       {
         sendDatagram: (datagram, to, trafficClass) =>
-          guarded(() => this.#udp.send(datagram, to, trafficClass)),
+          guarded(() => this.#udp.current.send(datagram, to, trafficClass)),
         writePacket: (packet) => guarded(() => tun.write(packet)),
       },
       options.aead,
       options.mtu,
     );
+  }
+
+  get port(): number {
+    return this.#udp.current.port;
   }
 
   start(): void {
@@ -65,19 +77,18 @@ export class PortableDataPlane implements DataPlane {
       this.#report();
     }, this.#options.onTunError);
     tun.unref?.();
-    this.#receive(this.#udp);
+    this.#receive(this.#udp.current);
   }
 
-  /**
-   * Goes on with other sockets; those from before are closed. Throws after the end, and what `start` of
-   * the new ones throws; then nothing has changed.
-   */
-  async replaceUdp(udp: UdpTransport): Promise<void> {
-    if (this.#closed) throw new Error('the data plane has ended');
-    const before = this.#udp;
-    if (this.#isStarted) this.#receive(udp);
-    this.#udp = udp;
-    await before.close();
+  listen(port: number): Promise<number> {
+    return this.#udp.listen(port, (next) => {
+      if (this.#closed) throw new Error('the data plane has ended');
+      if (this.#isStarted) this.#receive(next);
+    });
+  }
+
+  setMark(mark: number): void {
+    this.#udp.setMark(mark);
   }
 
   #receive(udp: UdpTransport): void {
@@ -100,7 +111,6 @@ export class PortableDataPlane implements DataPlane {
     });
   }
 
-  /** Of the interface, from now on. */
   setMtu(mtu: number): void {
     this.#transport.setMtu(mtu);
   }
@@ -118,7 +128,7 @@ export class PortableDataPlane implements DataPlane {
     this.#closed = true;
     this.#transport.close();
     this.#options.tun.close();
-    await this.#udp.close();
+    await this.#udp.current.close();
   }
 
   #report(): void {

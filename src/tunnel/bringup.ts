@@ -199,14 +199,11 @@ function watchSystem(
   }: Pick<Context, 'undo' | 'logger'> & { readonly opened: TunnelDevice; readonly parts: UpParts },
 ): void {
   const { mtu, probesMtu = false } = config.interface;
-  const { opened: plane } = opened.parts;
   const settings = { ...opened.settings, endpoints: endpointsOf(parts.device) };
-  const watch = watchNetwork(system, settings, mtu === undefined && !probesMtu, plane, parts);
+  const watch = watchNetwork(system, settings, mtu === undefined && !probesMtu, parts);
   if (watch) undo.push('the watch on the network', () => watch.close());
   opened.watch(watch);
-  const { sessions } = opened;
-  if (probesMtu)
-    followProbedMtu(config, settings, { system, parts, sessions, opened: plane, undo, logger });
+  if (probesMtu) followProbedMtu(config, settings, { system, parts, undo, logger });
 }
 
 function openNetwork({ serviceSid }: ProgramOptions, logger: Logger): Promise<NetConfig> {

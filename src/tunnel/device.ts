@@ -13,7 +13,7 @@ import type { ReachablePeer } from '../control/endpoints/peerlink.js';
 import { handshakeLog } from '../control/handshakelog.js';
 import { SessionWatch } from '../control/sessions.js';
 import type { PlaneChoice } from '../dataplane/choice.js';
-import { type OpenedPlane, openPlane, openPlaneTun } from '../dataplane/open.js';
+import { openPlane, openPlaneTun } from '../dataplane/open.js';
 import type { Logger } from '../logger.js';
 import type { UndoStack } from '../undo.js';
 import { peerChangeOf } from './configchange.js';
@@ -23,7 +23,7 @@ import type { ProgramOptions } from './programoptions.js';
 import { checkedRandom } from './random.js';
 
 export interface TunnelDevice {
-  readonly parts: LiveParts & { readonly opened: OpenedPlane };
+  readonly parts: LiveParts;
   readonly live: LiveConfiguration;
   readonly sessions: SessionWatch;
   readonly connector: Connector;
@@ -65,7 +65,7 @@ export async function openTunnelDevice(
   const settings = await interfaceSettings(config, { name, fwMark }, addresses, system);
   const { mtu } = settings;
   const { listenPort: wantedPort, privateKey } = config.interface;
-  const opened = await openPlane({
+  const plane = await openPlane({
     choice,
     tun,
     udp: {
@@ -82,8 +82,8 @@ export async function openTunnelDevice(
     logger,
     onTunError,
   });
-  const { plane, port: listenPort } = opened;
-  undo.push('the UDP sockets', () => opened.closeSockets());
+  undo.push('the data plane', () => plane.close());
+  const listenPort = plane.port;
   const device = new Device({ privateKey }, { random, wallNanos: () => clock.wallNanos(), crypto });
   let watch: NetWatch | undefined;
   const tellWatch = (): void => watch?.setEndpoints(endpointsOf(device));
@@ -92,9 +92,9 @@ export async function openTunnelDevice(
   driver.observe(handshakeLog(device, logger));
   const sessions = new SessionWatch({ device, driver, clock });
   undo.push('the watch on the sessions', () => sessions.close());
-  opened.start();
+  plane.start();
   const connector = connectPeers(config, options, context, { device, driver, tellWatch });
-  const parts = { device, plane, driver, opened, listenPort, mtu, fwMark };
+  const parts = { device, plane, driver, listenPort, mtu, fwMark };
   let isChanged = false;
   const tellAll = (): void => {
     isChanged = true;
@@ -114,7 +114,7 @@ export async function openTunnelDevice(
       ...settings,
       ...(tun.luid !== undefined && { luid: tun.luid }),
       listenPort,
-      bindsSockets: opened.bindInterface !== undefined,
+      bindsSockets: plane.bindInterface !== undefined,
     },
     watch(next) {
       watch = next;

@@ -5,17 +5,14 @@ import { messageOf } from '../../system/errors.js';
 import { type ProbedTunnel, type ProbeResult, probeMtu } from '../../system/pathmtu.js';
 import type { Pinger } from '../../system/ping.js';
 import type { Config } from '../config/model.js';
+import type { LiveParts } from '../control/configuration.js';
 import type { SessionWatch } from '../control/sessions.js';
-import type { StatusParts } from '../control/status.js';
-import type { OpenedPlane } from '../dataplane/open.js';
 import type { Logger } from '../logger.js';
 import type { UndoStack } from '../undo.js';
 
 export interface ProbedParts {
   readonly system: NetConfig;
-  readonly parts: StatusParts;
-  readonly sessions: Pick<SessionWatch, 'firstSession'>;
-  readonly opened: Pick<OpenedPlane, 'setMtu'>;
+  readonly parts: LiveParts & { readonly sessions: Pick<SessionWatch, 'firstSession'> };
   readonly undo: UndoStack;
   readonly logger: Logger;
 }
@@ -24,7 +21,7 @@ export interface ProbedParts {
 export function followProbedMtu(
   config: Config,
   settings: Pick<InterfaceSettings, 'name' | 'luid'>,
-  { system, parts, sessions, opened, undo, logger }: ProbedParts,
+  { system, parts, undo, logger }: ProbedParts,
 ): void {
   const setInterfaceMtu = system.setMtu?.bind(system);
   if (!setInterfaceMtu) {
@@ -37,10 +34,10 @@ export function followProbedMtu(
     tunnel: { addresses, dnsServers, peers: config.peers },
     logger,
     currentMtu: () => parts.mtu,
-    firstSession: (signal) => sessions.firstSession(signal),
+    firstSession: (signal) => parts.sessions.firstSession(signal),
     async setMtu(mtu) {
       await setInterfaceMtu(settings, mtu);
-      opened.setMtu(mtu);
+      parts.plane.setMtu(mtu);
       parts.mtu = mtu;
     },
   });

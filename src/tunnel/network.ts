@@ -1,12 +1,11 @@
 /** What a tunnel has to do with the network of the machine. */
 import type { CryptoProviders } from '../../crypto/providers.js';
 import type { InterfaceSettings, NetConfig, NetWatch } from '../../network/netconfig.js';
-import type { Endpoint } from '../../protocol/dataplane.js';
+import type { Endpoint, RunningPlane } from '../../protocol/dataplane.js';
 import { formatPrefix, type IpPrefix, maskPrefix } from '../../protocol/ip.js';
 import { excludedNetworks } from '../config/exclude.js';
 import { encodeKey } from '../config/key.js';
 import type { Config, PeerConfig } from '../config/model.js';
-import type { OpenedPlane } from '../dataplane/open.js';
 import type { Journal } from '../journal.js';
 import type { Logger } from '../logger.js';
 import type { UndoStack } from '../undo.js';
@@ -107,18 +106,17 @@ export function watchNetwork(
   system: NetConfig,
   settings: InterfaceSettings,
   followMtu: boolean,
-  opened: OpenedPlane,
-  parts: { mtu: number },
+  parts: { readonly plane: RunningPlane; mtu: number },
 ): NetWatch | undefined {
-  const { bindInterface } = opened;
+  const { plane } = parts;
   return system.watch?.(
     settings,
-    { bindsSockets: bindInterface !== undefined, followMtu },
+    { bindsSockets: plane.bindInterface !== undefined, followMtu },
     {
-      onBindInterface: (family, index) => bindInterface?.(family, index),
+      onBindInterface: (family, index) => plane.bindInterface?.(family, index),
       onMtu(mtu) {
         parts.mtu = mtu;
-        opened.setMtu(mtu);
+        plane.setMtu(mtu);
       },
     },
   );

@@ -30,11 +30,13 @@ else
       const fail = (error: unknown): never => {
         throw error;
       };
-      const udp = await openUdpQueues(LOOPBACK, 1);
+      const open = () => openUdpQueues(LOOPBACK, 1);
+      const udp = await open();
       const plane = new NativeDataPlane({
         library: loadNativeLibrary(),
         tun: bridgeTun(memory, fail),
         udp,
+        open,
         mtu,
         clock,
         logger: silent,

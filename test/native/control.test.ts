@@ -3,7 +3,7 @@ import { constants } from 'node:os';
 import { describe, expect, it, vi } from 'vitest';
 import { loadNativeLibrary } from '../../native/binding.js';
 import { bridgeTun } from '../../native/bridge.js';
-import { NativeDataPlane } from '../../native/dataplane.js';
+import { NativeDataPlane, type NativeOptions } from '../../native/dataplane.js';
 import { encodeOptions } from '../../native/options.js';
 import { systemClock } from '../../system/clock.js';
 import { MemoryTun } from '../../tun/memory.js';
@@ -17,14 +17,20 @@ const MTU = 1420;
 const PACKET = ipPacket('10.9.0.1', '10.9.0.2', 'out');
 const ANSWER = ipPacket('10.9.0.2', '10.9.0.1', 'in');
 
-async function openSession(bindInterface: () => void = () => undefined) {
+const openQueues = () => openUdpQueues({ ipv4Address: '127.0.0.1', ipv6: false }, 1);
+
+async function openSession(
+  bindInterface: () => void = () => undefined,
+  open: NativeOptions['open'] = openQueues,
+) {
   const tun = new MemoryTun();
-  const queues = await openUdpQueues({ ipv4Address: '127.0.0.1', ipv6: false }, 1);
+  const queues = await openQueues();
   const udp = { ...queues, bindInterface };
   const plane = new NativeDataPlane({
     library: loadNativeLibrary(),
     tun: bridgeTun(tun, () => undefined),
     udp,
+    open,
     mtu: MTU,
     clock: systemClock(),
     logger: { debug() {} },
@@ -55,17 +61,17 @@ async function openSession(bindInterface: () => void = () => undefined) {
 here(`a native plane${whyNoNativeLibrary ? ` (skipped: ${whyNoNativeLibrary})` : ''}`, () => {
   it('sends nothing over a family that is blocked, and counts it', async () => {
     const { plane, tun, remote } = await openSession();
-    plane.bindInterface(4, undefined);
+    plane.bindInterface?.(4, undefined);
     tun.inject(PACKET);
     await vi.waitFor(() => expect(plane.statistics()?.udpSendErrors).toBe(1));
     expect(plane.statistics()?.lastSendError).toBe(constants.errno.ENETUNREACH);
-    plane.bindInterface(6, undefined);
-    plane.bindInterface(4, 1);
+    plane.bindInterface?.(6, undefined);
+    plane.bindInterface?.(4, 1);
     tun.inject(PACKET);
     await remote.datagrams(1);
     expect(remote.packets).toEqual([PACKET]);
     await plane.close();
-    plane.bindInterface(4, undefined);
+    plane.bindInterface?.(4, undefined);
     remote.close();
   });
 
@@ -74,11 +80,11 @@ here(`a native plane${whyNoNativeLibrary ? ` (skipped: ${whyNoNativeLibrary})` :
     const { plane, tun, remote } = await openSession(() => {
       if (isGone) throw new Error('no such interface');
     });
-    plane.bindInterface(4, 5);
+    plane.bindInterface?.(4, 5);
     tun.inject(PACKET);
     await vi.waitFor(() => expect(plane.statistics()?.udpSendErrors).toBe(1));
     isGone = false;
-    plane.bindInterface(4, 6);
+    plane.bindInterface?.(4, 6);
     tun.inject(PACKET);
     await remote.datagrams(1);
     await plane.close();
@@ -100,14 +106,16 @@ here(`a native plane${whyNoNativeLibrary ? ` (skipped: ${whyNoNativeLibrary})` :
   });
 
   it('goes on with other sockets, which are closed with it', async () => {
-    const { plane, tun, remote, udp } = await openSession();
-    plane.bindInterface(4, 3);
+    const bound: number[] = [];
+    const next = await openQueues();
+    const open = async () => ({ ...next, bindInterface: (_: 4 | 6, i: number) => bound.push(i) });
+    const { plane, tun, remote, udp } = await openSession(undefined, open);
+    plane.bindInterface?.(4, 3);
     tun.inject(PACKET);
     await remote.datagrams(1);
-    const bound: number[] = [];
-    const next = await openUdpQueues({ ipv4Address: '127.0.0.1', ipv6: false }, 1);
     const closed = [vi.spyOn(udp, 'close'), vi.spyOn(next, 'close')];
-    await plane.replaceSockets({ ...next, bindInterface: (_, index) => bound.push(index) });
+    expect(await plane.listen(0)).toBe(next.port);
+    expect(plane.port).toBe(next.port);
     expect(bound).toEqual([3]);
     tun.inject(PACKET);
     await remote.datagrams(2);
@@ -116,16 +124,18 @@ here(`a native plane${whyNoNativeLibrary ? ` (skipped: ${whyNoNativeLibrary})` :
     await vi.waitFor(() => expect(tun.received).toEqual([ANSWER]));
     await plane.close();
     for (const close of closed) expect(close).toHaveBeenCalled();
-    await expect(plane.replaceSockets(next)).rejects.toThrow(/has ended/);
+    await expect(plane.listen(0)).rejects.toThrow(/has ended/);
     remote.close();
   });
 
   it('keeps its sockets when others do not fit', async () => {
-    const { plane, tun, remote } = await openSession();
-    const broken = { v4: [9999], v6: [], close: vi.fn() };
-    await expect(plane.replaceSockets(broken)).rejects.toThrow('errno 9');
-    await expect(plane.replaceSockets({ ...broken, v4: [] })).rejects.toThrow(RangeError);
-    expect(broken.close).not.toHaveBeenCalled();
+    let broken = { port: 1, v4: [9999], v6: [], setMark() {}, close: vi.fn() };
+    const { plane, tun, remote, udp } = await openSession(undefined, async () => broken);
+    await expect(plane.listen(0)).rejects.toThrow('errno 9');
+    broken = { ...broken, v4: [] };
+    await expect(plane.listen(0)).rejects.toThrow(RangeError);
+    expect(broken.close).toHaveBeenCalledTimes(2);
+    expect(plane.port).toBe(udp.port);
     tun.inject(PACKET);
     await remote.datagrams(1);
     await plane.close();
@@ -135,11 +145,12 @@ here(`a native plane${whyNoNativeLibrary ? ` (skipped: ${whyNoNativeLibrary})` :
   it('has no session to be replaced on Linux', async () => {
     const library = loadNativeLibrary();
     const tun = bridgeTun(new MemoryTun(), () => undefined);
-    const udp = await openUdpQueues({ ipv4Address: '127.0.0.1', ipv6: false }, 1);
+    const udp = await openQueues();
     const options = encodeOptions({
       library,
       tun,
       udp,
+      open: openQueues,
       mtu: MTU,
       clock: systemClock(),
       logger: { debug() {} },

@@ -43,7 +43,8 @@ async function openHost(): Promise<Host> {
     ours.push(pair[0] as number);
     theirs.push(pair[1] as number);
   }
-  const udp = await openUdpQueues({ ipv4Address: '127.0.0.1', ipv6: false }, WORKERS);
+  const open = () => openUdpQueues({ ipv4Address: '127.0.0.1', ipv6: false }, WORKERS);
+  const udp = await open();
   const events: DataPlaneEvent[] = [];
   const plane = new NativeDataPlane({
     library: loadNativeLibrary(),
@@ -58,6 +59,7 @@ async function openHost(): Promise<Host> {
       },
     },
     udp,
+    open,
     mtu: MTU,
     clock: systemClock(),
     logger: { debug() {} },
@@ -208,7 +210,8 @@ here(`native planes${whyNoNativeLibrary ? ` (skipped: ${whyNoNativeLibrary})` : 
   it('keep their memory while a stranger floods them with handshake messages', async () => {
     open.push(await openHost());
     const [host] = open as [Host];
-    const udp = await openUdpQueues({ ipv4Address: '127.0.0.1', ipv6: false }, 1);
+    const openSockets = () => openUdpQueues({ ipv4Address: '127.0.0.1', ipv6: false }, 1);
+    const udp = await openSockets();
     try {
       const message = randomBytes(148);
       message.set([1, 0, 0, 0]);
@@ -216,6 +219,7 @@ here(`native planes${whyNoNativeLibrary ? ` (skipped: ${whyNoNativeLibrary})` : 
         library: loadNativeLibrary(),
         tun: fakeQueues(),
         udp,
+        open: openSockets,
         mtu: MTU,
         clock: systemClock(),
         logger: { debug() {} },

@@ -274,7 +274,7 @@ class Marked {
       { random: randomBytes, wallNanos: clock.wallNanos },
     );
     this.#driver = new Driver(device, plane, clock);
-    const opened = {
+    const noting = Object.assign(plane, {
       listen: async (wanted: number) => {
         this.noted.push(`port ${wanted}`);
         await this.gate;
@@ -286,8 +286,8 @@ class Marked {
         this.noted.push(`mark ${mark}`);
         this.#mayFail('mark');
       },
-    };
-    const parts = { device, plane, driver: this.#driver, opened };
+    });
+    const parts = { device, plane: noting, driver: this.#driver };
     this.live = new LiveConfiguration(
       { ...parts, listenPort: port, mtu: 1420, fwMark },
       {
@@ -309,6 +309,7 @@ class Marked {
     const plane = new PortableDataPlane({
       tun: new MemoryTun(),
       udp,
+      open: () => openUdp(LOOPBACK),
       mtu: 1420,
       aead: defaultProviders().aead,
       clock: new VirtualClock(),

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { defaultProviders } from '../../crypto/providers.js';
 import type { DataPlaneEvent, Endpoint } from '../../protocol/dataplane.js';
 import { parsePrefix } from '../../protocol/ip.js';
@@ -12,12 +12,16 @@ const FROM: Endpoint = { address: '192.0.2.1', port: 1 };
 
 class FakeUdp implements UdpTransport {
   readonly implementation = 'fake';
-  readonly port = 1;
+  readonly port: number;
   readonly hasIpv6 = false;
   readonly counters = { sendErrors: 0, receiveErrors: 0 };
   readonly sent: Uint8Array[] = [];
   handlers: UdpHandlers | undefined;
   closes = 0;
+
+  constructor(port = 1) {
+    this.port = port;
+  }
 
   start(handlers: UdpHandlers): void {
     this.handlers = handlers;
@@ -41,6 +45,7 @@ class FakeUdp implements UdpTransport {
 describe('PortableDataPlane', () => {
   let tun: MemoryTun;
   let udp: FakeUdp;
+  let next: FakeUdp;
   let clock: VirtualClock;
   let logger: MemoryLogger;
   let plane: PortableDataPlane;
@@ -48,9 +53,10 @@ describe('PortableDataPlane', () => {
   let tunErrors: Error[];
 
   beforeEach(() => {
-    [tun, udp, clock, logger] = [
+    [tun, udp, next, clock, logger] = [
       new MemoryTun(),
       new FakeUdp(),
+      new FakeUdp(2),
       new VirtualClock(),
       new MemoryLogger(),
     ];
@@ -58,6 +64,7 @@ describe('PortableDataPlane', () => {
     plane = new PortableDataPlane({
       tun,
       udp,
+      open: async () => next,
       mtu: 1420,
       aead: defaultProviders().aead,
       clock,
@@ -146,6 +153,32 @@ describe('PortableDataPlane', () => {
     tun.fail(error);
     await nextTurn();
     expect(tunErrors).toEqual([error]);
+  });
+
+  it('goes on with other sockets, and closes those from before', async () => {
+    plane.start();
+    expect(await plane.listen(0)).toBe(2);
+    expect([plane.port, udp.closes, next.closes]).toEqual([2, 1, 0]);
+    next.handlers?.onDatagram(handshake(), FROM);
+    next.handlers?.onBatchEnd?.();
+    expect(batches).toHaveLength(1);
+    await plane.close();
+    expect([udp.closes, next.closes]).toEqual([1, 1]);
+  });
+
+  it('keeps its sockets when others do not start', async () => {
+    plane.start();
+    vi.spyOn(next, 'start').mockImplementation(() => {
+      throw new Error('no start');
+    });
+    await expect(plane.listen(0)).rejects.toThrow('no start');
+    expect([plane.port, udp.closes, next.closes]).toEqual([1, 0, 1]);
+  });
+
+  it('listens no more after its end', async () => {
+    await plane.close();
+    await expect(plane.listen(0)).rejects.toThrow('has ended');
+    expect([udp.closes, next.closes]).toEqual([1, 1]);
   });
 
   it('closes interface and sockets once, and reports nothing more', async () => {

@@ -89,12 +89,9 @@ function winsock(): Winsock {
   return bound;
 }
 
-/** Handles of sockets, for a data plane that reads and writes them itself. */
+/** Handles of sockets. */
 export interface WinsockQueues extends UdpQueues {
-  /**
-   * Everything leaves by the interface of this index, whatever the routes say; undefined: as the
-   * routes say. Throws UdpError ERR_SOCKET when there is no such interface.
-   */
+  /** As of UdpQueues; undefined: as the routes say. */
   bindInterface(family: 4 | 6, index: number | undefined): void;
 }
 

@@ -88,6 +88,7 @@ export async function openHost(
     ...(ringCapacity !== undefined && { ringCapacity }),
   });
   const system = await System.open(double, name);
+  const open: NativeOptions['open'] = (change) => openWinsockQueues({ ...LOOPBACK, ...change });
   const udp = await openWinsockQueues(LOOPBACK);
   const tunErrors: number[] = [];
   let restarts = 0;
@@ -110,6 +111,7 @@ export async function openHost(
       },
     }),
     udp,
+    open,
     mtu: MTU,
     clock: systemClock(),
     logger: { debug() {} },

@@ -1,20 +1,15 @@
 /** The native plane on Windows goes on with other sockets. */
 import { expect, it, onTestFinished } from 'vitest';
-import { openWinsockQueues, type WinsockQueues } from '../../../udp/windows/winsock.js';
+import type { UdpQueues } from '../../../udp/transport.js';
+import { openWinsockQueues } from '../../../udp/windows/winsock.js';
 import { ipPacket } from '../../support/packets.js';
-import { OURS, openSession, type Session, statisticsOf, THEIRS, until } from './setup.js';
+import { OURS, openSession, statisticsOf, THEIRS, until } from './setup.js';
 
 const LOOPBACK = { ipv4Address: '127.0.0.1', ipv6: false };
 /** Of the loopback interface. */
 const INDEX = 1;
 const OUT = ipPacket(OURS, THEIRS, 'out');
 const IN = ipPacket(THEIRS, OURS, 'in');
-
-async function moved(session: Session): Promise<WinsockQueues> {
-  const next = await openWinsockQueues(LOOPBACK);
-  await session.plane.replaceSockets(next);
-  return next;
-}
 
 /** Whoever opens it finds it free. */
 async function takePort(port: number): Promise<void> {
@@ -24,14 +19,14 @@ async function takePort(port: number): Promise<void> {
 
 it('within its session, both ways, and the former port is free', async () => {
   const session = await openSession();
-  const { system, remote, udp } = session;
+  const { plane, system, remote, udp } = session;
   system.inject(OUT);
   await remote.datagrams(1);
-  const next = await moved(session);
+  const next = await plane.listen(0);
   await takePort(udp.port);
   system.inject(OUT);
   await remote.datagrams(2);
-  expect(remote.sources).toEqual([udp.port, next.port]);
+  expect(remote.sources).toEqual([udp.port, next]);
   remote.sealAndSend(IN);
   await until('it is written', () => system.received.length === 1);
   expect(system.received).toEqual([IN]);
@@ -39,11 +34,11 @@ it('within its session, both ways, and the former port is free', async () => {
 
 it('any number of times, while packets come', async () => {
   const session = await openSession();
-  const { system, remote } = session;
+  const { plane, system, remote } = session;
   const ports = [session.port];
   for (let i = 0; i < 5; i++) {
     for (let n = 0; n < 20; n++) system.inject(OUT);
-    ports.push((await moved(session)).port);
+    ports.push(await plane.listen(0));
   }
   await until('all are opened', () => remote.packets.length === 100);
   system.inject(OUT);
@@ -54,53 +49,57 @@ it('any number of times, while packets come', async () => {
 
 it('before it is started', async () => {
   const session = await openSession({ isStarted: false });
-  const next = await moved(session);
+  const next = await session.plane.listen(0);
   session.plane.start();
   session.system.inject(OUT);
   await session.remote.datagrams(1);
-  expect(session.remote.sources).toEqual([next.port]);
+  expect(session.remote.sources).toEqual([next]);
 });
 
 it('that are bound as those before were, or send nothing as those', async () => {
-  const session = await openSession();
-  const { plane, system, remote } = session;
-  plane.bindInterface(4, INDEX);
   const bound: string[] = [];
-  const next = await openWinsockQueues(LOOPBACK);
-  await plane.replaceSockets({
-    ...next,
-    bindInterface(family, index) {
-      bound.push(`IPv${family} ${index}`);
-      next.bindInterface(family, index);
+  const session = await openSession({
+    async open() {
+      const next = await openWinsockQueues(LOOPBACK);
+      return {
+        ...next,
+        bindInterface(family, index) {
+          bound.push(`IPv${family} ${index}`);
+          next.bindInterface(family, index);
+        },
+      };
     },
   });
+  const { plane, system, remote } = session;
+  plane.bindInterface?.(4, INDEX);
+  const next = await plane.listen(0);
   expect(bound).toEqual([`IPv4 ${INDEX}`]);
   system.inject(OUT);
   await remote.datagrams(1);
-  plane.bindInterface(4, undefined);
-  const last = await moved(session);
+  plane.bindInterface?.(4, undefined);
+  const last = await plane.listen(0);
   system.inject(OUT);
   await until('it is lost', () => statisticsOf(session).udpSendErrors === 1);
-  plane.bindInterface(4, INDEX);
+  plane.bindInterface?.(4, INDEX);
   system.inject(OUT);
   await remote.datagrams(2);
-  expect(remote.sources).toEqual([next.port, last.port]);
+  expect(remote.sources).toEqual([next, last]);
 });
 
 it('unless they are none, or it has ended', async () => {
-  const session = await openSession();
-  const { plane, system, remote, port } = session;
-  const none = { v4: [], v6: [], close: async () => undefined };
-  await expect(plane.replaceSockets(none)).rejects.toThrow(RangeError);
   const closed = await openWinsockQueues(LOOPBACK);
   await closed.close();
-  await expect(plane.replaceSockets({ ...closed, v4: [-1] })).rejects.toThrow('errno');
+  let next: UdpQueues = { ...closed, v4: [] };
+  const { plane, system, remote, port } = await openSession({ open: async () => next });
+  await expect(plane.listen(0)).rejects.toThrow(RangeError);
+  next = { ...closed, v4: [-1] };
+  await expect(plane.listen(0)).rejects.toThrow('errno');
   system.inject(OUT);
   await remote.datagrams(1);
   expect(remote.sources).toEqual([port]);
   await plane.close();
-  const late = await openWinsockQueues(LOOPBACK);
-  onTestFinished(() => late.close());
-  await expect(plane.replaceSockets(late)).rejects.toThrow('has ended');
+  next = await openWinsockQueues(LOOPBACK);
+  onTestFinished(() => next.close());
+  await expect(plane.listen(0)).rejects.toThrow('has ended');
   await takePort(port);
 });

@@ -116,12 +116,12 @@ describe('sending', () => {
 
   it('stops while there is no interface for it, and is counted', async () => {
     const session = await openSession();
-    session.plane.bindInterface(4, undefined);
+    session.plane.bindInterface?.(4, undefined);
     session.system.inject(packet);
     await until('it is lost', () => statisticsOf(session).udpSendErrors === 1);
     expect(statisticsOf(session).lastSendError).toBe(10051);
-    session.plane.bindInterface(6, undefined);
-    session.plane.bindInterface(4, 1);
+    session.plane.bindInterface?.(6, undefined);
+    session.plane.bindInterface?.(4, 1);
     session.system.inject(packet);
     await session.remote.datagrams(1);
     expect(statisticsOf(session).udpSendErrors).toBe(1);
