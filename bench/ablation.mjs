@@ -1,4 +1,5 @@
 // What each offload of the native data plane is worth: it is left off, everything else stays.
+import { OFFLOADS } from '../dist/native/offloads.js';
 import { burstsFor } from './comparison.mjs';
 import { newKeyPair } from './kinds.mjs';
 import { circumstances, wgTsVersion } from './machine.mjs';
@@ -6,26 +7,17 @@ import { tcp, titleOf, udp, udpBursts } from './measures.mjs';
 import { cell, ratio, table } from './tables.mjs';
 import { byTurns, withTunnel } from './turns.mjs';
 
-const OFFLOADS = [
-  'vnet-hdr',
-  'tso',
-  'uso',
-  'udp-segment',
-  'udp-gro',
-  'tcp-coalescing',
-  'udp-coalescing',
-  'direct-crypto',
-];
+const NAMES = OFFLOADS.map(({ name }) => name);
 
 const ALL_ON = 'everything on';
 
 const CASES = [
   { name: ALL_ON, variation: {} },
-  ...OFFLOADS.map((name) => ({
+  ...NAMES.map((name) => ({
     name: `without ${name}`,
     variation: { WG_TS_NATIVE_WITHOUT: name },
   })),
-  { name: 'without any of these', variation: { WG_TS_NATIVE_WITHOUT: OFFLOADS.join(',') } },
+  { name: 'without any of these', variation: { WG_TS_NATIVE_WITHOUT: NAMES.join(',') } },
   ...[1, 2].map((count) => ({
     name: `everything on, ${count === 1 ? '1 worker' : `${count} workers`}`,
     variation: { WG_TS_WORKERS: String(count) },

@@ -15,7 +15,6 @@
 // Newest versions of other programs are built first where go and cargo are there, into
 // $XDG_CACHE_HOME/wg-ts-bench.
 import { parseArgs } from 'node:util';
-import { ablate } from './ablation.mjs';
 import { compare } from './comparison.mjs';
 import { kindNames, NATIVE, prepareKinds } from './kinds.mjs';
 import { Lab } from './lab.mjs';
@@ -57,6 +56,8 @@ const MAKE = {
     const { kinds, missing } = await prepareKinds(only.length > 0 ? only : [NATIVE], lab.folder);
     const [kind] = kinds;
     if (!kind) return { missing: missing.map((reason) => `ablation: ${reason}`) };
+    // Not before: it needs what was built.
+    const { ablate } = await import('./ablation.mjs');
     return after(missing, await ablate(lab, kind, { repeats: repeatsOr(3), seconds }));
   },
   profile: async (lab) => {

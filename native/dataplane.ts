@@ -25,9 +25,10 @@ import {
   encodePrefixes,
 } from './codec.js';
 import { Layout, type Statistics } from './layout.js';
-import { bitsOf, encodeOptions, isRing, type NativeOptions } from './options.js';
+import { bitsOf } from './offloads.js';
+import { encodeOptions, isRing, type NativeOptions } from './options.js';
 
-export type { NativeOffload, NativeOptions } from './options.js';
+export type { NativeOptions } from './options.js';
 
 const EVENTS = 64;
 /** Traffic is looked at so often while there is some; the timers of section 6 count in seconds. */

@@ -51,15 +51,6 @@ export const EXPECTED_LAYOUT: readonly number[] = Object.values(Layout).flatMap(
   Object.values(struct),
 );
 
-/** Bits of what is left off. */
-export const Without = {
-  udpSegment: 1,
-  udpGro: 2,
-  tcpCoalescing: 4,
-  udpCoalescing: 8,
-  directCrypto: 16,
-} as const;
-
 export const EventType = {
   handshake: 1,
   needsHandshake: 2,

@@ -3,15 +3,8 @@ import type { Millis } from '../protocol/dataplane.js';
 import type { TunQueues, TunRing } from '../tun/tun.js';
 import type { OpenSockets, UdpQueues } from '../udp/transport.js';
 import type { NativeLibrary } from './binding.js';
-import { Layout, MAX_PATH, MAX_WORKERS, Without } from './layout.js';
-
-/** What can be left off: for a system or path that refuses it, for tests and for measurements. */
-export type NativeOffload =
-  | 'udp-segment'
-  | 'udp-gro'
-  | 'tcp-coalescing'
-  | 'udp-coalescing'
-  | 'direct-crypto';
+import { Layout, MAX_PATH, MAX_WORKERS } from './layout.js';
+import { bitsOf, type PlaneOffload } from './offloads.js';
 
 export interface NativeOptions {
   readonly library: NativeLibrary;
@@ -29,7 +22,7 @@ export interface NativeOptions {
    * on Windows one of GetLastError.
    */
   readonly onTunError: (errno: number) => void;
-  readonly without?: readonly NativeOffload[];
+  readonly without?: readonly PlaneOffload[];
   /** Microseconds for which a thread looks for more before it sleeps. */
   readonly spinMicroseconds?: number;
   /** By default 1, with a ring 2. */
@@ -38,20 +31,8 @@ export interface NativeOptions {
 
 const SPIN_MICROSECONDS = 50;
 
-const OFFLOAD_BITS: Readonly<Record<NativeOffload, number>> = {
-  'udp-segment': Without.udpSegment,
-  'udp-gro': Without.udpGro,
-  'tcp-coalescing': Without.tcpCoalescing,
-  'udp-coalescing': Without.udpCoalescing,
-  'direct-crypto': Without.directCrypto,
-};
-
 export function isRing(tun: TunQueues | TunRing): tun is TunRing {
   return 'session' in tun;
-}
-
-export function bitsOf(without: readonly NativeOffload[] = []): number {
-  return without.reduce((bits, name) => bits | OFFLOAD_BITS[name], 0);
 }
 
 /** A struct wg_ts_options. `doorbell` is the path of a pipe, where the system wants one. */
@@ -73,24 +54,24 @@ export function encodeOptions(options: NativeOptions, doorbell = ''): Uint8Array
     view.setInt32(Layout.options.udp6 + 4 * i, udp.v6[i] ?? -1, true);
   }
   bytes.set(new TextEncoder().encode(doorbell), Layout.options.doorbell);
-  if (isRing(tun)) encodeRing(view, tun, bitsOf(options.without));
-  else encodeQueues(view, tun, bitsOf(options.without));
+  if (isRing(tun)) encodeRing(view, tun, options.without);
+  else encodeQueues(view, tun, options.without);
   return bytes;
 }
 
-function encodeQueues(view: DataView, tun: TunQueues, leftOff: number): void {
-  let without = leftOff;
-  if (!tun.takesTcpSegments) without |= Without.tcpCoalescing;
-  if (!tun.takesUdpSegments) without |= Without.udpCoalescing;
-  view.setUint32(Layout.options.without, without, true);
+function encodeQueues(view: DataView, tun: TunQueues, leftOff: readonly PlaneOffload[] = []): void {
+  const without: PlaneOffload[] = [...leftOff];
+  if (!tun.takesTcpSegments) without.push('tcp-coalescing');
+  if (!tun.takesUdpSegments) without.push('udp-coalescing');
+  view.setUint32(Layout.options.without, bitsOf(without), true);
   view.setUint32(Layout.options.vnetHeader, tun.vnetHeader ? 1 : 0, true);
   for (const [i, descriptor] of tun.descriptors.entries())
     view.setInt32(Layout.options.tun + 4 * i, descriptor, true);
 }
 
 /** Windows takes a long TCP packet for what it is, but cannot cut a joined one of UDP again. */
-function encodeRing(view: DataView, tun: TunRing, leftOff: number): void {
-  view.setUint32(Layout.options.without, leftOff | Without.udpCoalescing, true);
+function encodeRing(view: DataView, tun: TunRing, leftOff: readonly PlaneOffload[] = []): void {
+  view.setUint32(Layout.options.without, bitsOf([...leftOff, 'udp-coalescing']), true);
   view.setBigUint64(Layout.options.wintunModule, tun.module, true);
   view.setBigUint64(Layout.options.wintunSession, tun.session, true);
 }

@@ -7,6 +7,7 @@ import {
   selectNativeCrypto,
 } from '../../native/binding.js';
 import { MAX_WORKERS } from '../../native/layout.js';
+import { isOffload, OFFLOADS, type Offload } from '../../native/offloads.js';
 import { messageOf, WgTsError } from '../../system/errors.js';
 
 /** `native` is C with threads of its own, `portable` is TypeScript. */
@@ -20,16 +21,6 @@ export interface PlaneOptions {
   readonly workers?: number;
 }
 
-const OFFLOADS: readonly string[] = [
-  'vnet-hdr',
-  'tso',
-  'uso',
-  'udp-segment',
-  'udp-gro',
-  'tcp-coalescing',
-  'udp-coalescing',
-  'direct-crypto',
-];
 const DEFAULT_WORKERS = 4;
 
 /** What was chosen, before anything is opened. */
@@ -39,7 +30,7 @@ export interface PlaneChoice {
     | {
         readonly library: NativeLibrary;
         readonly workers: number;
-        readonly without: ReadonlySet<string>;
+        readonly without: ReadonlySet<Offload>;
       }
     | undefined;
   /** Why it is not the native one although nobody asked for the portable one. */
@@ -123,11 +114,11 @@ function workerCount(option: number | undefined): number {
 }
 
 /** WG_TS_NATIVE_WITHOUT, for measurements and tests: a list of what shall not be used. */
-function offloadsLeftOff(): ReadonlySet<string> {
+function offloadsLeftOff(): ReadonlySet<Offload> {
   const names = (process.env['WG_TS_NATIVE_WITHOUT'] ?? '').split(',').filter(Boolean);
-  const unknown = names.find((name) => !OFFLOADS.includes(name));
-  if (unknown === undefined) return new Set(names);
+  const unknown = names.find((name) => !isOffload(name));
+  if (unknown === undefined) return new Set(names.filter(isOffload));
   throw new WgTsError('ERR_USAGE', `WG_TS_NATIVE_WITHOUT has ${JSON.stringify(unknown)}`, {
-    hint: `it is a list of ${OFFLOADS.join(', ')}`,
+    hint: `it is a list of ${OFFLOADS.map(({ name }) => name).join(', ')}`,
   });
 }

@@ -1,7 +1,8 @@
 /** How the chosen data plane gets its interface and its sockets. */
 import type { CryptoProviders } from '../../crypto/providers.js';
 import { bridgeTun } from '../../native/bridge.js';
-import { NativeDataPlane, type NativeOffload } from '../../native/dataplane.js';
+import { NativeDataPlane } from '../../native/dataplane.js';
+import { isPlaneOffload } from '../../native/offloads.js';
 import type { RunningPlane } from '../../protocol/dataplane.js';
 import type { Clock } from '../../system/clock.js';
 import { openTun, openTunQueues, tunReadFailure } from '../../tun/linux/device.js';
@@ -129,8 +130,4 @@ function tunFailure(name: string, code: number): Error {
   return process.platform === 'win32'
     ? new WintunError('WintunReceivePacket', code)
     : tunReadFailure(name, code);
-}
-
-function isPlaneOffload(name: string): name is NativeOffload {
-  return !['vnet-hdr', 'tso', 'uso'].includes(name);
 }

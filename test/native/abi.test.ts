@@ -6,6 +6,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { load, NativeUnavailableError } from '../../native/binding.js';
 import { decodeStatistics } from '../../native/codec.js';
 import { ABI_VERSION, EXPECTED_LAYOUT, Layout, STATISTICS } from '../../native/layout.js';
+import { bitsOf, isPlaneOffload, OFFLOADS } from '../../native/offloads.js';
 import { compileLibrary, hasCompiler, whyNoTestLibrary } from './testlibrary.js';
 
 const header = readFileSync(new URL('../../native/wg_ts.h', import.meta.url), 'utf8');
@@ -90,6 +91,16 @@ describe('the structs of the header', () => {
     expect(STATISTICS).toEqual(names);
     const bytes = new Uint8Array(BigUint64Array.from(STATISTICS, (_, i) => BigInt(i)).buffer);
     expect(Object.values(decodeStatistics(bytes))).toEqual(STATISTICS.map((_, i) => i));
+  });
+
+  it('leave off what the table of offloads says', () => {
+    const bits = Array.from(
+      header.matchAll(/WG_TS_WITHOUT_(\w+) = 1 << (\d+)/g),
+      ([, name = '', bit]) => [name.toLowerCase().replaceAll('_', '-'), 1 << Number(bit)],
+    );
+    const names = OFFLOADS.map(({ name }) => name).filter(isPlaneOffload);
+    expect(names.map((name) => [name, bitsOf([name])])).toEqual(bits);
+    expect(bitsOf(names)).toBe(31);
   });
 
   it('have one version', () => {

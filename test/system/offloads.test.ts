@@ -1,5 +1,6 @@
 import { release } from 'node:os';
 import { expect } from 'vitest';
+import type { Offload } from '../../native/offloads.js';
 import { Capture } from './support/capture.js';
 import { expectNoChecksumErrors } from './support/counters.js';
 import { cProgram } from './support/cprogram.js';
@@ -22,7 +23,7 @@ type Place = 'TCP read' | 'UDP read' | 'sent' | 'TCP written' | 'UDP written';
 const PLACES: readonly Place[] = ['TCP read', 'UDP read', 'sent', 'TCP written', 'UDP written'];
 
 /** What there is to leave out, and where nothing joined is seen then. */
-const OFFLOADS: Readonly<Record<string, readonly Place[]>> = {
+const OFFLOADS: Readonly<Record<Offload, readonly Place[]>> = {
   'vnet-hdr': ['TCP read', 'UDP read', 'TCP written', 'UDP written'],
   tso: ['TCP read'],
   uso: ['UDP read'],

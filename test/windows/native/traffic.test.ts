@@ -2,8 +2,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { loadNativeLibrary } from '../../../native/binding.js';
-import type { NativeOffload } from '../../../native/dataplane.js';
 import { EXPECTED_LAYOUT } from '../../../native/layout.js';
+import type { PlaneOffload } from '../../../native/offloads.js';
 import { loadOpenssl } from '../../../native/providers.js';
 import { bytesFrom, Flag, isIntact, makePacket } from '../../native/offload-packets.js';
 import { ipPacket } from '../../support/packets.js';
@@ -64,7 +64,7 @@ function flowOf(
 /** A session whose plane finds all of `packets` waiting when it starts. */
 async function sessionWith(
   packets: readonly Uint8Array[],
-  without: readonly NativeOffload[] = [],
+  without: readonly PlaneOffload[] = [],
 ): Promise<Session> {
   const session = await openSession({ isStarted: false, without });
   for (const packet of packets) session.remote.sealAndSend(packet);

@@ -1,0 +1,37 @@
+/**
+ * What a native data plane can do without: for a system or path that refuses it, for tests and for
+ * measurements.
+ *
+ * Those of kind `tun` are a matter of how the interface is opened; the library leaves those of kind
+ * `plane` off, by the bits WG_TS_WITHOUT_* of wg_ts.h.
+ */
+export const OFFLOADS = [
+  { name: 'vnet-hdr', kind: 'tun' },
+  { name: 'tso', kind: 'tun' },
+  { name: 'uso', kind: 'tun' },
+  { name: 'udp-segment', kind: 'plane', bit: 1 },
+  { name: 'udp-gro', kind: 'plane', bit: 2 },
+  { name: 'tcp-coalescing', kind: 'plane', bit: 4 },
+  { name: 'udp-coalescing', kind: 'plane', bit: 8 },
+  { name: 'direct-crypto', kind: 'plane', bit: 16 },
+] as const;
+
+export type Offload = (typeof OFFLOADS)[number]['name'];
+export type PlaneOffload = Extract<(typeof OFFLOADS)[number], { readonly kind: 'plane' }>['name'];
+
+const BITS: ReadonlyMap<string, number> = new Map(
+  OFFLOADS.flatMap((offload) => (offload.kind === 'plane' ? [[offload.name, offload.bit]] : [])),
+);
+
+export function isOffload(name: string): name is Offload {
+  return OFFLOADS.some((offload) => offload.name === name);
+}
+
+export function isPlaneOffload(name: string): name is PlaneOffload {
+  return BITS.has(name);
+}
+
+/** As the library reads them. */
+export function bitsOf(without: readonly PlaneOffload[] = []): number {
+  return without.reduce((bits, name) => bits | (BITS.get(name) ?? 0), 0);
+}
