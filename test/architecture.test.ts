@@ -167,7 +167,6 @@ function impurities(name: string, text: string): string[] {
 const PLATFORM_FILES = [
   /^(?:system|cli)\//,
   /^(?:tun|udp|network)\/open\.ts$/,
-  /^native\/(?:binding|doorbell|target)\.ts$/,
   /^src\/dataplane\/(?:choice|open)\.ts$/,
   /^src\/config\/(?:file|replacefile)\.ts$/,
   /^src\/uapi\/client\.ts$/,
