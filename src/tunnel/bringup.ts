@@ -15,7 +15,6 @@ import { choosePlane } from '../dataplane/choice.js';
 import { Journal } from '../journal.js';
 import { type Logger, loadedLogger, uncaughtLogger } from '../logger.js';
 import { serveMetrics } from '../metrics/serve.js';
-import { parseChange } from '../uapi/change.js';
 import { UndoStack } from '../undo.js';
 import { TunnelChanges, type TunnelChangesParts } from './changes.js';
 import { endpointsOf, openTunnelDevice, type TunnelDevice } from './device.js';
@@ -162,7 +161,7 @@ async function runSteps(
   const source: StatusSource = {
     status: () => statusOf(name, parts),
     read: () => live.read(),
-    change: async (change) => changes.configure(parseChange(change), { routes: false }),
+    change: (change) => changes.configure(change, { routes: false }),
   };
   const hide = await program.expose?.(source);
   if (hide) undo.push('the way to watch it', hide);

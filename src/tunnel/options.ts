@@ -7,7 +7,7 @@ import type { TunnelStatus } from '../control/status.js';
 import type { PlaneOptions } from '../dataplane/choice.js';
 import type { Logger } from '../logger.js';
 import type { MetricsAddress } from '../metrics/model.js';
-import type { UapiChange } from '../uapi/change.js';
+import type { DeviceChange } from '../uapi/change.js';
 import type { UapiDevice } from '../uapi/codec.js';
 
 /** How a tunnel is brought up. */
@@ -70,5 +70,5 @@ export interface StatusSource {
   /** As `Tunnel.readConfiguration`. */
   read(): UapiDevice;
   /** As `Tunnel.configure`, except that routes stay as they are, as with wg(8). */
-  change(change: UapiChange): Promise<void>;
+  change(change: DeviceChange): Promise<void>;
 }

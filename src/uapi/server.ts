@@ -1,7 +1,7 @@
 import { mkdirSync, unlinkSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import path from 'node:path';
-import type { UapiChange } from './change.js';
+import type { DeviceChange } from './change.js';
 import { encodeErrno, encodeGet, type UapiDevice } from './codec.js';
 import { RequestReader, type UapiRequest } from './request.js';
 import { parseSet, zeroChange } from './set.js';
@@ -16,7 +16,7 @@ export interface UapiServerOptions {
    * Carries set=1 out as a whole; what it throws is answered by the number of its `errno`, else by EIO.
    * The secrets in it are zeroed when it is done. Without, set=1 is refused.
    */
-  readonly change?: (change: UapiChange) => Promise<void>;
+  readonly change?: (change: DeviceChange) => Promise<void>;
   /** For a client that is not done with a request, or with reading its answer. */
   readonly timeoutMs?: number;
 }
@@ -160,7 +160,7 @@ async function answerTo(
 
 /** Answers a number of errno.h. */
 async function carryOut(bytes: Uint8Array, change: UapiServerOptions['change']): Promise<number> {
-  let parsed: UapiChange;
+  let parsed: DeviceChange;
   try {
     parsed = parseSet(bytes);
   } catch {

@@ -1,13 +1,14 @@
 import { Secret } from '../../crypto/secret.js';
+import type { Endpoint } from '../../protocol/dataplane.js';
 import type { PeerChange } from '../../protocol/device.js';
-import { formatPrefix, parsePrefix } from '../../protocol/ip.js';
+import { formatPrefix, type IpPrefix, parsePrefix } from '../../protocol/ip.js';
 import { formatPlace } from '../config/format.js';
 import { parseUapiEndpoint } from './addresses.js';
-import type { DeviceChange, UapiChange, UapiPeerChange } from './change.js';
+import type { DeviceChange } from './change.js';
 import { integerOf, keyOf, Lines, linesOf, textOf, UapiError } from './lines.js';
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
-type MutablePeer = Mutable<UapiPeerChange & { allowedIps: string[]; removeAllowedIps: string[] }>;
+type MutablePeer = Mutable<PeerChange & { allowedIps: IpPrefix[]; removeAllowedIps: IpPrefix[] }>;
 
 /** The request set=1. It holds the keys of `change`: zero it when it is sent. */
 export function encodeSet(change: DeviceChange): Uint8Array {
@@ -40,9 +41,9 @@ function encodePeer(out: Lines, peer: PeerChange): void {
  * carried out as a whole or not at all. The caller zeroes `bytes`, and the secrets of the result.
  * Throws UapiError for what wg(8) never sends.
  */
-export function parseSet(bytes: Uint8Array): UapiChange {
+export function parseSet(bytes: Uint8Array): DeviceChange {
   const peers: MutablePeer[] = [];
-  const change: Mutable<UapiChange> = { peers };
+  const change: Mutable<DeviceChange> = { peers };
   try {
     let isFirst = true;
     for (const { key, value } of linesOf(bytes)) {
@@ -69,7 +70,7 @@ export function zeroChange(change: {
   for (const { presharedKey } of change.peers) presharedKey?.zero();
 }
 
-function setDeviceField(change: Mutable<UapiChange>, key: string, value: Uint8Array): void {
+function setDeviceField(change: Mutable<DeviceChange>, key: string, value: Uint8Array): void {
   switch (key) {
     case 'private_key':
       change.privateKey?.zero();
@@ -124,19 +125,19 @@ function setPeerField(peer: MutablePeer, key: string, value: Uint8Array): void {
 /** The last word on a network counts, whichever list it is in. */
 function addAllowedIp(peer: MutablePeer, text: string): void {
   const isRemoval = text.startsWith('-');
-  const prefix = text.replace(/^[+-]/, '');
-  if (prefix.length > LONGEST_PREFIX || !parsePrefix(prefix))
-    throw new UapiError('it has an allowed IP that is no network');
+  const written = text.replace(/^[+-]/, '');
+  const prefix = written.length > LONGEST_PREFIX ? undefined : parsePrefix(written);
+  if (!prefix) throw new UapiError('it has an allowed IP that is no network');
   (isRemoval ? peer.removeAllowedIps : peer.allowedIps).push(prefix);
 }
 
 /** An IPv6 address that maps IPv4, with its length. */
 const LONGEST_PREFIX = 49;
 
-function endpointOf(text: string): string {
-  if (!parseUapiEndpoint(text))
-    throw new UapiError('it has an endpoint that is no IP address with a port');
-  return text;
+function endpointOf(text: string): Endpoint {
+  const endpoint = parseUapiEndpoint(text);
+  if (!endpoint) throw new UapiError('it has an endpoint that is no IP address with a port');
+  return endpoint;
 }
 
 function isTrue(value: Uint8Array): boolean {

@@ -47,7 +47,8 @@ async function up(options: ConnectProgramOptions = {}): Promise<Tunnel> {
 }
 
 async function moveAll({ read, change }: Pick<StatusSource, 'read' | 'change'>): Promise<void> {
-  const peers = read().peers.map(({ publicKey }) => ({ publicKey, endpoint: '127.0.0.1:7' }));
+  const endpoint = { address: '127.0.0.1', port: 7 };
+  const peers = read().peers.map(({ publicKey }) => ({ publicKey, endpoint }));
   await change({ peers });
 }
 
@@ -56,7 +57,11 @@ it('of other endpoints and another port', async () => {
   expect(trace.lines.at(-1)).toBe('watch 9');
   await moveAll({
     read: () => office.readConfiguration(),
-    change: (change) => office.configure(change),
+    async change({ peers }) {
+      await office.configure({
+        peers: peers.map(({ publicKey }) => ({ publicKey, endpoint: '127.0.0.1:7' })),
+      });
+    },
   });
   expect(trace.lines.slice(-2)).toEqual([
     `listen port ${office.status().listenPort}`,

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { InterfaceSettings, NetStep } from '../../network/netconfig.js';
 import { decodeKey, MemoryTun, type Tunnel, type UapiChange } from '../../src/index.js';
 import { connectProgram, type StatusSource } from '../../src/program.js';
+import { parseChange } from '../../src/uapi/change.js';
 import {
   configOf,
   eventually,
@@ -76,7 +77,7 @@ function peer(publicKey: string, allowedIps: string, ...lines: readonly string[]
 /** As wg(8) does it. */
 function set(change: UapiChange): Promise<void> {
   if (!source) throw new Error('not up');
-  return source.change(change);
+  return source.change(parseChange(change));
 }
 
 function bytesOf(key: string): Uint8Array {

@@ -11,7 +11,7 @@ import { formatInterface } from '../../cli/wg/show-text.js';
 import { withoutSecrets } from '../../cli/wg/shown.js';
 import { Secret } from '../../crypto/secret.js';
 import { generatePresharedKey, generatePrivateKey, publicKeyOf } from '../../src/keys.js';
-import type { UapiChange } from '../../src/uapi/change.js';
+import type { DeviceChange } from '../../src/uapi/change.js';
 import { changeUapi, listUapi, queryUapi, uapiSocket } from '../../src/uapi/client.js';
 import type { UapiDevice, UapiPeer } from '../../src/uapi/codec.js';
 import { MAX_REQUEST_BYTES } from '../../src/uapi/request.js';
@@ -121,7 +121,7 @@ describe('the socket of an interface', () => {
   const SET = `set=1\nprivate_key=${'07'.repeat(32)}\nlisten_port=7\n\n`;
 
   it('changes as a whole, without the secrets afterwards', async () => {
-    const changes: UapiChange[] = [];
+    const changes: DeviceChange[] = [];
     const keys: string[] = [];
     const socket = await serve(DEVICE, {
       async change(change) {

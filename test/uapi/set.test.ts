@@ -1,17 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Secret } from '../../crypto/secret.js';
-import {
-  type DeviceChange,
-  parseChange,
-  type UapiChange,
-  type UapiPeerChange,
-} from '../../src/uapi/change.js';
+import { type DeviceChange, parseChange, type UapiChange } from '../../src/uapi/change.js';
 import { encodeSet, parseSet } from '../../src/uapi/set.js';
 
 const KEY = 'ab'.repeat(32);
 
-function parse(...lines: readonly string[]): UapiChange {
+function parse(...lines: readonly string[]): DeviceChange {
   return parseSet(Buffer.from(`${['set=1', ...lines].join('\n')}\n\n`));
 }
 
@@ -60,20 +55,13 @@ function shown({ privateKey, peers, ...rest }: DeviceChange): unknown {
   };
 }
 
-const inText = ({ endpoint, allowedIps, removeAllowedIps }: UapiPeerChange): unknown => ({
-  endpoint,
-  allowedIps,
-  removeAllowedIps,
-});
-
 describe('the request set=1', () => {
   it('is read as it was written', () => {
     fc.assert(
       fc.property(change, (wanted) => {
         const inBytes = parseChange(wanted);
         const read = parseSet(encodeSet(inBytes));
-        expect(shown(parseChange(read))).toEqual(shown(inBytes));
-        expect(read.peers.map(inText)).toEqual(wanted.peers.map(inText));
+        expect(shown(read)).toEqual(shown(inBytes));
       }),
     );
   });
@@ -92,7 +80,17 @@ describe('the request set=1', () => {
 
   it('takes away allowed IPs that begin with a minus', () => {
     const { peers } = parse(`public_key=${KEY}`, 'allowed_ip=+10.0.0.0/8', 'allowed_ip=-::/0');
-    expect(peers).toMatchObject([{ allowedIps: ['10.0.0.0/8'], removeAllowedIps: ['::/0'] }]);
+    expect(peers).toEqual(
+      parseChange({
+        peers: [
+          {
+            publicKey: Uint8Array.from(Buffer.from(KEY, 'hex')),
+            allowedIps: ['10.0.0.0/8'],
+            removeAllowedIps: ['::/0'],
+          },
+        ],
+      }).peers,
+    );
   });
 
   it.each([
