@@ -6,6 +6,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { formatEndpoint } from '../src/config/format.js';
 import type { EndpointConfig } from '../src/config/model.js';
 import { parseListener } from '../src/config/values.js';
+import { MAX_WORKERS } from '../src/program.js';
 
 interface UpOption {
   /** Of the setting, as commander derives it from `long`. */
@@ -26,8 +27,6 @@ interface UpOption {
 }
 
 type Value = boolean | number | string | EndpointConfig;
-
-const MAX_WORKERS = 16;
 
 /** In the order of `up --help`. */
 const OPTIONS = [
