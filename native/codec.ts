@@ -8,6 +8,7 @@ import type {
   TransportKeypair,
 } from '../protocol/dataplane.js';
 import { formatIp, type IpPrefix, parseIp } from '../protocol/ip.js';
+import { classifyHandshake } from '../protocol/messages.js';
 import { zoneIndex, zoneName } from '../system/zone.js';
 import { EventType, Layout, STATISTICS, type Statistics, Traffic } from './layout.js';
 
@@ -102,7 +103,9 @@ export function decodeEvents(
       case EventType.handshake: {
         const start = at + Layout.event.message;
         const end = start + view.getUint32(at + Layout.event.length, true);
-        events.push({ type: 'handshake', message: bytes.slice(start, end), from: endpoint() });
+        const message = bytes.slice(start, end);
+        const messageType = classifyHandshake(message);
+        if (messageType) events.push({ type: 'handshake', messageType, message, from: endpoint() });
         break;
       }
       case EventType.needsHandshake:

@@ -90,7 +90,14 @@ export type Action =
 
 /** What the data plane tells Device. */
 export type DataPlaneEvent =
-  | { readonly type: 'handshake'; readonly message: Uint8Array; readonly from: Endpoint }
+  | {
+      readonly type: 'handshake';
+      /** As the message has it: 1 is an initiation, 2 a response, 3 a cookie reply. */
+      readonly messageType: 1 | 2 | 3;
+      /** Reserved bytes and length are right for its type; nothing else of it is known. */
+      readonly message: Uint8Array;
+      readonly from: Endpoint;
+    }
   /** A packet waits for a key, or the send counter passed REKEY_AFTER_MESSAGES. */
   | { readonly type: 'needsHandshake'; readonly peer: PeerId }
   /** The first transport message under the responder's next keypair made it current. */

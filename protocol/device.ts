@@ -185,7 +185,8 @@ export class Device {
   /** Takes in what the data plane tells; then `pollAction` and `pollTimeout` are to be asked. */
   handleEvent(now: Millis, event: DataPlaneEvent): void {
     if (event.type === 'handshake') {
-      this.#handshakes.receive(event.message, event.from);
+      const { messageType, message, from } = event;
+      this.#handshakes.receive({ type: messageType, message, from });
       return;
     }
     const peer = this.#peers.get(event.peer);

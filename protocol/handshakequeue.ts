@@ -1,11 +1,11 @@
 import { UNDER_LOAD_AFTER } from './constants.js';
 import { CookieChecker } from './cookie.js';
 import type { Endpoint, Millis } from './dataplane.js';
-import { classify, MessageType } from './messages.js';
+import { type HandshakeType, MessageType } from './messages.js';
 import { RateLimiter } from './ratelimiter.js';
 
 export interface QueuedHandshake {
-  readonly type: Exclude<MessageType, typeof MessageType.transport>;
+  readonly type: HandshakeType;
   readonly message: Uint8Array;
   readonly from: Endpoint;
 }
@@ -36,13 +36,12 @@ export class HandshakeQueue {
     return this.#queue.length;
   }
 
-  /** Drops what is malformed, has no good mac1, or has no place. */
-  push(message: Uint8Array, from: Endpoint): void {
-    const type = classify(message);
-    if (type === undefined || type === MessageType.transport) return;
+  /** Drops what has no good mac1 or no place. */
+  push(handshake: QueuedHandshake): void {
+    const { type, message } = handshake;
     if (this.#isClosed || this.#queue.length >= MAX_QUEUED_HANDSHAKES) return;
     if (type !== MessageType.cookieReply && !this.#checker.checkMac1(message)) return;
-    this.#queue.push({ type, message, from });
+    this.#queue.push(handshake);
   }
 
   /** The next message and what to do with it. */

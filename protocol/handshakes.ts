@@ -5,7 +5,6 @@ import type { Action, Endpoint, Millis } from './dataplane.js';
 import { HandshakeQueue, type QueuedHandshake } from './handshakequeue.js';
 import { IndexTable } from './indextable.js';
 import {
-  classify,
   decodeCookieReply,
   decodeInitiation,
   decodeResponse,
@@ -56,11 +55,12 @@ export class Handshakes {
     return this.#queue.length;
   }
 
-  receive(message: Uint8Array, from: Endpoint): void {
+  /** What the type promises of the message is checked when it is decoded. */
+  receive(handshake: QueuedHandshake): void {
+    const { type, message } = handshake;
     // It carries no mac1: unasked ones would fill the queue, and anybody can make those.
-    if (classify(message) === MessageType.cookieReply && !this.#indices.get(readReceiver(message)))
-      return;
-    this.#queue.push(message, from);
+    if (type === MessageType.cookieReply && !this.#indices.get(readReceiver(message))) return;
+    this.#queue.push(handshake);
   }
 
   /** Works on one waiting message. Answers the peer that it changed. */

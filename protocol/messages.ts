@@ -9,6 +9,8 @@ import {
 
 export const MessageType = { initiation: 1, response: 2, cookieReply: 3, transport: 4 } as const;
 export type MessageType = (typeof MessageType)[keyof typeof MessageType];
+/** Of the messages that the control plane works on. */
+export type HandshakeType = Exclude<MessageType, typeof MessageType.transport>;
 
 const INDEX_BYTES = 4;
 const HEADER_BYTES = 4 + INDEX_BYTES;
@@ -77,6 +79,12 @@ export function classify(datagram: Uint8Array): MessageType | undefined {
     default:
       return undefined;
   }
+}
+
+/** As `classify`, and undefined also for a transport message. */
+export function classifyHandshake(datagram: Uint8Array): HandshakeType | undefined {
+  const type = classify(datagram);
+  return type === MessageType.transport ? undefined : type;
 }
 
 /** 148 bytes, both macs zero. Throws RangeError for a field of a wrong length. */

@@ -140,11 +140,11 @@ export class Transport {
    * in silence. `from` may be kept.
    */
   handleDatagram(now: Millis, datagram: Uint8Array, from: Endpoint): void {
-    const type = classify(datagram);
-    if (type === undefined || datagram.length > MAX_DATAGRAM) return;
-    if (type !== MessageType.transport) {
+    const messageType = classify(datagram);
+    if (messageType === undefined || datagram.length > MAX_DATAGRAM) return;
+    if (messageType !== MessageType.transport) {
       const message = Uint8Array.from(datagram);
-      this.#events.push({ type: 'handshake', message, from });
+      this.#events.push({ type: 'handshake', messageType, message, from });
       return;
     }
     const session = this.#sessions.get(readReceiver(datagram));

@@ -4,6 +4,7 @@ import type { Secret } from '../../crypto/secret.js';
 import { fastestProviders } from '../../native/providers.js';
 import type { Action, Endpoint } from '../../protocol/dataplane.js';
 import { Device } from '../../protocol/device.js';
+import { classifyHandshake } from '../../protocol/messages.js';
 import { systemClock } from '../../system/clock.js';
 import type { HandshakeFacts } from './facts.js';
 import { isIpv6 } from './prefixes.js';
@@ -81,7 +82,11 @@ class Talk {
       this.#socket.on('error', () => undefined);
       this.#socket.on('message', (message) => {
         if (message[0] === MESSAGE_RESPONSE) this.#isAnswered = true;
-        this.#device.handleEvent(this.#now(), { type: 'handshake', message, from: endpoint });
+        const messageType = classifyHandshake(message);
+        if (messageType) {
+          const event = { type: 'handshake', messageType, message, from: endpoint } as const;
+          this.#device.handleEvent(this.#now(), event);
+        }
         work();
       });
       this.#socket.connect(endpoint.port, endpoint.address, () => {

@@ -190,6 +190,7 @@ export function testDataPlane(name: string, open: () => Promise<Subject>): void 
       remote.send(message);
       expect(await eventOf('handshake')).toEqual({
         type: 'handshake',
+        messageType: 1,
         message: new Uint8Array(message),
         from: remote.endpoint,
       });

@@ -139,12 +139,14 @@ describe('keepConnected', () => {
   const answersAt = (...places: readonly Endpoint[]): void => {
     wire.onInitiation = (message, to) => {
       if (!places.some((place) => isSame(place, to))) return;
-      server.handleEvent(clock.now(), { type: 'handshake', message, from: at('203.0.113.9') });
+      const from = at('203.0.113.9');
+      server.handleEvent(clock.now(), { type: 'handshake', messageType: 1, message, from });
       server.handleTimeout(clock.now());
       for (let a = server.pollAction(); a; a = server.pollAction()) {
         if (a.type !== 'sendHandshake') continue;
         const { message: response } = a;
-        setImmediate(() => wire.emit({ type: 'handshake', message: response, from: to }));
+        const answer = { type: 'handshake', messageType: 2, message: response, from: to } as const;
+        setImmediate(() => wire.emit(answer));
       }
     };
   };

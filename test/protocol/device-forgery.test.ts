@@ -176,3 +176,33 @@ describe('forged transport messages', () => {
     expect(b.events.filter(({ type }) => type === 'keyConfirmed')).toHaveLength(1);
   });
 });
+
+describe('what a data plane hands up as another message than it is', () => {
+  const TYPES = [1, 2, 3] as const;
+
+  /** Past the check of the data plane; true when it brought anything about. */
+  function isBelieved(host: Host, messageType: 1 | 2 | 3, message: Uint8Array): boolean {
+    const { now } = host.network;
+    const from = { address: '192.0.2.77', port: 7 };
+    host.device.handleEvent(now, { type: 'handshake', messageType, message, from });
+    host.device.handleTimeout(now);
+    return host.device.pollAction() !== undefined;
+  }
+
+  it.each([1, 2] as const)('is not believed, and the genuine message of type %i is', (type) => {
+    const net = pair();
+    net.network.intercept = ({ bytes }) => (bytes[0] === type ? 'hold' : 'pass');
+    net.a.send(net.b, 'genuine');
+    net.network.run(SECOND);
+    const receiver = type === 1 ? net.b : net.a;
+    const genuine = net.network.held[0]?.bytes ?? new Uint8Array();
+    for (const messageType of TYPES) {
+      for (const forged of [...truncated(genuine), ...extended(genuine)])
+        expect(isBelieved(receiver, messageType, forged)).toBe(false);
+      const others = withGoodMac1(receiver, flippedBits(0, 4))(genuine);
+      for (const forged of others) expect(isBelieved(receiver, messageType, forged)).toBe(false);
+      if (messageType !== type) expect(isBelieved(receiver, messageType, genuine)).toBe(false);
+    }
+    expect(isBelieved(receiver, type, genuine)).toBe(true);
+  });
+});
