@@ -6,6 +6,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { formatEndpoint } from '../src/config/format.js';
 import type { EndpointConfig } from '../src/config/model.js';
 import { parseListener } from '../src/config/values.js';
+import type { ConnectOptions } from '../src/index.js';
 import { MAX_WORKERS } from '../src/program.js';
 
 interface UpOption {
@@ -97,7 +98,7 @@ export type UpSettings = SettingsOf<AnyOption>;
 export type ServiceSettings = SettingsOf<ServiceOption>;
 
 /** What of it is among the options of `connect`. */
-export type ConnectSettings = SettingsOf<ConnectOption>;
+export type ConnectSettings = Pick<ConnectOptions, ConnectOption['key']>;
 
 const SERVICE_OPTIONS = OPTIONS.filter((option) => 'service' in option).toSorted(
   (a, b) => a.service - b.service,
@@ -139,7 +140,9 @@ export function serviceArguments(settings: ServiceSettings): string[] {
 export function serviceEnvironment(settings: ServiceSettings): string[] {
   return SERVICE_OPTIONS.flatMap((option) => {
     const value = settings[option.key];
-    return 'env' in option && value !== undefined ? [`${option.env}=${textOf(value)}`] : [];
+    // To commander any value of a switch's variable means that it is on.
+    const isChosen = value !== undefined && value !== false;
+    return 'env' in option && isChosen ? [`${option.env}=${textOf(value)}`] : [];
   });
 }
 
