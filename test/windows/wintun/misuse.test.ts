@@ -4,6 +4,7 @@ import { type Ended, runScript } from '../support/children.js';
 import { doublePath } from '../support/wintundouble.js';
 
 const LIBRARY = new URL('../../../tun/windows/wintun/library.ts', import.meta.url).href;
+const LIBRARIES = new URL('../../../system/windows/libraries.ts', import.meta.url).href;
 const CAPACITY = 0x20000;
 
 /** What a caller does with `w` (the functions), `a` (an adapter) and `s` (a session), and its end. */
@@ -26,7 +27,7 @@ const MISUSES: Readonly<Record<string, string>> = {
 };
 
 const script = (body: string): string => `
-  import { koffi } from ${JSON.stringify(LIBRARY.replace('wintun/library.ts', 'libraries.ts'))};
+  import { koffi } from ${JSON.stringify(LIBRARIES)};
   import { loadWintun } from ${JSON.stringify(LIBRARY)};
   const path = ${JSON.stringify(doublePath('wintun'))};
   const w = loadWintun(path);
