@@ -7,6 +7,7 @@ import type {
   RunningPlane,
   Transfer,
 } from '../protocol/dataplane.js';
+import { zeroKeys } from '../protocol/keypair.js';
 import { type Doorbell, openDoorbell } from '../system/doorbell.js';
 import { messageOf } from '../system/errors.js';
 import { ReplaceableSockets, type UdpQueues } from '../udp/transport.js';
@@ -102,7 +103,7 @@ export class NativeDataPlane implements RunningPlane {
   apply(action: Action): void {
     const device = this.#device;
     if (device === undefined) {
-      if (action.type === 'installKeypair') zeroKeys(action);
+      if (action.type === 'installKeypair') zeroKeys(action.keypair);
       return;
     }
     const library = this.#library;
@@ -122,7 +123,7 @@ export class NativeDataPlane implements RunningPlane {
         const bytes = encodeKeypair(action.keypair, this.#options.clock.now());
         library.installKeypair(device, action.peer, bytes);
         bytes.fill(0);
-        zeroKeys(action);
+        zeroKeys(action.keypair);
         break;
       }
       case 'dropKeypairs':
@@ -306,9 +307,4 @@ export class NativeDataPlane implements RunningPlane {
 
 function must(error: number): void {
   if (error !== 0) throw new Error(`the native data plane failed: errno ${error}`);
-}
-
-function zeroKeys({ keypair }: Extract<Action, { type: 'installKeypair' }>): void {
-  keypair.sendKey.zero();
-  keypair.receiveKey.zero();
 }

@@ -1,5 +1,5 @@
 import { REJECT_AFTER_TIME } from './constants.js';
-import type { Millis } from './dataplane.js';
+import type { Millis, TransportKeypair } from './dataplane.js';
 
 export interface SlottedKeypair {
   /** The index that we chose. */
@@ -62,4 +62,10 @@ export class KeypairSlots<K extends SlottedKeypair> {
     this.next = undefined;
     return all;
   }
+}
+
+/** Of a keypair that nothing will use any more. */
+export function zeroKeys({ sendKey, receiveKey }: TransportKeypair): void {
+  sendKey.zero();
+  receiveKey.zero();
 }

@@ -16,6 +16,7 @@ import type {
   TransportKeypair,
 } from './dataplane.js';
 import { UnreachableReplies } from './icmp.js';
+import { zeroKeys } from './keypair.js';
 import {
   classify,
   MessageType,
@@ -301,9 +302,4 @@ export class Transport {
     peer.needsHandshake = true;
     this.#touched.add(peer);
   }
-}
-
-function zeroKeys(keypair: TransportKeypair): void {
-  keypair.sendKey.zero();
-  keypair.receiveKey.zero();
 }

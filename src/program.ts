@@ -8,8 +8,7 @@ export { MAX_WORKERS } from '../native/layout.js';
 export type { NetConfig } from '../network/netconfig.js';
 export type { UndoJournal } from './journal.js';
 export { loadedLogger } from './logger.js';
-export type { StatusSource } from './tunnel/options.js';
-export type { ProgramOptions } from './tunnel/programoptions.js';
+export type { ProgramOptions, StatusSource } from './tunnel/programoptions.js';
 export { UndoStack } from './undo.js';
 
 /** All that a tunnel can be brought up with. */

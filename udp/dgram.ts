@@ -2,6 +2,7 @@ import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { isIP } from 'node:net';
 import type { Endpoint } from '../protocol/dataplane.js';
 import {
+  noMarks,
   openIpv6,
   openSamePort,
   portInUse,
@@ -79,10 +80,6 @@ function literalAddress(hostname: string, _options: unknown, callback: LookupCal
       hostname,
       family,
     );
-}
-
-function noMarks(): UdpError {
-  return new UdpError('ERR_MARK', 'firewall marks need Linux');
 }
 
 class DgramUdp implements UdpSockets {

@@ -170,6 +170,10 @@ export class UdpError extends WgTsError {
   }
 }
 
+export function noMarks(): UdpError {
+  return new UdpError('ERR_MARK', 'firewall marks need Linux');
+}
+
 export function portInUse(port: number): UdpError {
   return new UdpError(
     'ERR_PORT_IN_USE',

@@ -23,11 +23,9 @@ import { KillSwitch } from './killswitch.js';
 import { Liveness } from './liveness.js';
 import { followProbedMtu } from './mtuprobe.js';
 import { applyNetwork, chooseFwMark, watchNetwork } from './network.js';
-import type { StatusSource, TunnelOptions } from './options.js';
-import type { ProgramOptions } from './programoptions.js';
+import type { TunnelOptions } from './options.js';
+import type { ProgramOptions, StatusSource } from './programoptions.js';
 import { LiveRoutes } from './routes.js';
-
-export type { StatusSource, TunnelOptions } from './options.js';
 
 interface UpParts extends LiveParts, TunnelChangesParts {
   readonly sessions: SessionWatch;

@@ -3,12 +3,9 @@ import type { Tun } from '../../tun/tun.js';
 import type { UdpOptions } from '../../udp/open.js';
 import type { OwnTransport } from '../../udp/own.js';
 import type { Resolver } from '../control/endpoints/resolve.js';
-import type { TunnelStatus } from '../control/status.js';
 import type { PlaneOptions } from '../dataplane/choice.js';
 import type { Logger } from '../logger.js';
 import type { MetricsAddress } from '../metrics/model.js';
-import type { DeviceChange } from '../uapi/change.js';
-import type { UapiDevice } from '../uapi/codec.js';
 
 /** How a tunnel is brought up. */
 export interface TunnelOptions extends PlaneOptions {
@@ -61,14 +58,4 @@ export interface TunnelOptions extends PlaneOptions {
    * warning, as whoever wrote it may have fewer rights than this process.
    */
   readonly allowHooks?: boolean;
-}
-
-/** What a tunnel offers to whoever watches and changes it from outside, such as a socket for wg(8). */
-export interface StatusSource {
-  /** As `Tunnel.status`. */
-  status(): TunnelStatus;
-  /** As `Tunnel.readConfiguration`. */
-  read(): UapiDevice;
-  /** As `Tunnel.configure`, except that routes stay as they are, as with wg(8). */
-  change(change: DeviceChange): Promise<void>;
 }

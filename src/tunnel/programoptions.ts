@@ -1,7 +1,9 @@
 import type { NetConfig } from '../../network/netconfig.js';
 import type { Tun } from '../../tun/tun.js';
+import type { TunnelStatus } from '../control/status.js';
 import type { UndoJournal } from '../journal.js';
-import type { StatusSource } from './options.js';
+import type { DeviceChange } from '../uapi/change.js';
+import type { UapiDevice } from '../uapi/codec.js';
 
 /** What a tunnel does besides for the command line, and by what the tests replace the system. */
 export interface ProgramOptions {
@@ -29,4 +31,14 @@ export interface ProgramOptions {
    * down. Runs after PreDown, and before anything is taken down; that it fails is logged, and no more.
    */
   readonly save?: (source: StatusSource) => Promise<void>;
+}
+
+/** What a tunnel offers for being watched and changed from outside, such as by a socket for wg(8). */
+export interface StatusSource {
+  /** As `Tunnel.status`. */
+  status(): TunnelStatus;
+  /** As `Tunnel.readConfiguration`. */
+  read(): UapiDevice;
+  /** As `Tunnel.configure`, except that routes stay as they are, as with wg(8). */
+  change(change: DeviceChange): Promise<void>;
 }

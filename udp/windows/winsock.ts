@@ -1,4 +1,5 @@
 /** The sockets of the native data plane on Windows, which node:dgram gives no handle of. */
+
 import {
   AF_INET,
   WINDOWS_AF_INET6 as AF_INET6,
@@ -7,6 +8,7 @@ import {
 } from '../../system/sockaddr.js';
 import { systemLibrary } from '../../system/windows/libraries.js';
 import {
+  noMarks,
   openIpv6,
   openSamePort,
   portInUse,
@@ -124,10 +126,6 @@ export async function openWinsockQueues(options: UdpOptions): Promise<WinsockQue
       for (const socket of sockets.splice(0)) winsock().closesocket(socket);
     },
   };
-}
-
-function noMarks(): UdpError {
-  return new UdpError('ERR_MARK', 'firewall marks need Linux');
 }
 
 /** What IP_UNICAST_IF and IPV6_UNICAST_IF take: the former wants network order. */
