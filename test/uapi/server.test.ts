@@ -6,7 +6,7 @@ import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { formatInterface } from '../../cli/wg/show-text.js';
 import { withoutSecrets } from '../../cli/wg/shown.js';
 import { Secret } from '../../crypto/secret.js';
@@ -18,12 +18,13 @@ import { MAX_REQUEST_BYTES } from '../../src/uapi/request.js';
 import { serveUapi, type UapiServerOptions } from '../../src/uapi/server.js';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'wg-ts-uapi-'));
-const cleanups: (() => unknown)[] = [() => rmSync(folder, { recursive: true, force: true })];
+const cleanups: (() => unknown)[] = [];
 let files = 0;
 
 afterEach(async () => {
-  for (const cleanup of cleanups.splice(1).reverse()) await cleanup();
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
 });
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 function newPath(): string {
   return path.join(folder, `${files++}.sock`);
