@@ -1,9 +1,9 @@
 // What is compared: each kind brings up both ends of a tunnel between the lab's namespaces, with the
 // same configuration files.
-import { generateKeyPairSync } from 'node:crypto';
 import { existsSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { encodeKey, generatePrivateKey, publicKeyOf } from '../dist/src/index.js';
 import { PEERS, versionOf } from './peers.mjs';
 import { hasMapped } from './processes.mjs';
 import { inShort } from './tables.mjs';
@@ -175,9 +175,8 @@ function writeConfigs(file, lab, keys, peers) {
 
 /** Base64, as in configuration files. */
 export function newKeyPair() {
-  const { d, x } = generateKeyPairSync('x25519').privateKey.export({ format: 'jwk' });
-  const base64 = (text) => Buffer.from(text, 'base64url').toString('base64');
-  return { privateKey: base64(d), publicKey: base64(x) };
+  const key = generatePrivateKey();
+  return { privateKey: encodeKey(key.expose()), publicKey: encodeKey(publicKeyOf(key)) };
 }
 
 function config(keys, address, port, peers) {

@@ -1,6 +1,8 @@
-import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { encodeKey } from '../../../src/config/key.js';
+import { generatePrivateKey, publicKeyOf } from '../../../src/keys.js';
 import type { Lab, Namespace } from './lab.js';
 import { mustRun, type Running, type RunResult, run } from './process.js';
 import { CLI, isReference } from './requirements.js';
@@ -10,12 +12,13 @@ export interface KeyPair {
   readonly publicKey: string;
 }
 
-/** Base64, as in configuration files. */
+/**
+ * Base64, as in configuration files. Not by `generateKeyPairSync`: in Node 20 its export as JWK can wait
+ * for itself without end when garbage is collected meanwhile.
+ */
 export function newKeyPair(): KeyPair {
-  const { privateKey } = generateKeyPairSync('x25519');
-  const { d = '', x = '' } = privateKey.export({ format: 'jwk' });
-  const base64 = (text: string): string => Buffer.from(text, 'base64url').toString('base64');
-  return { privateKey: base64(d), publicKey: base64(x) };
+  const key = generatePrivateKey();
+  return { privateKey: encodeKey(key.expose()), publicKey: encodeKey(publicKeyOf(key)) };
 }
 
 export function newPresharedKey(): string {
