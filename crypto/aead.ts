@@ -2,12 +2,12 @@ export const KEY_LENGTH = 32;
 export const NONCE_LENGTH = 12;
 export const TAG_LENGTH = 16;
 
-/** One ChaCha20-Poly1305 key (RFC 8439), kept ready for many packets. */
+/** A ChaCha20-Poly1305 key (RFC 8439), prepared for many packets. */
 export interface AeadKey {
   /**
    * Encrypts `plaintext` and writes ciphertext and tag, `plaintext.length + 16` bytes, to the start
    * of `out`. `nonce` has 12 bytes. `out` and `plaintext` must not overlap. Throws RangeError for
-   * another nonce length or an `out` that is too short, Error after destroy().
+   * any other nonce length or an `out` that is too short, Error after destroy().
    */
   seal(
     nonce: Uint8Array,
@@ -16,9 +16,9 @@ export interface AeadKey {
     additionalData?: Uint8Array,
   ): void;
   /**
-   * Decrypts `sealed` (ciphertext and tag, at least 16 bytes) to the start of `out`.
-   * Answers false when the tag does not fit; what `out` holds is then meaningless. Never throws for
-   * the content of `sealed`; otherwise as seal().
+   * Decrypts `sealed` (ciphertext and tag, at least 16 bytes) to the start of `out`. Returns false
+   * when the tag is wrong; the content of `out` is then meaningless. Never throws because of the
+   * content of `sealed`; otherwise throws as seal() does.
    */
   open(
     nonce: Uint8Array,
@@ -34,11 +34,11 @@ export interface AeadKey {
 export interface AeadProvider {
   /** As shown by `wg-ts version`, for example `noble` or `node:crypto`. */
   readonly name: string;
-  /** Copies `key` (32 bytes; throws RangeError for another length). */
+  /** Copies `key` (32 bytes). Throws RangeError for any other length. */
   createKey(key: Uint8Array): AeadKey;
 }
 
-/** One copy of the algorithm, for the frame of keyFrom(); the lengths are already checked. */
+/** The algorithm behind a key of keyFrom(), which has already checked the lengths. */
 export interface AeadCipher {
   seal(
     key: Uint8Array,
@@ -57,9 +57,9 @@ export interface AeadCipher {
 }
 
 /**
- * What every provider's key has in common: its own copy of the bytes, and the checks of lengths,
- * which the libraries below leave out (OpenSSL pads a short nonce, for example) or report as if the
- * tag were wrong.
+ * Implements what the keys of all providers have in common: a copy of the key bytes, and the length
+ * checks, which the underlying libraries leave out (OpenSSL pads a short nonce, for example) or
+ * report as if the tag were wrong.
  */
 export function keyFrom(cipher: AeadCipher, keyBytes: Uint8Array): AeadKey {
   if (keyBytes.length !== KEY_LENGTH) throw new RangeError('an AEAD key has 32 bytes');

@@ -2,8 +2,8 @@ import { blake2s } from '@noble/hashes/blake2.js';
 import { hmac } from '@noble/hashes/hmac.js';
 
 /**
- * BLAKE2s (RFC 7693) of the parts one after the other, keyed when `key` (up to 32 bytes) is given;
- * `length` bytes, 1 to 32.
+ * Returns BLAKE2s (RFC 7693) of the concatenated parts, keyed when `key` (up to 32 bytes) is given.
+ * The output has `length` bytes, 1 to 32.
  */
 export function blake2sOf(
   length: number,
@@ -15,17 +15,17 @@ export function blake2sOf(
   return h.digest();
 }
 
-/** HASH() of section 5.4: unkeyed BLAKE2s of the parts one after the other; 32 bytes. */
+/** HASH() of section 5.4: unkeyed BLAKE2s of the concatenated parts; 32 bytes. */
 export function hash(...parts: readonly Uint8Array[]): Uint8Array {
   return blake2sOf(32, undefined, parts);
 }
 
-/** MAC() of section 5.4: keyed BLAKE2s with 16 bytes out; `key` has up to 32 bytes. */
+/** MAC() of section 5.4: keyed BLAKE2s with 16 bytes of output; `key` has up to 32 bytes. */
 export function mac(key: Uint8Array, ...parts: readonly Uint8Array[]): Uint8Array {
   return blake2sOf(16, key, parts);
 }
 
-/** HMAC (RFC 2104) over BLAKE2s with its block of 64 bytes; 32 bytes. */
+/** HMAC (RFC 2104) with BLAKE2s, whose block has 64 bytes; 32 bytes of output. */
 export function hmacBlake2s(key: Uint8Array, ...parts: readonly Uint8Array[]): Uint8Array {
   const h = hmac.create(blake2s, key);
   for (const part of parts) h.update(part);

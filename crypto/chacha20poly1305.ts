@@ -25,8 +25,8 @@ export const nobleAead: AeadProvider = {
 };
 
 /**
- * XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha) with a 24-byte nonce, for cookies only (section
- * 5.4.7): ciphertext and tag, `plaintext.length + 16` bytes.
+ * Encrypts with XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha) and a 24-byte nonce, for cookies only
+ * (section 5.4.7). Returns ciphertext and tag, `plaintext.length + 16` bytes.
  */
 export function xchachaSeal(
   key: Uint8Array,
@@ -37,7 +37,7 @@ export function xchachaSeal(
   return xchacha20poly1305(key, nonce, additionalData).encrypt(plaintext);
 }
 
-/** Undefined when the tag does not fit or `sealed` is shorter than a tag. */
+/** Returns the plaintext, or undefined when the tag is wrong or `sealed` is shorter than a tag. */
 export function xchachaOpen(
   key: Uint8Array,
   nonce: Uint8Array,

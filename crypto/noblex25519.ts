@@ -6,8 +6,8 @@ import { clamp, createNobleX25519, type X25519 } from './x25519.js';
 const PRIME = 2n ** 255n - 19n;
 
 /**
- * The ladder of noble with the parameters of Curve25519. Its ready-made x25519 multiplies the base point
- * faster, but takes several times as long to load, with Ed25519 and all that stands on it.
+ * Noble's Montgomery ladder with the parameters of Curve25519. Its ready-made x25519 multiplies the base
+ * point faster, but takes several times as long to load, since it brings Ed25519 and everything built on it.
  */
 export const nobleX25519: X25519 = createNobleX25519(
   montgomery({

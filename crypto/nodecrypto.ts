@@ -3,7 +3,7 @@ import { type AeadCipher, type AeadProvider, keyFrom, TAG_LENGTH } from './aead.
 import { isAllZero } from './secret.js';
 import { checkLengths, type X25519 } from './x25519.js';
 
-/** What is used of node:crypto, so that a test can stand in for it. */
+/** The part of node:crypto that is used here, so that a test can replace it. */
 export interface NodeCrypto {
   createCipheriv(
     cipher: 'chacha20-poly1305',
@@ -30,7 +30,7 @@ interface NodeCipher {
 
 /**
  * Throws in a runtime without node:crypto. A static import would end the whole program there, and
- * an awaited one would keep require() from loading this package.
+ * a dynamic one with top-level await would keep require() from loading this package.
  */
 export function loadNodeCrypto(): NodeCrypto {
   const crypto: unknown = globalThis.process?.getBuiltinModule?.('node:crypto');
@@ -43,8 +43,8 @@ const CIPHER = 'chacha20-poly1305';
 const CIPHER_OPTIONS = { authTagLength: TAG_LENGTH };
 
 /**
- * ChaCha20-Poly1305 by OpenSSL, which answers in buffers of its own and takes a new cipher object
- * for each message. A KeyObject in place of the bytes is no faster, and could not be zeroed.
+ * ChaCha20-Poly1305 by OpenSSL, which returns buffers of its own and needs a new cipher object for
+ * each message. A KeyObject in place of the bytes is no faster, and could not be zeroed.
  */
 export function createNodeAead(load: () => NodeCrypto): AeadProvider {
   const cipherOver = (crypto: NodeCrypto): AeadCipher => ({
@@ -73,11 +73,11 @@ export function createNodeAead(load: () => NodeCrypto): AeadProvider {
   return { name: NAME, createKey: (key) => keyFrom(cipherOver(load()), key) };
 }
 
-/** DER of an X25519 private key (RFC 5958, RFC 8410) up to its 32 bytes. */
+/** DER of an X25519 private key (RFC 5958, RFC 8410), without the 32 bytes of the key at its end. */
 const PKCS8_PREFIX: readonly number[] = [
   0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x6e, 0x04, 0x22, 0x04, 0x20,
 ];
-/** DER of an X25519 public key (RFC 5280, RFC 8410) up to its 32 bytes. */
+/** DER of an X25519 public key (RFC 5280, RFC 8410), without the 32 bytes of the key at its end. */
 const SPKI_PREFIX: readonly number[] = [
   0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x6e, 0x03, 0x21, 0x00,
 ];

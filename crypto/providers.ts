@@ -5,7 +5,7 @@ import { nodeAead, nodeX25519 } from './nodecrypto.js';
 import { passesAead, passesX25519 } from './selftest.js';
 import type { X25519 } from './x25519.js';
 
-/** The primitives in use. */
+/** The implementations in use. */
 export interface CryptoProviders {
   /** For handshakes. */
   readonly x25519: X25519;
@@ -20,9 +20,9 @@ export interface CryptoCandidates {
 }
 
 /**
- * The first candidate of each list that passes its known-answer test: node:crypto can be missing,
- * or lack an algorithm (under FIPS rules, or over another library than OpenSSL). Throws when none
- * passes, since nothing safe could be done then.
+ * Returns the first candidate of each list that passes its known-answer test: node:crypto can be
+ * missing, or lack an algorithm (under FIPS rules, or with a library other than OpenSSL). Throws when
+ * none passes, since nothing safe could be done then.
  */
 export function chooseProviders(candidates: CryptoCandidates): CryptoProviders {
   const x25519 = candidates.x25519.find(passesX25519);
@@ -34,7 +34,7 @@ export function chooseProviders(candidates: CryptoCandidates): CryptoProviders {
   return { x25519, aead };
 }
 
-/** What runs wherever JavaScript does, and what node:crypto does faster where it is there. */
+/** The portable JavaScript implementations, preceded by the faster ones of node:crypto. */
 export const portableCandidates: CryptoCandidates = {
   x25519: [nodeX25519, nobleX25519],
   aead: [nodeAead, nobleAead],
@@ -43,15 +43,15 @@ export const portableCandidates: CryptoCandidates = {
 let chosenByDefault: CryptoProviders | undefined;
 
 /**
- * The first of `portableCandidates` that pass their tests; chosen at the first call and not at load, since
- * the tests take longer than loading all of crypto/. Throws when none passes.
+ * Returns the first of `portableCandidates` that pass their tests. They are chosen at the first call and not
+ * at load, since the tests take longer than loading all of crypto/. Throws when none passes.
  */
 export function defaultProviders(): CryptoProviders {
   chosenByDefault ??= chooseProviders(portableCandidates);
   return chosenByDefault;
 }
 
-/** Which library stands behind each primitive, for `wg-ts version`. */
+/** The library behind each primitive, for `wg-ts version`. */
 export interface CryptoNames {
   /** For handshakes. */
   readonly x25519: string;

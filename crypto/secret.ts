@@ -1,6 +1,6 @@
 /**
- * Bytes that must not be seen: zeroed when done, compared in constant time, and redacted in every
- * way in which JavaScript prints a value.
+ * Secret bytes: zeroed after use, compared in constant time, and redacted in every way in which
+ * JavaScript prints a value.
  */
 export class Secret implements Disposable {
   readonly #bytes: Uint8Array;
@@ -10,22 +10,22 @@ export class Secret implements Disposable {
     this.#bytes = bytes;
   }
 
-  /** Keeps a copy of `bytes`; the caller's stay as they are. */
+  /** Keeps a copy of `bytes`; the caller's own are not changed. */
   static copyOf(bytes: Uint8Array): Secret {
     return new Secret(Uint8Array.from(bytes));
   }
 
-  /** Takes over `bytes`, which the caller must not use any more. */
+  /** Takes ownership of `bytes`, which the caller must no longer use. */
   static take(bytes: Uint8Array): Secret {
     return new Secret(bytes);
   }
 
-  /** In bytes. */
+  /** The length in bytes. */
   get length(): number {
     return this.#bytes.length;
   }
 
-  /** `expose` throws from then on. */
+  /** Whether the bytes have been zeroed; `expose` then throws. */
   get isZeroed(): boolean {
     return this.#zeroed;
   }
@@ -36,33 +36,33 @@ export class Secret implements Disposable {
     return this.#bytes;
   }
 
-  /** In time that depends on the lengths only. */
+  /** Compares in time that depends on the lengths only. Throws once either secret is zeroed. */
   equals(other: Secret): boolean {
     return constantTimeEquals(this.expose(), other.expose());
   }
 
-  /** Idempotent. */
+  /** Zeroes the bytes. Idempotent. */
   zero(): void {
     this.#bytes.fill(0);
     this.#zeroed = true;
   }
 
-  /** For `using`: zero(). */
+  /** Calls zero(), for `using`. */
   [Symbol.dispose](): void {
     this.zero();
   }
 
-  /** Never the bytes. */
+  /** Returns `[redacted]`. */
   toString(): string {
     return '[redacted]';
   }
 
-  /** Never the bytes. */
+  /** Returns `[redacted]`. */
   toJSON(): string {
     return '[redacted]';
   }
 
-  /** Never the bytes. */
+  /** Returns `[redacted]`. */
   [Symbol.toPrimitive](): string {
     return '[redacted]';
   }
@@ -77,7 +77,7 @@ Object.defineProperty(Secret.prototype, Symbol.for('nodejs.util.inspect.custom')
   value: (): string => 'Secret [redacted]',
 });
 
-/** In time that depends on the lengths only. */
+/** Compares in time that depends on the lengths only. */
 export function constantTimeEquals(a: Uint8Array, b: Uint8Array): boolean {
   if (a.length !== b.length) return false;
   let difference = 0;
@@ -85,7 +85,7 @@ export function constantTimeEquals(a: Uint8Array, b: Uint8Array): boolean {
   return difference === 0;
 }
 
-/** In time that depends on the length only. */
+/** Checks in time that depends on the length only. */
 export function isAllZero(bytes: Uint8Array): boolean {
   let seen = 0;
   for (const byte of bytes) seen |= byte;

@@ -25,7 +25,7 @@ const AEAD_SEALED =
   '3ff4def08e4b7a9de576d26586cec64b6116' +
   '1ae10b594f09e26a7e902ecbd0600691';
 
-/** Whether a candidate computes X25519 and refuses the zero point; a candidate that throws fails. */
+/** Returns whether a candidate computes X25519 and refuses the zero point; a candidate that throws fails. */
 export function passesX25519(candidate: X25519): boolean {
   return doesNotThrow(() => {
     const privateKey = hexToBytes(ALICE_PRIVATE);
@@ -37,7 +37,7 @@ export function passesX25519(candidate: X25519): boolean {
   });
 }
 
-/** Whether a candidate seals, opens and refuses a wrong tag; a candidate that throws fails. */
+/** Returns whether a candidate seals, opens and refuses a wrong tag; a candidate that throws fails. */
 export function passesAead(candidate: AeadProvider): boolean {
   return doesNotThrow(() => {
     const key = candidate.createKey(hexToBytes(AEAD_KEY));

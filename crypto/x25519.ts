@@ -5,19 +5,19 @@ export interface X25519 {
   /** As shown by `wg-ts version`. */
   readonly name: string;
   /**
-   * The public key (32 bytes) of a private key (32 bytes, clamped or not). Throws RangeError for
-   * another length.
+   * Returns the public key (32 bytes) of a private key (32 bytes, clamped or not). Throws RangeError
+   * for any other length.
    */
   publicKey(privateKey: Uint8Array): Uint8Array;
   /**
-   * The shared secret, 32 bytes, which the caller zeroes; undefined when it would be all zeros,
-   * that is for a public key of low order (RFC 7748, section 6.1). Throws RangeError for a key of
-   * another length than 32 bytes, and nothing for what the keys hold.
+   * Returns the shared secret, 32 bytes, which the caller must zero, or undefined when it would be all
+   * zeros, that is for a public key of low order (RFC 7748, section 6.1). Throws RangeError for a key
+   * that does not have 32 bytes; never throws because of the content of a key.
    */
   sharedSecret(privateKey: Uint8Array, publicKey: Uint8Array): Uint8Array | undefined;
 }
 
-/** What is used of noble: its ready-made `x25519`, or its ladder with the same parameters. */
+/** The part of noble that is used: its ready-made `x25519`, or its ladder with the same parameters. */
 export interface NobleX25519 {
   getPublicKey(privateKey: Uint8Array): Uint8Array;
   getSharedSecret(privateKey: Uint8Array, publicKey: Uint8Array): Uint8Array;
@@ -41,14 +41,14 @@ export function createNobleX25519(noble: NobleX25519): X25519 {
   };
 }
 
-/** Throws RangeError, without a word about the content. */
+/** Throws RangeError for a key that does not have 32 bytes; the message holds nothing of the key. */
 export function checkLengths(...keys: readonly Uint8Array[]): void {
   for (const key of keys) {
     if (key.length !== LENGTH) throw new RangeError('an X25519 key has 32 bytes');
   }
 }
 
-/** Clears and sets the bits of a private key in place as RFC 7748, section 5 asks. */
+/** Clears and sets the bits of a private key in place as RFC 7748, section 5 requires. Returns the key. */
 export function clamp(privateKey: Uint8Array): Uint8Array {
   checkLengths(privateKey);
   privateKey[0] = (privateKey[0] as number) & 248;
