@@ -1,6 +1,6 @@
 import { type IpPrefix, maskPrefix } from './ip.js';
 
-/** Who owns a prefix. */
+/** A prefix and its owner. */
 interface Entry<T> {
   readonly prefix: IpPrefix;
   readonly value: T;
@@ -32,14 +32,14 @@ export class AllowedIps<T> {
   readonly #entries: Map<T, Set<Entry<T>>> = new Map();
   #size = 0;
 
-  /** Prefixes of both families. */
+  /** The number of prefixes, of both families together. */
   get size(): number {
     return this.#size;
   }
 
   /**
-   * Gives `prefix`, masked, to `value`. Answers the previous owner when it was another one. Throws
-   * RangeError when the prefix is not one of IPv4 or IPv6.
+   * Gives `prefix`, masked, to `value`. Returns the previous owner if that was a different one. Throws
+   * RangeError when the prefix is neither an IPv4 nor an IPv6 prefix.
    */
   insert(prefix: IpPrefix, value: T): T | undefined {
     const node = nodeFor(this.#trieOf(prefix), maskPrefix(prefix));
@@ -51,7 +51,7 @@ export class AllowedIps<T> {
     return previous?.value;
   }
 
-  /** Takes `prefix` away from `value`; false when it had not exactly this prefix. */
+  /** Takes `prefix` away from `value`. Returns false when `value` does not own exactly this prefix. */
   remove(prefix: IpPrefix, value: T): boolean {
     const entry = findPath(this.#trieOf(prefix), maskPrefix(prefix))?.at(-1)?.entry;
     if (!entry || entry.value !== value) return false;
@@ -64,8 +64,8 @@ export class AllowedIps<T> {
   }
 
   /**
-   * The owner of the address in network order at `packet[offset]`, 4 bytes for family 4 and 16 for
-   * family 6, or undefined when there is none or `packet` is too short.
+   * Returns the owner of the address in network order at `packet[offset]`, 4 bytes for family 4 and 16
+   * for family 6, or undefined when there is none or `packet` is too short.
    */
   lookup(packet: Uint8Array, offset: number, family: 4 | 6): T | undefined {
     const bits = family === 4 ? 32 : 128;
@@ -87,7 +87,7 @@ export class AllowedIps<T> {
     return best?.value;
   }
 
-  /** The prefixes of `value`, masked, in the order in which it got them. */
+  /** Returns the prefixes of `value`, masked, in the order in which it got them. */
   entries(value: T): IpPrefix[] {
     return Array.from(this.#entries.get(value) ?? [], (entry) => ({
       address: Uint8Array.from(entry.prefix.address),
@@ -131,7 +131,7 @@ export class AllowedIps<T> {
   }
 }
 
-/** The node of `prefix`, made and linked where there is none yet. */
+/** Returns the node of `prefix`, which is created and linked if there is none yet. */
 function nodeFor<T>(trie: Trie<T>, prefix: IpPrefix): Node<T> {
   let parent: Node<T> | undefined;
   let node = trie.root;
@@ -159,7 +159,7 @@ function nodeFor<T>(trie: Trie<T>, prefix: IpPrefix): Node<T> {
   return made;
 }
 
-/** The nodes from the root to the one of `prefix`, or undefined when it has none. */
+/** Returns the nodes from the root to the one of `prefix`, or undefined when it has none. */
 function findPath<T>(trie: Trie<T>, prefix: IpPrefix): Node<T>[] | undefined {
   const path: Node<T>[] = [];
   let node = trie.root;
@@ -172,7 +172,7 @@ function findPath<T>(trie: Trie<T>, prefix: IpPrefix): Node<T>[] | undefined {
   return undefined;
 }
 
-/** Takes out the last node of `path` and then its parent, as far as they serve nothing any more. */
+/** Removes the last node of `path`, and then its ancestors, as long as they are no longer needed. */
 function prune<T>(trie: Trie<T>, path: Node<T>[]): void {
   for (let node = path.pop(); node && !node.entry && !(node.zero && node.one); node = path.pop()) {
     const parent = path.at(-1);
@@ -203,8 +203,8 @@ function bitAt(bytes: Uint8Array, offset: number, bit: number): number {
 }
 
 /**
- * How many leading bits `address` and the one at `bytes[offset]` share, at most `limit`, when it is
- * known that the first `known` are the same.
+ * Returns how many leading bits `address` and the address at `bytes[offset]` share, at most `limit`. The
+ * first `known` bits are already known to be the same.
  */
 function commonBits(
   address: Uint8Array,

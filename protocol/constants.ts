@@ -1,9 +1,9 @@
-/** Numbers and strings of the protocol (section 6.1 unless said otherwise). Times in milliseconds. */
+/** Numbers and strings of the protocol (section 6.1 unless stated otherwise). Times in milliseconds. */
 import { KEY_LENGTH, TAG_LENGTH } from '../crypto/aead.js';
 
-/** Messages under one key after which its owner asks for a new one. */
+/** Number of messages under one key after which its owner initiates a new handshake. */
 export const REKEY_AFTER_MESSAGES: bigint = 2n ** 60n;
-/** The first counter that must not be sent or accepted any more. */
+/** The first counter that must no longer be sent or accepted. */
 export const REJECT_AFTER_MESSAGES: bigint = 2n ** 64n - 2n ** 13n - 1n;
 
 /** Milliseconds. Only the initiator of a session rekeys by time. */
@@ -12,40 +12,40 @@ export const REKEY_AFTER_TIME = 120_000;
 export const REJECT_AFTER_TIME = 180_000;
 /** Milliseconds for which a handshake is retried. */
 export const REKEY_ATTEMPT_TIME = 90_000;
-/** Milliseconds between two tries of a handshake, before jitter. */
+/** Milliseconds between two attempts at a handshake, before jitter. */
 export const REKEY_TIMEOUT = 5_000;
-/** The greatest jitter added to REKEY_TIMEOUT, in milliseconds, itself included. */
+/** The greatest jitter added to REKEY_TIMEOUT, in milliseconds, inclusive. */
 export const REKEY_TIMEOUT_JITTER = 333;
-/** REKEY_ATTEMPT_TIME counted in tries. */
+/** REKEY_ATTEMPT_TIME as a number of attempts. */
 export const MAX_TIMER_HANDSHAKES: number = REKEY_ATTEMPT_TIME / REKEY_TIMEOUT;
-/** Milliseconds after which data received is answered at the latest. */
+/** Milliseconds after which received data is answered at the latest, by a keepalive if need be. */
 export const KEEPALIVE_TIMEOUT = 10_000;
 
 /** Milliseconds after which the responder makes another cookie secret (section 5.4.7). */
 export const COOKIE_SECRET_LIFE = 120_000;
 /** Milliseconds for which the receiver of a cookie may hold it (section 5.4.7). */
 export const COOKIE_LIFE = 120_000;
-/** Milliseconds by which an initiator stops using a cookie early, for the way to the responder. */
+/** Milliseconds by which an initiator stops using a cookie early, to allow for the path to the responder. */
 export const COOKIE_LATENCY = 5_000;
 
-/** Milliseconds for which a responder acts as under load after it last was (section 5.3). */
+/** Milliseconds for which a responder acts as if under load after it last was (section 5.3). */
 export const UNDER_LOAD_AFTER = 1_000;
-/** An initiation sooner than so many milliseconds after the peer's last one is dropped. */
+/** An initiation that comes fewer milliseconds than this after the peer's last one is dropped. */
 export const MIN_INITIATION_INTERVAL = 20;
 
 /** Handshake messages per second from one source under load (section 5.3). */
 export const RATE_LIMIT_PER_SECOND = 20;
-/** Handshake messages at once from a source that was silent before. */
+/** Handshake messages allowed at once from a source that was silent before. */
 export const RATE_LIMIT_BURST = 5;
-/** Sources that the limiter remembers at most. */
+/** The greatest number of sources that the limiter remembers. */
 export const RATE_LIMIT_SOURCES = 65_536;
 
 /** Bits of the replay bitmap (section 5.4.6). */
 export const REPLAY_BITMAP_BITS = 8192;
-/** How far below the greatest counter another one is still accepted. */
+/** How far below the greatest counter a counter is still accepted. */
 export const REPLAY_WINDOW = 8128;
 
-/** Packets of one peer that wait for a key; beyond it the oldest is dropped. */
+/** The greatest number of packets staged for one peer; beyond it the oldest is dropped. */
 export const MAX_STAGED_PACKETS = 128;
 
 /** The outer traffic class of handshake messages, DSCP AF41, as the kernel sets it. */
@@ -53,15 +53,15 @@ export const HANDSHAKE_TRAFFIC_CLASS = 0x88;
 
 export const DEFAULT_MTU = 1420;
 /**
- * What a tunnel adds to a packet at most, in bytes: outer IPv6 and UDP headers, transport header and
+ * The most that a tunnel adds to a packet, in bytes: outer IPv6 and UDP headers, transport header and
  * tag (40 + 8 + 16 + 16).
  */
 export const TUNNEL_OVERHEAD = 80;
-/** What every host has to take (RFC 791). */
+/** The length of a datagram that every host must accept (RFC 791). */
 export const MIN_IPV4_MTU = 576;
-/** Below it an interface cannot carry IPv6 (RFC 8200, section 5). */
+/** With a smaller MTU an interface cannot carry IPv6 (RFC 8200, section 5). */
 export const MIN_IPV6_MTU = 1280;
-/** Inner packets are zero-padded to a multiple of it, though not beyond the MTU (section 5.4.6). */
+/** Inner packets are zero-padded to a multiple of this, though not beyond the MTU (section 5.4.6). */
 export const PADDING = 16;
 
 /** Bytes of a public, private or preshared key. */

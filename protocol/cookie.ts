@@ -1,6 +1,6 @@
 /**
- * mac1, mac2 and cookies: what a responder asks of its initiators before it spends work on them, and
- * the more so under load (sections 5.3, 5.4.4 and 5.4.7).
+ * mac1, mac2 and cookies: what a responder requires of initiators before it spends work on them, with
+ * more required under load (sections 5.3, 5.4.4 and 5.4.7).
  */
 import { hash, mac } from '../crypto/blake2s.js';
 import { xchachaOpen, xchachaSeal } from '../crypto/chacha20poly1305.js';
@@ -28,7 +28,7 @@ const utf8 = new TextEncoder();
 
 /**
  * The receiving side: checks the macs of initiations and responses made for our public key, and
- * makes cookie replies. A message of any other length passes no check.
+ * makes cookie replies. A message of any other length fails both checks.
  */
 export class CookieChecker {
   readonly #mac1Key: Uint8Array;
@@ -41,13 +41,13 @@ export class CookieChecker {
     this.#cookieKey = hash(LABEL_COOKIE, ownPublicKey);
   }
 
-  /** Whether the sender knows our public key. */
+  /** Returns whether mac1 is valid, that is, whether the sender knows our public key. */
   checkMac1(message: Uint8Array): boolean {
     if (!hasMacs(message)) return false;
     return constantTimeEquals(mac1Of(message), mac(this.#mac1Key, beforeMac1(message)));
   }
 
-  /** Whether the sender holds the cookie of our present secret for the address and port `from`. */
+  /** Returns whether the sender holds the cookie of our current secret for the address and port `from`. */
   checkMac2(message: Uint8Array, from: Endpoint, now: Millis): boolean {
     if (!hasMacs(message)) return false;
     this.#expireSecret(now);
@@ -59,9 +59,9 @@ export class CookieChecker {
   }
 
   /**
-   * The cookie reply, 64 bytes, to an initiation or response whose mac1 is good. `random` makes as
-   * many bytes as asked for, unpredictable ones, in an array that nothing else uses. Throws
-   * RangeError for a message of another length.
+   * Returns the cookie reply, 64 bytes, to an initiation or response whose mac1 is valid. `random`
+   * returns the requested number of unpredictable bytes, in an array that nothing else uses. Throws
+   * RangeError for a message of any other length.
    */
   createReply(
     message: Uint8Array,
@@ -77,7 +77,7 @@ export class CookieChecker {
     return encodeCookieReply({ receiver: readSender(message), nonce, encryptedCookie });
   }
 
-  /** Forgets the secret: no cookie given out so far is good any more. */
+  /** Forgets the secret, which makes all cookies handed out so far invalid. */
   zero(): void {
     this.#secret?.zero();
     this.#secret = undefined;
@@ -97,7 +97,7 @@ export class CookieChecker {
   }
 }
 
-/** The sending side towards one peer: puts the macs into messages, and keeps the peer's cookie. */
+/** The sending side for one peer: puts the macs into messages, and keeps the peer's cookie. */
 export class CookieGenerator {
   readonly #mac1Key: Uint8Array;
   readonly #cookieKey: Uint8Array;
@@ -112,7 +112,7 @@ export class CookieGenerator {
 
   /**
    * Fills in mac1 and mac2 of an initiation or response, in place; mac2 is zero without a fresh
-   * cookie. Throws RangeError for a message of another length.
+   * cookie. Throws RangeError for a message of any other length.
    */
   addMacs(message: Uint8Array, now: Millis): void {
     if (!hasMacs(message)) throw new RangeError('only an initiation or response has macs');
@@ -125,8 +125,8 @@ export class CookieGenerator {
   }
 
   /**
-   * Keeps the cookie of a reply to the last message sent. False for a reply that does not belong to
-   * it, or when it was answered already: a repeated reply must not make a cookie last longer.
+   * Keeps the cookie of a reply to the last message sent. Returns false for a reply that does not
+   * belong to it, or when it was already answered: a repeated reply must not make a cookie last longer.
    */
   consumeReply(reply: CookieReply, now: Millis): boolean {
     if (!this.#unansweredMac1) return false;
@@ -144,7 +144,7 @@ export class CookieGenerator {
     return true;
   }
 
-  /** Forgets the cookie and the message sent; both directions may go on afterwards. */
+  /** Forgets the cookie and the message sent. The generator can still be used afterwards. */
   zero(): void {
     this.#forgetCookie();
     this.#unansweredMac1 = undefined;
@@ -156,7 +156,10 @@ export class CookieGenerator {
   }
 }
 
-/** 16 bytes, which the caller zeroes. Only we read it, so that the form of the source is our own. */
+/**
+ * Returns the cookie, 16 bytes, which the caller zeroes. Only this device reads it, so how the source is
+ * encoded need not be interoperable.
+ */
 function cookieFor(secret: Secret, from: Endpoint): Uint8Array {
   const port = Uint8Array.of(from.port >>> 8, from.port);
   return mac(secret.expose(), utf8.encode(from.address), port);

@@ -1,11 +1,11 @@
 /**
  * The seam between the control plane (Device) and the data plane (portable or native).
  *
- * Control owns: handshake secrets, cookies, indices, and when to rekey, retry, give up and keep
- * alive. Data owns: transport keys, the send counter, the replay window, the slots previous,
- * current and next with the promotion of next, the allowed-IPs check both ways, roaming, staged
- * packets, padding, and the hard limits REJECT_AFTER_TIME and REJECT_AFTER_MESSAGES: a stalled
- * event loop must never prolong a key.
+ * The control plane owns the handshake secrets, cookies and indices, and decides when to rekey, retry,
+ * give up and keep alive. The data plane owns the transport keys, the send counter, the replay window,
+ * the keypair slots previous, current and next with the promotion of next, the AllowedIPs check in both
+ * directions, roaming, staged packets, padding, and the hard limits REJECT_AFTER_TIME and
+ * REJECT_AFTER_MESSAGES: a stalled event loop must never extend the life of a key.
  *
  * Handshake messages (types 1 to 3) always go up, transport messages (type 4) never do.
  */
@@ -18,46 +18,46 @@ export type Millis = number;
 /** A peer's handle for as long as it is configured; never reused within one Device. */
 export type PeerId = number;
 
-/** Where datagrams come from and go to. `address` is canonical text (RFC 5952 for IPv6). */
+/** The source or destination of datagrams. `address` is canonical text (RFC 5952 for IPv6). */
 export interface Endpoint {
-  /** Of IPv4 or IPv6, never a name; a link-local one with its zone. */
+  /** An IPv4 or IPv6 address, never a host name; a link-local address has its zone. */
   readonly address: string;
   /** 1 to 65535. */
   readonly port: number;
 }
 
-/** Transport keys of one session, made by a handshake. The data plane takes over both secrets. */
+/** Transport keys of one session, made by a handshake. The data plane takes ownership of both secrets. */
 export interface TransportKeypair {
-  /** The index that we chose: in the messages we receive. */
+  /** The index that we chose; it is in the messages that we receive. */
   readonly localIndex: number;
-  /** The index that the peer chose: in the messages we send. */
+  /** The index that the peer chose; it is in the messages that we send. */
   readonly remoteIndex: number;
   /** 32 bytes. */
   readonly sendKey: Secret;
   /** 32 bytes. */
   readonly receiveKey: Secret;
-  /** Whether the handshake was ours: then the session is ours to renew. */
+  /** Whether we initiated the handshake; then it is up to us to renew the session. */
   readonly isInitiator: boolean;
-  /** From which the limits of its age count. */
+  /** When the keypair was made; its age limits count from then. */
   readonly createdAt: Millis;
-  /** Where the send counter begins, for a session that is taken over; 0 for a new one. */
+  /** The first send counter, for a session that is taken over; by default 0, as for a new one. */
   readonly sendCounter?: bigint;
 }
 
-/** `replace` comes first, then `remove`, then `add`. */
+/** A change of a peer's AllowedIPs: `replace` is applied first, then `remove`, then `add`. */
 export interface AllowedIpsChange {
-  /** Forget all that the peer had before. */
+  /** Whether to drop all prefixes that the peer had before. */
   readonly replace: boolean;
-  /** Each moves here from the peer that has it. */
+  /** Prefixes to add. Each is taken from the peer that has it. */
   readonly add: readonly IpPrefix[];
-  /** What the peer does not have is passed over. */
+  /** Prefixes to remove. Those that the peer does not have are ignored. */
   readonly remove: readonly IpPrefix[];
 }
 
-/** What Device tells the data plane to do. */
+/** A command from Device to the data plane. */
 export type Action =
   | {
-      /** Makes the peer known, or changes what is given; what is left out stays as it is. */
+      /** Adds the peer, or changes the given properties; those left out stay unchanged. */
       readonly type: 'setPeer';
       readonly peer: PeerId;
       readonly endpoint?: Endpoint;
@@ -65,36 +65,36 @@ export type Action =
     }
   | { readonly type: 'removePeer'; readonly peer: PeerId }
   | {
-      /** A handshake message of the peer was found authentic: it roams and is counted. */
+      /** A handshake message of the peer is authentic: the peer roams to `from`, and `bytes` are counted. */
       readonly type: 'handshakeAuthenticated';
       readonly peer: PeerId;
       readonly from: Endpoint;
       readonly bytes: number;
     }
   | {
-      /** The initiator's keypair is current at once, the responder's waits as next. */
+      /** The initiator's keypair becomes current at once; the responder's waits in the slot next. */
       readonly type: 'installKeypair';
       readonly peer: PeerId;
       readonly keypair: TransportKeypair;
     }
   /** Zeroes and forgets the peer's keypairs in all slots. */
   | { readonly type: 'dropKeypairs'; readonly peer: PeerId }
-  /** The handshake was given up: the staged packets have nowhere to go. */
+  /** Drops the staged packets, since the handshake they waited for was given up. */
   | { readonly type: 'dropStaged'; readonly peer: PeerId }
-  /** To the peer's present endpoint; without one the message is dropped. */
+  /** Sends to the peer's current endpoint; without one the message is dropped. */
   | { readonly type: 'sendHandshake'; readonly peer: PeerId; readonly message: Uint8Array }
-  /** To the source of an unauthenticated message, which must not roam anything. */
+  /** Sends to the source of an unauthenticated message, which must not make any peer roam. */
   | { readonly type: 'sendCookieReply'; readonly to: Endpoint; readonly message: Uint8Array }
-  /** An empty transport message, or the staged packets if there are any. */
+  /** Sends an empty transport message, or the staged packets if there are any. */
   | { readonly type: 'sendKeepalive'; readonly peer: PeerId };
 
-/** What the data plane tells Device. */
+/** An event that the data plane reports to Device. */
 export type DataPlaneEvent =
   | {
       readonly type: 'handshake';
-      /** As the message has it: 1 is an initiation, 2 a response, 3 a cookie reply. */
+      /** The type in the message: 1 is an initiation, 2 a response, 3 a cookie reply. */
       readonly messageType: 1 | 2 | 3;
-      /** Reserved bytes and length are right for its type; nothing else of it is known. */
+      /** The reserved bytes and the length have been checked for the type; nothing else has. */
       readonly message: Uint8Array;
       readonly from: Endpoint;
     }
@@ -104,11 +104,11 @@ export type DataPlaneEvent =
   | { readonly type: 'keyConfirmed'; readonly peer: PeerId; readonly localIndex: number }
   /** An authenticated transport message came from a new source. */
   | { readonly type: 'roamed'; readonly peer: PeerId; readonly endpoint: Endpoint }
-  /** What happened since the last such event of this peer; the timers of section 6 live on it. */
+  /** The peer's traffic since its last such event; it drives the timers of section 6. */
   | {
       readonly type: 'traffic';
       readonly peer: PeerId;
-      /** Transport messages with data in them went out. */
+      /** Whether transport messages with data were sent. */
       readonly dataSent: boolean;
       readonly dataReceived: boolean;
       readonly keepaliveSent: boolean;
@@ -117,9 +117,9 @@ export type DataPlaneEvent =
 
 /** Totals of a peer since it was added. */
 export interface Transfer {
-  /** Bytes of UDP payload, handshakes and overhead included, as wg(8) counts them. */
+  /** Received bytes of UDP payload, including handshakes and overhead, as wg(8) counts them. */
   readonly rxBytes: bigint;
-  /** Counted alike. */
+  /** Sent bytes, counted in the same way. */
   readonly txBytes: bigint;
 }
 
@@ -127,34 +127,34 @@ export interface Transfer {
 export interface DataPlane {
   /** As shown by `wg-ts show`. */
   readonly name: string;
-  /** Carries an action out. One for a peer that is not there is passed over. */
+  /** Carries out an action. An action for an unknown peer is ignored. */
   apply(action: Action): void;
-  /** At most one listener. Called outside of `apply`. */
+  /** Sets the listener; there is at most one. It is never called from within `apply`. */
   onEvents(listener: (batch: readonly DataPlaneEvent[]) => void): void;
-  /** Zeros for a peer that is not there. */
+  /** Returns the totals of a peer; zeros for an unknown peer. */
   transfer(peer: PeerId): Transfer;
-  /** Zeroes all keys. Idempotent. */
+  /** Closes the data plane and zeroes all keys. Idempotent. */
   close(): Promise<void>;
 }
 
-/** A data plane that has its interface and its sockets, with what a tunnel asks of it as a whole. */
+/** A data plane with its interface and sockets open, and the operations that concern all its peers. */
 export interface RunningPlane extends DataPlane {
-  /** On which its sockets listen; 0 where that means nothing. */
+  /** The port on which its sockets listen; 0 where that has no meaning. */
   readonly port: number;
-  /** Packets move from now on. Once. */
+  /** Starts to move packets. To be called once. */
   start(): void;
-  /** Bytes, of the interface from now on. */
+  /** Sets the MTU of the interface, in bytes. */
   setMtu(mtu: number): void;
   /**
-   * Goes on with other sockets, on this port (0: the system chooses), and returns the port. When they
-   * cannot be had it throws, and nothing has changed.
+   * Replaces the sockets by others on this port (0: the system chooses), and resolves to the port.
+   * Throws when they cannot be opened; nothing has then changed.
    */
   listen(port: number): Promise<number>;
-  /** Firewall mark of all later datagrams; 0 is none. Throws where it cannot be set. */
+  /** Sets the firewall mark of all later datagrams; 0 is none. Throws where it cannot be set. */
   setMark(mark: number): void;
   /**
-   * Datagrams leave by this interface from now on; undefined: none leaves. Absent where the sockets
-   * cannot be bound so.
+   * Sends all later datagrams of this family through this interface; with undefined, none is sent.
+   * Absent where the sockets cannot be bound in this way.
    */
   bindInterface?(family: 4 | 6, index: number | undefined): void;
 }

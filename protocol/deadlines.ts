@@ -6,20 +6,20 @@ interface Entry<T> {
 }
 
 /**
- * A binary heap of "look at this item at that time". Deadlines that move later leave their entry
- * where it is: the early look costs little and sets the next one. So timers that every packet moves
+ * A binary heap of "look at this item at that time". A deadline that moves later leaves its entry
+ * unchanged: the early look costs little and schedules the next one. So timers that every packet moves
  * cost nothing here, however many items there are.
  */
 export class Deadlines<T> {
   readonly #heap: Entry<T>[] = [];
   readonly #earliest = new Map<T, Millis>();
 
-  /** The earliest deadline, or undefined. */
+  /** The earliest deadline, or undefined when there is none. */
   get next(): Millis | undefined {
     return this.#heap[0]?.at;
   }
 
-  /** Sees to it that the item comes up at `at` or before; Infinity is never. */
+  /** Makes `takeDue` return the item at `at` or before; Infinity is never. */
   schedule(item: T, at: Millis): void {
     if (at === Number.POSITIVE_INFINITY) return;
     const scheduled = this.#earliest.get(item);
@@ -28,7 +28,7 @@ export class Deadlines<T> {
     this.#push({ at, item });
   }
 
-  /** Takes the next item whose time has come. */
+  /** Removes and returns the next item that is due, or undefined. */
   takeDue(now: Millis): T | undefined {
     for (;;) {
       const top = this.#heap[0];

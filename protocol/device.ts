@@ -14,51 +14,51 @@ import { Handshakes } from './handshakes.js';
 import type { IpPrefix } from './ip.js';
 import { Peer } from './peer.js';
 
-/** All that the core takes from outside besides time. */
+/** Everything that the core takes from outside, except the time. */
 export interface DeviceEnv {
-  /** Unpredictable bytes. */
+  /** Returns `length` unpredictable bytes. */
   random(length: number): Uint8Array;
-  /** Unix time in nanoseconds. */
+  /** Returns the Unix time in nanoseconds. */
   wallNanos(): bigint;
-  /** The primitives; by default `defaultProviders()`. */
+  /** The implementations of the primitives; by default `defaultProviders()`. */
   readonly crypto?: CryptoProviders;
 }
 
-/** As set by wg(8): what is left out stays as it is. */
+/** A change to one peer, as wg(8) makes it: properties that are left out stay unchanged. */
 export interface PeerChange {
   /** 32 bytes. */
   readonly publicKey: Uint8Array;
-  /** It is removed with its sessions; all else is passed over. */
+  /** Removes the peer with its sessions; all other properties are ignored. */
   readonly remove?: boolean;
-  /** Do nothing when the peer is not there yet. */
+  /** Does nothing when the peer does not exist yet. */
   readonly updateOnly?: boolean;
-  /** Copied. 32 zero bytes are none. */
+  /** 32 bytes, which are copied; all zeros mean no preshared key. */
   readonly presharedKey?: Secret;
-  /** Where to send, until it roams. */
+  /** Where to send, until the peer roams. */
   readonly endpoint?: Endpoint;
   /** Seconds, 0 to 65535; 0 is off. */
   readonly persistentKeepalive?: number;
-  /** Those that the peer had before are forgotten. */
+  /** Drops the AllowedIPs that the peer had before. */
   readonly replaceAllowedIps?: boolean;
-  /** Each moves here from the peer that has it. */
+  /** Prefixes to add. Each is taken from the peer that has it. */
   readonly allowedIps?: readonly IpPrefix[];
-  /** What the peer does not have is passed over. */
+  /** Prefixes to remove. Those that the peer does not have are ignored. */
   readonly removeAllowedIps?: readonly IpPrefix[];
 }
 
-/** A peer, and where it is. */
+/** A peer and its endpoint. */
 export interface DevicePeerPlace {
-  /** Its handle. */
+  /** The peer's handle. */
   readonly id: PeerId;
-  /** 32 bytes, the device's own. */
+  /** 32 bytes; the array is the device's own, not a copy. */
   readonly publicKey: Uint8Array;
-  /** Undefined until it is known. */
+  /** Undefined until the endpoint is known. */
   readonly endpoint: Endpoint | undefined;
 }
 
-/** All that wg(8) shows of a peer but its transfer, which the data plane counts. */
+/** All that wg(8) shows of a peer except its transfer, which the data plane counts. */
 export interface DevicePeerStatus extends DevicePeerPlace {
-  /** Whether there is one. */
+  /** Whether the peer has a preshared key. */
   readonly hasPresharedKey: boolean;
   /** In no particular order. */
   readonly allowedIps: readonly IpPrefix[];
@@ -68,15 +68,15 @@ export interface DevicePeerStatus extends DevicePeerPlace {
   readonly latestHandshake: bigint;
 }
 
-/** Handshake messages worked on in one go: then whoever drives the device lets packets pass. */
+/** Handshake messages handled in one call, so that the caller can let packets pass in between. */
 const HANDSHAKES_AT_ONCE = 8;
 
-/** When a session that still receives data is renewed by its initiator: 165 s (section 6.2). */
+/** The age at which the initiator renews a session that still receives data: 165 s (section 6.2). */
 const LAST_MINUTE = REJECT_AFTER_TIME - KEEPALIVE_TIMEOUT - REKEY_TIMEOUT;
 
 /**
- * The control plane, without IO: give it events and the time, carry out its actions, and call it
- * again when its time-out has come. `now` must never go backwards.
+ * The control plane, without IO: pass it events and the time, carry out its actions, and call it
+ * again at the time that `pollTimeout` returns. `now` must never go backwards.
  */
 export class Device {
   readonly #identity: { privateKey: Secret; publicKey: Uint8Array };
@@ -109,19 +109,22 @@ export class Device {
     return this.#identity.publicKey;
   }
 
-  /** The device's own: not to be zeroed, and of no use after `close`. */
+  /** The device's own secret, not a copy: do not zero it, and do not use it after `close`. */
   get privateKey(): Secret {
     return this.#identity.privateKey;
   }
 
-  /** The device's own, all zero for none; undefined when there is no such peer. */
+  /**
+   * Returns the peer's preshared key, which is the device's own and not a copy; all zeros mean none.
+   * Undefined when there is no such peer.
+   */
   presharedKey(id: PeerId): Secret | undefined {
     return this.#peers.get(id)?.presharedKey;
   }
 
   /**
-   * Copies the key (32 bytes); zeros are none, and then there are no handshakes. All sessions end, as
-   * in the kernel, and a peer with our own public key is removed.
+   * Copies the key (32 bytes); all zeros mean no key, and then there are no handshakes. All sessions
+   * end, as in the kernel, and a peer with our own public key is removed.
    */
   setPrivateKey(privateKey: Secret): void {
     if (privateKey.equals(this.#identity.privateKey)) return;
@@ -138,7 +141,7 @@ export class Device {
     }
   }
 
-  /** Adds, changes or removes a peer. Our own public key is passed over, as the kernel does. */
+  /** Adds, changes or removes a peer. Our own public key is ignored, as in the kernel. */
   configure(now: Millis, change: PeerChange): void {
     const key = keyOf(change.publicKey);
     const known = this.#byPublicKey.get(key);
@@ -163,16 +166,16 @@ export class Device {
   }
 
   /**
-   * The network, or where the peer is to be found, is another one: a handshake begins at once, or
-   * when REKEY_TIMEOUT allows the next, with each peer that is in touch with us or wants to be. All
-   * peers when `publicKey` (32 bytes) is left out.
+   * To be called when the network or a peer's endpoint has changed. Begins a handshake, at once or when
+   * REKEY_TIMEOUT allows the next, with each peer that has an endpoint, and a session, a handshake under
+   * way or a persistent keepalive. `publicKey` (32 bytes) limits this to one peer.
    */
   reconnect(now: Millis, publicKey?: Uint8Array): void {
     const chosen = publicKey && this.#byPublicKey.get(keyOf(publicKey));
     for (const peer of publicKey ? [chosen ?? []].flat() : this.#peers.values()) {
       const { endpoint, sessions, initiation, persistentKeepalive } = peer;
       if (!endpoint || !(sessions.current || initiation || persistentKeepalive > 0)) continue;
-      // Told where to send, the data plane forgets from which of our addresses it did.
+      // An endpoint makes the data plane forget which of our addresses it sent from.
       this.#actions.push({ type: 'setPeer', peer: peer.id, endpoint });
       // Within a session any message shows the peer where we are now, at once (section 6.5).
       if (sessions.current && now - sessions.current.createdAt < REJECT_AFTER_TIME)
@@ -182,7 +185,7 @@ export class Device {
     }
   }
 
-  /** Takes in what the data plane tells; then `pollAction` and `pollTimeout` are to be asked. */
+  /** Handles an event of the data plane. Call `pollAction` and `pollTimeout` afterwards. */
   handleEvent(now: Millis, event: DataPlaneEvent): void {
     if (event.type === 'handshake') {
       const { messageType, message, from } = event;
@@ -198,7 +201,7 @@ export class Device {
     this.#schedule(peer);
   }
 
-  /** Does what is due. Early or repeated calls do nothing. */
+  /** Does everything that is due. Early or repeated calls do nothing. */
   handleTimeout(now: Millis): void {
     for (let i = 0; i < HANDSHAKES_AT_ONCE && this.#handshakes.pending > 0; i++) {
       const peer = this.#handshakes.workOne(now);
@@ -210,17 +213,17 @@ export class Device {
     }
   }
 
-  /** The next thing to do; call until undefined after each of the calls above. */
+  /** Returns the next action; call it until it returns undefined, after each of the calls above. */
   pollAction(): Action | undefined {
     return this.#actions.shift();
   }
 
-  /** When to call `handleTimeout` next: a time in the past means at once, undefined never. */
+  /** Returns when to call `handleTimeout` next: a time in the past means at once, undefined never. */
   pollTimeout(): Millis | undefined {
     return this.#handshakes.pending > 0 ? Number.NEGATIVE_INFINITY : this.#deadlines.next;
   }
 
-  /** In the order in which they were added. */
+  /** Returns all peers, in the order in which they were added. */
   peers(): DevicePeerStatus[] {
     return Array.from(this.#peers.values(), (peer) => ({
       id: peer.id,
@@ -233,7 +236,10 @@ export class Device {
     }));
   }
 
-  /** Where one of perhaps many is: by its handle, or by its public key (32 bytes). */
+  /**
+   * Returns one peer, by its handle or by its public key (32 bytes), or undefined when there is no such
+   * peer. Cheaper than `peers()`.
+   */
   peer(which: PeerId | Uint8Array): DevicePeerPlace | undefined {
     return typeof which === 'number' ? this.#peers.get(which) : this.#byPublicKey.get(keyOf(which));
   }
@@ -253,7 +259,7 @@ export class Device {
     return { privateKey: Secret.copyOf(bytes), publicKey };
   }
 
-  /** Undefined without a private key, or for a public key of low order. */
+  /** Returns undefined without a private key, or for a public key of low order. */
   #staticStatic(publicKey: Uint8Array): Secret | undefined {
     const ours = this.#identity.privateKey.expose();
     const shared = isAllZero(ours) ? undefined : this.#crypto.x25519.sharedSecret(ours, publicKey);
@@ -295,12 +301,12 @@ export class Device {
 
   #wantHandshake(now: Millis, peer: Peer): void {
     peer.timers.handshakeWanted();
-    // Packets may wait for it, and perhaps nothing else will ask again.
+    // Packets may be waiting for the handshake, and nothing else may request it again.
     if (!this.#handshakes.initiate(now, peer) && peer.sentHandshakeLately(now))
       peer.timers.handshakeDelayed(peer.handshakeSentAt);
   }
 
-  /** Receiving comes first: what the same batch sent may be the answer to it. */
+  /** Receiving is handled first: what the same batch sent may be the answer to it. */
   #handleTraffic(
     now: Millis,
     peer: Peer,
@@ -342,7 +348,7 @@ export class Device {
     if (timers.take(now, 'sendKeepalive'))
       this.#actions.push({ type: 'sendKeepalive', peer: peer.id });
     if (timers.take(now, 'persistentKeepalive')) {
-      timers.anyAuthenticatedTraversal(now); // Goes on even if this one cannot be sent.
+      timers.anyAuthenticatedTraversal(now); // The timer goes on even if this keepalive cannot be sent.
       this.#actions.push({ type: 'sendKeepalive', peer: peer.id });
     }
     if (timers.take(now, 'zeroKeys')) this.#handshakes.dropKeypairs(peer);
@@ -364,7 +370,7 @@ export class Device {
   }
 }
 
-/** A Map key: each byte as one character. */
+/** Returns a Map key, with each byte as one character. */
 function keyOf(publicKey: Uint8Array): string {
   if (publicKey.length !== KEY_BYTES) throw new RangeError('a public key has 32 bytes');
   return String.fromCharCode(...publicKey);

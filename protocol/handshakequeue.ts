@@ -10,16 +10,16 @@ export interface QueuedHandshake {
   readonly from: Endpoint;
 }
 
-/** Handshake messages that wait at most; beyond it new ones are dropped. */
+/** The greatest number of handshake messages that wait; beyond it new ones are dropped. */
 export const MAX_QUEUED_HANDSHAKES = 1024;
-/** From so many on that wait, the device is under load. */
+/** With this many messages waiting, or more, the device is under load. */
 export const UNDER_LOAD_FROM: number = MAX_QUEUED_HANDSHAKES / 8;
 
 export type Verdict = 'accept' | 'needsCookie' | 'drop';
 
 /**
- * What stands between the network and the costly part of a handshake (section 5.3): mac1 before a
- * message may wait, and under load a cookie and the limiter of its source before it is worked on.
+ * Guards the costly part of a handshake (section 5.3): checks mac1 before a message may wait, and under
+ * load a cookie and the rate limit of its source before it is processed.
  */
 export class HandshakeQueue {
   readonly #checker: CookieChecker;
@@ -36,7 +36,7 @@ export class HandshakeQueue {
     return this.#queue.length;
   }
 
-  /** Drops what has no good mac1 or no place. */
+  /** Queues a message. Drops it when its mac1 is wrong or the queue is full. */
   push(handshake: QueuedHandshake): void {
     const { type, message } = handshake;
     if (this.#isClosed || this.#queue.length >= MAX_QUEUED_HANDSHAKES) return;
@@ -44,7 +44,7 @@ export class HandshakeQueue {
     this.#queue.push(handshake);
   }
 
-  /** The next message and what to do with it. */
+  /** Removes and returns the next message, with what to do with it. */
   shift(now: Millis): { handshake: QueuedHandshake; verdict: Verdict } | undefined {
     const underLoad = this.#isUnderLoad(now);
     const handshake = this.#queue.shift();
@@ -59,7 +59,7 @@ export class HandshakeQueue {
     return this.#checker.createReply(handshake.message, handshake.from, now, random);
   }
 
-  /** Takes no more messages, since the key to answer them is gone. */
+  /** Drops all messages and accepts no more, since the key to answer them is gone. */
   close(): void {
     this.#isClosed = true;
     this.#checker.zero();
@@ -72,7 +72,7 @@ export class HandshakeQueue {
     return this.#limiter.allow(from.address, now) ? 'accept' : 'drop';
   }
 
-  /** Stays so for a while after the queue was long (wireguard-go and the kernel: one second). */
+  /** Stays true for a while after the queue was long (one second, as in wireguard-go and the kernel). */
   #isUnderLoad(now: Millis): boolean {
     if (this.#queue.length >= UNDER_LOAD_FROM) this.#underLoadAt = now;
     return now - this.#underLoadAt < UNDER_LOAD_AFTER;

@@ -24,9 +24,9 @@ import type { Peer } from './peer.js';
 import { isAfter, tai64n } from './tai64n.js';
 
 export interface HandshakesEnv {
-  /** Unpredictable bytes. */
+  /** Returns `length` unpredictable bytes. */
   random(length: number): Uint8Array;
-  /** Unix time in nanoseconds. */
+  /** Returns the Unix time in nanoseconds. */
   wallNanos(): bigint;
   readonly crypto: CryptoProviders;
   /** Finds a peer by its public key. */
@@ -50,20 +50,20 @@ export class Handshakes {
     this.#indices = new IndexTable((length) => env.random(length));
   }
 
-  /** Messages that wait to be worked on. */
+  /** The number of messages that wait to be processed. */
   get pending(): number {
     return this.#queue.length;
   }
 
-  /** What the type promises of the message is checked when it is decoded. */
+  /** Queues a message. Whether it fits its type is checked when it is decoded. */
   receive(handshake: QueuedHandshake): void {
     const { type, message } = handshake;
-    // It carries no mac1: unasked ones would fill the queue, and anybody can make those.
+    // A cookie reply has no mac1: without this check anyone could fill the queue with unsolicited ones.
     if (type === MessageType.cookieReply && !this.#indices.get(readReceiver(message))) return;
     this.#queue.push(handshake);
   }
 
-  /** Works on one waiting message. Answers the peer that it changed. */
+  /** Processes one waiting message. Returns the peer that it changed. */
   workOne(now: Millis): Peer | undefined {
     const next = this.#queue.shift(now);
     if (!next || next.verdict === 'drop') return undefined;
@@ -79,8 +79,8 @@ export class Handshakes {
   }
 
   /**
-   * Sends an initiation with a new ephemeral key, unless a handshake message went out less than
-   * REKEY_TIMEOUT ago or there is nowhere to send it: then it answers false.
+   * Sends an initiation with a new ephemeral key. Returns false, and sends nothing, when a handshake
+   * message was sent less than REKEY_TIMEOUT ago, or the peer has no endpoint or no usable key.
    */
   initiate(now: Millis, peer: Peer): boolean {
     if (!peer.endpoint || !peer.staticStatic || peer.sentHandshakeLately(now)) return false;
@@ -118,15 +118,15 @@ export class Handshakes {
   }
 
   /**
-   * Forgets the peer's keypairs, here and in the data plane. An initiation under way goes on: it ends
-   * by itself when it is answered or given up.
+   * Forgets the peer's keypairs, here and in the data plane. An initiation under way continues until it
+   * is answered or given up.
    */
   dropKeypairs(peer: Peer): void {
     for (const keypair of peer.sessions.clear()) this.#free(keypair.localIndex);
     this.#env.emit({ type: 'dropKeypairs', peer: peer.id });
   }
 
-  /** The private key is another one: what waits was meant for the one before. */
+  /** To be called when the private key has changed. Waiting messages were meant for the old one. */
   changeIdentity(): void {
     this.#queue.close();
     this.#queue = new HandshakeQueue(this.#identity.publicKey);
@@ -151,8 +151,8 @@ export class Handshakes {
     }
     peer.latestTimestamp = timestamp;
     peer.initiationConsumedAt = now;
-    // Both initiated at once. Implementations that give up their own initiation for the peer's
-    // would wait for a retry; that only the greater public key does so settles it at once.
+    // Both sides initiated at once. If each gave up its own initiation for the other's, both would wait
+    // for a retry. Only the side with the greater public key does so, which settles it at once.
     if (isGreater(this.#identity.publicKey, peer.publicKey)) this.cancel(peer);
     this.#authenticated(now, peer, from, message.length);
     this.#respond(now, peer, state);
@@ -235,9 +235,9 @@ export class Handshakes {
   }
 
   /**
-   * Grows even when the clock was set back, or the peer would take our initiations for replays. Each
-   * peer has its own: shared, many peers at once would push it far ahead of the clock, and after a
-   * restart nobody would answer until the clock has caught up.
+   * Grows even when the clock was set back, since the peer would otherwise take our initiations for
+   * replays. Each peer has its own: if shared, many peers at once would push it far ahead of the clock,
+   * and after a restart no peer would answer until the clock has caught up.
    */
   #nextTimestamp(peer: Peer): Uint8Array {
     const wall = this.#env.wallNanos();

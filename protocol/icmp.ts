@@ -1,5 +1,5 @@
 /**
- * The answer to a packet that no peer takes (section 2): "host unreachable" of RFC 792 or "address
+ * The reply to a packet that belongs to no peer (section 2): "host unreachable" of RFC 792 or "address
  * unreachable" of RFC 4443, as the kernel sends it, so that programs fail at once and not by timeout.
  */
 import type { Millis } from './dataplane.js';
@@ -17,7 +17,10 @@ export class UnreachableReplies {
   #tokens = BURST;
   #at: Millis | undefined;
 
-  /** Undefined where RFC 1122 (3.2.2) or RFC 4443 (2.4) forbid an answer, or over the rate limit. */
+  /**
+   * Returns the reply to a packet, or undefined where RFC 1122 (3.2.2) or RFC 4443 (2.4) forbid one, or
+   * above the rate limit.
+   */
   replyTo(now: Millis, packet: Uint8Array, family: Family): Uint8Array | undefined {
     if (!mayBeAnswered(packet, family) || !this.#takeToken(now)) return undefined;
     return family === 4 ? unreachable4(packet) : unreachable6(packet);
@@ -87,8 +90,8 @@ function unreachable6(packet: Uint8Array): Uint8Array {
 }
 
 /**
- * The reply comes from where the packet wanted to go: the system would drop one that claims to come
- * from its own address.
+ * The source of the reply is the destination of the packet: the system would drop a reply that claims to
+ * come from its own address.
  */
 function swapAddresses(packet: Uint8Array, reply: Uint8Array, family: Family, size: number): void {
   const source = SOURCE_OFFSET[family];
@@ -97,7 +100,7 @@ function swapAddresses(packet: Uint8Array, reply: Uint8Array, family: Family, si
   reply.set(packet.subarray(source, source + size), destination);
 }
 
-/** RFC 1071; `start` is added, for the part of a pseudo-header that the bytes do not hold. */
+/** Returns the checksum of RFC 1071. `start` is added: the part of a pseudo-header that `bytes` lack. */
 function checksum(bytes: Uint8Array, start = 0): number {
   let sum = start;
   for (let i = 0; i < bytes.length; i += 2)

@@ -1,5 +1,5 @@
 /**
- * The WireGuard protocol without IO, for those who bring sockets, devices and clocks of their own.
+ * The WireGuard protocol without IO, for programs that bring their own sockets, devices and clocks.
  *
  * @module wg-ts/protocol
  */

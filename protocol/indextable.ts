@@ -1,27 +1,27 @@
-/** Even with a million indices in use, eight draws in a row meet one of them once in 2^96. */
+/** Even with a million indices in use, eight draws in a row all hit a used one only once in 2^96. */
 const MAX_DRAWS = 8;
 
 /**
  * Finds what a received message belongs to by the index in it, which we chose ourselves (section
- * 5.4.2). Indices are random so that they tell nothing of how many there are.
+ * 5.4.2). Indices are random so that they do not reveal how many there are.
  */
 export class IndexTable<T> {
   readonly #random: (length: number) => Uint8Array;
   readonly #values: Map<number, T> = new Map();
 
-  /** `random` makes as many bytes as asked for, unpredictable ones. */
+  /** `random` returns the requested number of unpredictable bytes. */
   constructor(random: (length: number) => Uint8Array) {
     this.#random = random;
   }
 
-  /** Indices in use. */
+  /** The number of indices in use. */
   get size(): number {
     return this.#values.size;
   }
 
   /**
-   * An index for `value`, 0 to 2^32 - 1, that nothing else has at this time. Throws Error when `random`
-   * gives only indices in use.
+   * Returns an index for `value`, 0 to 2^32 - 1, that is not in use. Throws Error when `random` keeps
+   * yielding indices in use.
    */
   allocate(value: T): number {
     for (let draw = 0; draw < MAX_DRAWS; draw++) {

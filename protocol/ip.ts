@@ -1,6 +1,6 @@
 import ipaddr from 'ipaddr.js';
 
-/** An IPv4 (4 bytes) or IPv6 (16 bytes) network: `length` leading bits of `address` count. */
+/** An IPv4 or IPv6 network: the `length` leading bits of `address` are significant. */
 export interface IpPrefix {
   /** 4 or 16 bytes, network order. */
   readonly address: Uint8Array;
@@ -9,9 +9,9 @@ export interface IpPrefix {
 }
 
 /**
- * Bytes of an IPv4 address in four decimal parts or of an IPv6 address, network order; undefined
- * when the text is neither (octal, hexadecimal and short IPv4 forms are refused, also within an IPv6
- * address). The zone of an IPv6 address is dropped.
+ * Returns the bytes, in network order, of an IPv4 address in four decimal parts or of an IPv6 address;
+ * undefined when the text is neither (octal, hexadecimal and short IPv4 forms are refused, also within
+ * an IPv6 address). The zone of an IPv6 address is dropped.
  */
 export function parseIp(text: string): Uint8Array | undefined {
   if (!text.includes(':')) return parseIpv4(text);
@@ -28,8 +28,8 @@ function parseIpv4(text: string): Uint8Array | undefined {
 }
 
 /**
- * ipaddr.js takes octal and hexadecimal parts in the dotted tail of an IPv6 address, and reads
- * `::1.2.3.4` as `::ffff:1.2.3.4`; so the tail becomes two groups before it sees the text.
+ * ipaddr.js accepts octal and hexadecimal parts in the dotted tail of an IPv6 address, and reads
+ * `::1.2.3.4` as `::ffff:1.2.3.4`; so the tail becomes two groups before ipaddr.js sees the text.
  */
 function withoutDottedTail(text: string): string | undefined {
   const tailStart = text.lastIndexOf(':') + 1;
@@ -42,8 +42,8 @@ function withoutDottedTail(text: string): string | undefined {
 }
 
 /**
- * Canonical text: RFC 5952 for IPv6, with its dotted form (section 5) for an IPv4-mapped address, as
- * the system prints it. Throws RangeError for other than 4 or 16 bytes.
+ * Returns canonical text: RFC 5952 for IPv6, with its dotted form (section 5) for an IPv4-mapped
+ * address, as the system prints it. Throws RangeError for any length other than 4 or 16 bytes.
  */
 export function formatIp(address: Uint8Array): string {
   if (address.length !== 4 && address.length !== 16)
@@ -54,7 +54,7 @@ export function formatIp(address: Uint8Array): string {
   return parsed.toRFC5952String();
 }
 
-/** Text of an address as `formatIp` writes it, with its zone; undefined when it is no address. */
+/** Returns an address as `formatIp` writes it, with its zone; undefined when the text is no address. */
 export function canonicalAddress(text: string): string | undefined {
   const address = parseIp(text);
   if (!address) return undefined;
@@ -63,8 +63,8 @@ export function canonicalAddress(text: string): string | undefined {
 }
 
 /**
- * `10.0.0.0/8`, `fd00::/64`, or a bare address as a host. Host bits are kept as written. A zone is
- * refused: networks have none.
+ * Parses `10.0.0.0/8`, `fd00::/64`, or a bare address as a host. Host bits are kept as written. Returns
+ * undefined for anything else, and for an address with a zone: networks have none.
  */
 export function parsePrefix(text: string): IpPrefix | undefined {
   const [ip = '', length, ...rest] = text.split('/');
@@ -76,20 +76,20 @@ export function parsePrefix(text: string): IpPrefix | undefined {
   return { address, length: Number(length) };
 }
 
-/** A key for maps and sets: the same for prefixes of one network, and cheaper than `formatPrefix`. */
+/** Returns a key for maps and sets: equal for prefixes of one network, and cheaper than `formatPrefix`. */
 export function networkId(prefix: IpPrefix): string {
   return `${String.fromCharCode(...maskPrefix(prefix).address)}/${prefix.length}`;
 }
 
 /**
- * `10.0.0.0/8`, `fd00::/64`, as `formatIp` writes addresses. Throws RangeError for other than 4 or
- * 16 bytes.
+ * Returns `10.0.0.0/8` or `fd00::/64`, with the address as `formatIp` writes it. Throws RangeError for
+ * an address of any length other than 4 or 16 bytes.
  */
 export function formatPrefix(prefix: IpPrefix): string {
   return `${formatIp(prefix.address)}/${prefix.length}`;
 }
 
-/** The same network with the bits beyond its length cleared. */
+/** Returns the same network with the bits beyond its length cleared. */
 export function maskPrefix(prefix: IpPrefix): IpPrefix {
   const address = prefix.address.map((byte, i) => {
     const bits = Math.min(8, Math.max(0, prefix.length - i * 8));
@@ -98,15 +98,15 @@ export function maskPrefix(prefix: IpPrefix): IpPrefix {
   return { address, length: prefix.length };
 }
 
-/** `10.0.0.2/24` as `10.0.0.0/24`, an address as a network of one; unchanged when it is no network. */
+/** Returns `10.0.0.0/24` for `10.0.0.2/24`, and `/32` or `/128` for an address; other text unchanged. */
 export function networkOf(text: string): string {
   const prefix = parsePrefix(text);
   return prefix ? formatPrefix(maskPrefix(prefix)) : text;
 }
 
 /**
- * Whether network `outer` holds all of network `inner`, each as bytes or as text. Bits beyond the
- * lengths and the zone of an address do not matter; false for text that is no network.
+ * Returns whether network `outer` contains all of network `inner`, each as bytes or as text. Bits beyond
+ * the lengths and the zone of an address do not matter; false for text that is no network.
  */
 export function contains(outer: IpPrefix | string, inner: IpPrefix | string): boolean {
   const [a, b] = [toPrefix(outer), toPrefix(inner)];
@@ -122,7 +122,7 @@ const LINK_LOCAL: IpPrefix = {
   length: 10,
 };
 
-/** An IPv6 address that means something on its link only, so several interfaces may have it. */
+/** Returns whether this is an IPv6 address valid on its link only, which several interfaces may have. */
 export function isLinkLocal(address: IpPrefix | string): boolean {
   return contains(LINK_LOCAL, address);
 }

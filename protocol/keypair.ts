@@ -9,20 +9,20 @@ export interface SlottedKeypair {
 }
 
 /**
- * A peer's keypairs: `current` to send with, `previous` for what is still under way, `next` for the
- * responder until the initiator has shown that it holds the new key (section 6.3). Control and data
- * plane each keep such slots and change them by the same rules.
+ * A peer's keypairs: `current` to send with, `previous` for messages still in flight, `next` for the
+ * responder until the initiator has shown that it holds the new key (section 6.3). The control plane and
+ * the data plane each keep such slots and change them by the same rules.
  *
  * Two rules keep packets from being lost when both sides initiate at once, and make both settle on
- * one session: an initiator's new keypair leaves `next` where it is, and a `next` that is older than
- * `current` is good for receiving but never promoted.
+ * one session: an initiator's new keypair leaves `next` unchanged, and a `next` that is older than
+ * `current` is used for receiving but never promoted.
  */
 export class KeypairSlots<K extends SlottedKeypair> {
   previous: K | undefined;
   current: K | undefined;
   next: K | undefined;
 
-  /** Puts a new keypair in its place and answers those that lost their own. */
+  /** Puts a new keypair into its slot and returns the keypairs that were dropped from theirs. */
   install(keypair: K): K[] {
     const dropped: (K | undefined)[] = [];
     if (keypair.isInitiator) {
@@ -40,12 +40,12 @@ export class KeypairSlots<K extends SlottedKeypair> {
     return dropped.filter((k) => k !== undefined);
   }
 
-  /** Whether a message under `keypair` confirms it, so that it must be promoted. */
+  /** Returns whether a message under `keypair` confirms it, so that it must be promoted. */
   isConfirmedBy(keypair: K): boolean {
     return keypair === this.next && !(this.current && this.current.createdAt > keypair.createdAt);
   }
 
-  /** Makes `next` current and answers the keypair that lost its place. */
+  /** Makes `next` current and returns the keypair that was dropped. */
   promote(): K | undefined {
     const dropped = this.previous;
     this.previous = this.current;
@@ -54,7 +54,7 @@ export class KeypairSlots<K extends SlottedKeypair> {
     return dropped;
   }
 
-  /** Empties the slots and answers what was in them. */
+  /** Empties the slots and returns the keypairs that were in them. */
   clear(): K[] {
     const all = [this.previous, this.current, this.next].filter((k) => k !== undefined);
     this.previous = undefined;
@@ -64,7 +64,7 @@ export class KeypairSlots<K extends SlottedKeypair> {
   }
 }
 
-/** Of a keypair that nothing will use any more. */
+/** Zeroes the keys of a keypair that is no longer used. */
 export function zeroKeys({ sendKey, receiveKey }: TransportKeypair): void {
   sendKey.zero();
   receiveKey.zero();

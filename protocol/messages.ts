@@ -9,7 +9,7 @@ import {
 
 export const MessageType = { initiation: 1, response: 2, cookieReply: 3, transport: 4 } as const;
 export type MessageType = (typeof MessageType)[keyof typeof MessageType];
-/** Of the messages that the control plane works on. */
+/** The types of the messages that the control plane handles. */
 export type HandshakeType = Exclude<MessageType, typeof MessageType.transport>;
 
 const INDEX_BYTES = 4;
@@ -28,11 +28,11 @@ const RESPONSE_MACS = RESPONSE_NOTHING + TAG_BYTES;
 const COOKIE_NONCE = HEADER_BYTES;
 const COOKIE_SEALED = COOKIE_NONCE + COOKIE_NONCE_BYTES;
 
-/** Bytes. */
+/** In bytes. */
 export const INITIATION_LENGTH: number = INITIATION_MACS + MACS_BYTES;
-/** Bytes. */
+/** In bytes. */
 export const RESPONSE_LENGTH: number = RESPONSE_MACS + MACS_BYTES;
-/** Bytes. */
+/** In bytes. */
 export const COOKIE_REPLY_LENGTH: number = COOKIE_SEALED + MAC_BYTES + TAG_BYTES;
 /** Bytes before the encrypted packet of a transport message. */
 export const TRANSPORT_HEADER_LENGTH = 16;
@@ -62,7 +62,7 @@ export interface CookieReply {
   readonly encryptedCookie: Uint8Array;
 }
 
-/** The type of a datagram of the right length with its reserved bytes zero, else undefined. */
+/** Returns the type of a datagram of the right length with its reserved bytes zero, else undefined. */
 export function classify(datagram: Uint8Array): MessageType | undefined {
   const { length } = datagram;
   if (length < TRANSPORT_HEADER_LENGTH) return undefined;
@@ -81,13 +81,13 @@ export function classify(datagram: Uint8Array): MessageType | undefined {
   }
 }
 
-/** As `classify`, and undefined also for a transport message. */
+/** Like `classify`, but returns undefined for a transport message too. */
 export function classifyHandshake(datagram: Uint8Array): HandshakeType | undefined {
   const type = classify(datagram);
   return type === MessageType.transport ? undefined : type;
 }
 
-/** 148 bytes, both macs zero. Throws RangeError for a field of a wrong length. */
+/** Returns 148 bytes, both macs zero. Throws RangeError for a field of a wrong length. */
 export function encodeInitiation(fields: Initiation): Uint8Array {
   const out = start(MessageType.initiation, INITIATION_LENGTH);
   writeUint32(out, 4, fields.sender);
@@ -97,7 +97,7 @@ export function encodeInitiation(fields: Initiation): Uint8Array {
   return out;
 }
 
-/** Views of `bytes`, not copies; undefined for anything malformed. */
+/** Returns views of `bytes`, not copies; undefined for anything malformed. */
 export function decodeInitiation(bytes: Uint8Array): Initiation | undefined {
   if (classify(bytes) !== MessageType.initiation) return undefined;
   return {
@@ -108,7 +108,7 @@ export function decodeInitiation(bytes: Uint8Array): Initiation | undefined {
   };
 }
 
-/** 92 bytes, both macs zero. Throws RangeError for a field of a wrong length. */
+/** Returns 92 bytes, both macs zero. Throws RangeError for a field of a wrong length. */
 export function encodeResponse(fields: Response): Uint8Array {
   const out = start(MessageType.response, RESPONSE_LENGTH);
   writeUint32(out, 4, fields.sender);
@@ -118,7 +118,7 @@ export function encodeResponse(fields: Response): Uint8Array {
   return out;
 }
 
-/** Views of `bytes`, not copies; undefined for anything malformed. */
+/** Returns views of `bytes`, not copies; undefined for anything malformed. */
 export function decodeResponse(bytes: Uint8Array): Response | undefined {
   if (classify(bytes) !== MessageType.response) return undefined;
   return {
@@ -129,7 +129,7 @@ export function decodeResponse(bytes: Uint8Array): Response | undefined {
   };
 }
 
-/** 64 bytes. Throws RangeError for a field of a wrong length. */
+/** Returns 64 bytes. Throws RangeError for a field of a wrong length. */
 export function encodeCookieReply(fields: CookieReply): Uint8Array {
   const out = start(MessageType.cookieReply, COOKIE_REPLY_LENGTH);
   writeUint32(out, 4, fields.receiver);
@@ -138,7 +138,7 @@ export function encodeCookieReply(fields: CookieReply): Uint8Array {
   return out;
 }
 
-/** Views of `bytes`, not copies; undefined for anything malformed. */
+/** Returns views of `bytes`, not copies; undefined for anything malformed. */
 export function decodeCookieReply(bytes: Uint8Array): CookieReply | undefined {
   if (classify(bytes) !== MessageType.cookieReply) return undefined;
   return {
@@ -151,7 +151,7 @@ export function decodeCookieReply(bytes: Uint8Array): CookieReply | undefined {
 const scratch = new Uint8Array(8);
 const scratchView = new DataView(scratch.buffer);
 
-/** Fills the first 16 bytes of `out`. `counter` is below 2^64. */
+/** Writes the header, 16 bytes, to the start of `out`. `counter` is below 2^64. */
 export function writeTransportHeader(out: Uint8Array, receiver: number, counter: bigint): void {
   out[0] = MessageType.transport;
   out[1] = 0;
@@ -162,17 +162,17 @@ export function writeTransportHeader(out: Uint8Array, receiver: number, counter:
   out.set(scratch, 8);
 }
 
-/** The sender's index in an initiation or response, 0 to 2^32 - 1. */
+/** Returns the sender's index in an initiation or response, 0 to 2^32 - 1. */
 export function readSender(bytes: Uint8Array): number {
   return readUint32(bytes, 4);
 }
 
-/** The receiver's index in a cookie reply or transport message, 0 to 2^32 - 1. */
+/** Returns the receiver's index in a cookie reply or transport message, 0 to 2^32 - 1. */
 export function readReceiver(bytes: Uint8Array): number {
   return readUint32(bytes, 4);
 }
 
-/** The counter of a transport message, 0 to 2^64 - 1. */
+/** Returns the counter of a transport message, 0 to 2^64 - 1. */
 export function readCounter(bytes: Uint8Array): bigint {
   for (let i = 0; i < 8; i++) scratch[i] = bytes[8 + i] as number;
   return scratchView.getBigUint64(0, true);

@@ -1,6 +1,6 @@
 /**
- * The handshake Noise_IKpsk2_25519_ChaChaPoly_BLAKE2s of section 5.4, both ways. Functions only:
- * who sends what when, and which timestamps and indices are good, is decided by the caller.
+ * The handshake Noise_IKpsk2_25519_ChaChaPoly_BLAKE2s of section 5.4, in both roles. Functions only:
+ * the caller decides who sends what when, and which timestamps and indices are valid.
  */
 import { hash } from '../crypto/blake2s.js';
 import type { CryptoProviders } from '../crypto/providers.js';
@@ -17,7 +17,7 @@ export interface Identity {
   readonly publicKey: Uint8Array;
 }
 
-/** What the handshake needs to know of a peer. */
+/** What the handshake needs to know about a peer. */
 export interface RemoteStatic {
   /** 32 bytes. */
   readonly publicKey: Uint8Array;
@@ -27,14 +27,14 @@ export interface RemoteStatic {
   readonly presharedKey: Secret;
 }
 
-/** An initiation of ours that waits for its response. */
+/** The state of an initiation that we sent, until its response arrives. */
 export interface InitiatorState {
   readonly symmetric: SymmetricState;
   readonly ephemeralPrivate: Secret;
   readonly localIndex: number;
 }
 
-/** A peer's initiation that was found good and waits for our response. */
+/** The state of a peer's valid initiation, until we respond to it. */
 export interface ResponderState {
   readonly symmetric: SymmetricState;
   /** 32 bytes. */
@@ -70,8 +70,8 @@ function mixDh(
 }
 
 /**
- * Section 5.4.2. `ephemeral` is 32 random bytes, taken over; `timestamp` is TAI64N. The macs of the
- * message are left zero. Undefined when the peer's public key is of low order.
+ * Section 5.4.2. Takes ownership of `ephemeral`, 32 random bytes; `timestamp` is TAI64N. The macs of the
+ * message are left zero. Returns undefined when the peer's public key is of low order.
  */
 export function createInitiation(
   crypto: CryptoProviders,
@@ -102,8 +102,8 @@ export function createInitiation(
 }
 
 /**
- * Section 5.4.2, the responder's side. `findRemote` looks a peer up by its public key. Undefined
- * when anything does not fit; the timestamp (12 bytes) is authentic but not compared here.
+ * Section 5.4.2, the responder's side. `findRemote` looks up a peer by its public key. Returns undefined
+ * when any check fails. The timestamp (12 bytes) is authentic, but not compared here.
  */
 export function consumeInitiation<R extends RemoteStatic>(
   crypto: CryptoProviders,
@@ -142,8 +142,8 @@ function openInitiation<R extends RemoteStatic>(
 }
 
 /**
- * Section 5.4.3. `ephemeral` is 32 random bytes, taken over. Ends the state, also when it answers
- * undefined because the initiator's ephemeral or static key is of low order.
+ * Section 5.4.3. Takes ownership of `ephemeral`, 32 random bytes. Zeroes the state in any case. Returns
+ * undefined when the initiator's ephemeral or static key is of low order.
  */
 export function createResponse(
   crypto: CryptoProviders,
@@ -180,8 +180,9 @@ export function createResponse(
 }
 
 /**
- * Section 5.4.3, the initiator's side. Works on a copy of the state, so that a forged response does
- * not spoil it: on success the caller ends it with `zeroInitiator`.
+ * Section 5.4.3, the initiator's side. Returns undefined when any check fails. Works on a copy of the
+ * state, so that a forged response does not spoil it; on success the caller zeroes it with
+ * `zeroInitiator`.
  */
 export function consumeResponse(
   crypto: CryptoProviders,

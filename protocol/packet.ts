@@ -7,14 +7,14 @@ export const DESTINATION_OFFSET: Readonly<Record<Family, number>> = { 4: 16, 6: 
 
 const MIN_HEADER: Readonly<Record<Family, number>> = { 4: 20, 6: 40 };
 
-/** The version, if the bytes can hold its header; undefined for what is no IP packet. */
+/** Returns the version, or undefined for what is no IP packet or shorter than the header of its version. */
 export function ipFamily(packet: Uint8Array): Family | undefined {
   const version = (packet[0] ?? 0) >> 4;
   if (version !== 4 && version !== 6) return undefined;
   return packet.length >= MIN_HEADER[version] ? version : undefined;
 }
 
-/** The length that the header tells; undefined when the header or the packet is shorter than that. */
+/** Returns the length in the header; undefined when it is less than a header or more than the packet. */
 export function ipLength(packet: Uint8Array, family: Family): number | undefined {
   const high = packet[family === 4 ? 2 : 4] as number;
   const low = packet[family === 4 ? 3 : 5] as number;

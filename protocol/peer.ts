@@ -6,14 +6,14 @@ import { KeypairSlots, type SlottedKeypair } from './keypair.js';
 import { type InitiatorState, type RemoteStatic, zeroInitiator } from './noise.js';
 import { PeerTimers } from './timers.js';
 
-/** All that the control plane knows of a peer. */
+/** All that the control plane knows about a peer. */
 export class Peer implements RemoteStatic {
   readonly id: PeerId;
   readonly publicKey: Uint8Array;
   staticStatic: Secret | undefined;
   readonly cookies: CookieGenerator;
   readonly timers: PeerTimers;
-  /** What the data plane holds, by the same rules. */
+  /** Mirrors the keypairs of the data plane, by the same rules. */
   readonly sessions: KeypairSlots<SlottedKeypair> = new KeypairSlots();
   presharedKey: Secret = Secret.take(new Uint8Array(KEY_BYTES));
   endpoint: Endpoint | undefined;
@@ -21,7 +21,7 @@ export class Peer implements RemoteStatic {
   persistentKeepalive: Millis = 0;
   /** Our initiation under way. */
   initiation: InitiatorState | undefined;
-  /** The greatest TAI64N timestamp of an initiation of the peer's. */
+  /** The greatest TAI64N timestamp in any initiation from the peer. */
   latestTimestamp: Uint8Array = new Uint8Array(TIMESTAMP_BYTES);
   /** Unix nanoseconds in our last initiation. */
   lastTimestampNanos = 0n;
@@ -29,7 +29,7 @@ export class Peer implements RemoteStatic {
   handshakeSentAt: Millis = Number.NEGATIVE_INFINITY;
   /** Unix nanoseconds of the last handshake that completed, 0 for never. */
   latestHandshake = 0n;
-  /** Whether the session was already asked to be renewed because it is about to expire. */
+  /** Whether a renewal was already requested because the session is about to expire. */
   askedLastMinute = false;
 
   constructor(
@@ -55,18 +55,18 @@ export class Peer implements RemoteStatic {
     previous.zero();
   }
 
-  /** After our private key has changed. */
+  /** To be called after our private key has changed. */
   setStaticStatic(staticStatic: Secret | undefined): void {
     this.staticStatic?.zero();
     this.staticStatic = staticStatic;
   }
 
-  /** A handshake message was sent less than REKEY_TIMEOUT ago (section 6.1). */
+  /** Returns whether a handshake message was sent less than REKEY_TIMEOUT ago (section 6.1). */
   sentHandshakeLately(now: Millis): boolean {
     return now - this.handshakeSentAt < REKEY_TIMEOUT;
   }
 
-  /** Zeroes the initiation under way and answers its index, which is free now. */
+  /** Zeroes the initiation under way, if any, and returns its index for the caller to free. */
   endInitiation(): number | undefined {
     const { initiation } = this;
     if (!initiation) return undefined;
@@ -75,7 +75,7 @@ export class Peer implements RemoteStatic {
     return initiation.localIndex;
   }
 
-  /** Zeroes everything secret: the peer is removed. */
+  /** Zeroes everything secret, for a peer that is removed. */
   zero(): void {
     this.endInitiation();
     this.staticStatic?.zero();

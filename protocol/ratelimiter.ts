@@ -5,7 +5,7 @@ import { parseIp } from './ip.js';
 export interface RateLimiterOptions {
   readonly perSecond?: number;
   readonly burst?: number;
-  /** Sources remembered at once; beyond it new ones are refused. */
+  /** The greatest number of sources remembered at once; beyond it new ones are refused. */
   readonly maxSources?: number;
 }
 
@@ -14,8 +14,8 @@ type Source = number | bigint;
 
 /**
  * A token bucket per source (section 5.3). A bucket is one number, the time at which it will be
- * full: full buckets need no memory, and one that was used last is last in the map, so that the
- * ones to forget are at its front.
+ * full. Full buckets need no memory. The bucket used last is last in the map, so the buckets to
+ * forget are at its front.
  */
 export class RateLimiter {
   readonly #cost: Millis;
@@ -29,12 +29,12 @@ export class RateLimiter {
     this.#maxSources = options.maxSources ?? RATE_LIMIT_SOURCES;
   }
 
-  /** Sources remembered. */
+  /** The number of sources remembered. */
   get size(): number {
     return this.#fullAt.size;
   }
 
-  /** Takes a token of the source of `address`; false when it has none, or is no IP address. */
+  /** Takes a token from the source of `address`. Returns false when none is left, or for no IP address. */
   allow(address: string, now: Millis): boolean {
     this.#forgetFull(now);
     const source = sourceOf(address);
@@ -61,7 +61,7 @@ function sourceOf(address: string): Source | undefined {
   if (!bytes) return undefined;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (bytes.length === 4) return view.getUint32(0);
-  // An IPv4 sender as a dual-stack socket shows it: else all of IPv4 would be one source.
+  // An IPv4 sender as a dual-stack socket shows it: otherwise all of IPv4 would be one source.
   const isMapped = view.getBigUint64(0) === 0n && view.getUint32(8) === 0xffff;
   return isMapped ? view.getUint32(12) : view.getBigUint64(0);
 }

@@ -11,7 +11,7 @@ export class SymmetricState {
   #chainingKey: Secret;
   #hash: Uint8Array;
 
-  /** Copies the chaining key; both have 32 bytes. */
+  /** Copies the chaining key. Both arrays have 32 bytes. */
   constructor(aead: AeadProvider, chainingKey: Uint8Array, initialHash: Uint8Array) {
     this.#aead = aead;
     this.#chainingKey = Secret.copyOf(chainingKey);
@@ -22,12 +22,12 @@ export class SymmetricState {
     this.#hash = hash(this.#hash, data);
   }
 
-  /** Moves the chaining key on without drawing a key from it. */
+  /** Advances the chaining key without deriving a key from it. */
   mixChain(input: Uint8Array): void {
     this.#replaceChainingKey(kdf1(this.#chainingKey.expose(), input));
   }
 
-  /** Moves the chaining key on and draws a key of 32 bytes, which the next en- or decryption ends. */
+  /** Advances the chaining key and derives a key of 32 bytes, which the next en- or decryption zeroes. */
   mixKey(input: Uint8Array): Secret {
     const [chainingKey, key] = kdf2(this.#chainingKey.expose(), input);
     this.#replaceChainingKey(chainingKey);
@@ -42,7 +42,7 @@ export class SymmetricState {
     return Secret.take(key);
   }
 
-  /** Ends `key`. */
+  /** Zeroes `key`. Returns ciphertext and tag. */
   encryptAndHash(key: Secret, plaintext: Uint8Array): Uint8Array {
     const sealed = new Uint8Array(plaintext.length + TAG_LENGTH);
     const aeadKey = this.#aead.createKey(key.expose());
@@ -53,7 +53,7 @@ export class SymmetricState {
     return sealed;
   }
 
-  /** Ends `key`. Undefined when the tag does not fit. */
+  /** Zeroes `key`. Returns the plaintext, or undefined when the tag is wrong. */
   decryptAndHash(key: Secret, sealed: Uint8Array): Uint8Array | undefined {
     const plaintext = new Uint8Array(sealed.length - TAG_LENGTH);
     const aeadKey = this.#aead.createKey(key.expose());
@@ -65,7 +65,7 @@ export class SymmetricState {
     return plaintext;
   }
 
-  /** The two transport keys: the first from initiator to responder (section 5.4.5). */
+  /** Returns the two transport keys; the first is from initiator to responder (section 5.4.5). */
   split(): [Secret, Secret] {
     const [first, second] = kdf2(this.#chainingKey.expose(), new Uint8Array(0));
     return [Secret.take(first), Secret.take(second)];

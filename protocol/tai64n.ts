@@ -1,13 +1,13 @@
 import { TIMESTAMP_BYTES } from './constants.js';
 
 const NANOS_PER_SECOND = 1_000_000_000n;
-/** The label of 1970-01-01 00:00:00 UTC: 2^62, and the ten seconds that TAI was then ahead. */
+/** The label of 1970-01-01 00:00:00 UTC: 2^62, plus the ten seconds that TAI was then ahead. */
 const UNIX_EPOCH = 2n ** 62n + 10n;
-/** About 16.8 ms: the timestamp must not tell an observer of our clock more than that. */
+/** About 16.8 ms: the timestamp must not reveal our clock to an observer more precisely than that. */
 const WHITENED_BITS = 24;
 
 /**
- * The timestamp of an initiation (section 5.1): 12 bytes, big-endian seconds and nanoseconds.
+ * Returns the timestamp of an initiation (section 5.1): 12 bytes, big-endian seconds and nanoseconds.
  * `wallNanos` counts from 1970 without leap seconds.
  */
 export function tai64n(wallNanos: bigint): Uint8Array {
@@ -21,7 +21,7 @@ export function tai64n(wallNanos: bigint): Uint8Array {
   return out;
 }
 
-/** Whether `a` is later than `b`, 12 bytes each. */
+/** Returns whether `a` is later than `b`, 12 bytes each. */
 export function isAfter(a: Uint8Array, b: Uint8Array): boolean {
   for (let i = 0; i < TIMESTAMP_BYTES; i++) {
     const difference = (a[i] as number) - (b[i] as number);

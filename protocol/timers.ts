@@ -1,8 +1,8 @@
 /**
  * The five timers of a peer (sections 6.1 to 6.5, and the kernel's timers.c for what the paper
- * leaves open). All are deadlines; whoever owns them asks `take` what is due.
+ * leaves open). All are deadlines; their owner calls `take` to find what is due.
  *
- * - retransmitHandshake: REKEY_TIMEOUT and jitter after an initiation without a response.
+ * - retransmitHandshake: REKEY_TIMEOUT plus jitter after an initiation without a response.
  * - newHandshake: data was sent and nothing heard for KEEPALIVE_TIMEOUT + REKEY_TIMEOUT.
  * - sendKeepalive: data was received and nothing sent for KEEPALIVE_TIMEOUT.
  * - persistentKeepalive: its interval after any authenticated packet in either direction.
@@ -38,7 +38,7 @@ export class PeerTimers {
   #needsAnotherKeepalive = false;
   #ownKeepaliveUnderWay = false;
 
-  /** `random(n)` gives n random bytes. */
+  /** `random(n)` returns n random bytes. */
   constructor(random: (length: number) => Uint8Array) {
     this.#jitter = () => {
       const [low = 0, high = 0] = random(2);
@@ -46,12 +46,12 @@ export class PeerTimers {
     };
   }
 
-  /** The earliest deadline, Infinity when nothing is set. */
+  /** The earliest deadline, or Infinity when no timer is set. */
   get next(): Millis {
     return Math.min(...Object.values(this.#deadlines));
   }
 
-  /** Milliseconds; 0 is off. The same interval again changes nothing. */
+  /** Sets the interval in milliseconds; 0 is off. The same interval again changes nothing. */
   setPersistentInterval(now: Millis, interval: Millis): void {
     if (interval === this.#persistentInterval) return;
     this.#persistentInterval = interval;
@@ -59,7 +59,7 @@ export class PeerTimers {
     else this.#deadlines.persistentKeepalive = now + interval;
   }
 
-  /** Whether the timer is due at `now`; if so it is cleared. */
+  /** Returns whether the timer is due at `now`; if so it is cleared. */
   take(now: Millis, name: TimerName): boolean {
     if (this.#deadlines[name] > now) return false;
     this.#clear(name);
@@ -82,7 +82,7 @@ export class PeerTimers {
   }
 
   anyAuthenticatedSent(): void {
-    // The keepalive that was just due must not cancel the other one that follows it.
+    // The keepalive that was just due must not cancel the next one, which is already scheduled.
     if (!this.#ownKeepaliveUnderWay) this.#clear('sendKeepalive');
     this.#ownKeepaliveUnderWay = false;
   }
@@ -105,12 +105,12 @@ export class PeerTimers {
     if (!this.#isSet('retransmitHandshake')) this.handshakeInitiated(sentAt);
   }
 
-  /** Something other than a retry wants a handshake: the attempts count from the beginning. */
+  /** Something other than a retry wants a handshake: the attempts are counted anew. */
   handshakeWanted(): void {
     this.#attempts = 0;
   }
 
-  /** Counts a retry; false when it is time to give up (REKEY_ATTEMPT_TIME, section 6.4). */
+  /** Counts a retry. Returns false when it is time to give up (REKEY_ATTEMPT_TIME, section 6.4). */
   retryHandshake(): boolean {
     if (this.#attempts > MAX_TIMER_HANDSHAKES) return false;
     this.#attempts++;

@@ -1,7 +1,7 @@
 /**
- * The portable data plane without its IO: seals what the TUN device brings, opens what UDP brings
- * (section 5.4.6), routes by allowed IPs, and reports upwards. The other half of the seam's
- * ownership, told at the top of dataplane.ts, is here.
+ * The portable data plane without its IO: seals packets from the TUN device, opens datagrams from UDP
+ * (section 5.4.6), routes by AllowedIPs, and reports to the control plane. It owns the data plane's half
+ * of the state, as described at the top of dataplane.ts.
  */
 import type { AeadProvider } from '../crypto/aead.js';
 import { AllowedIps } from './allowedips.js';
@@ -30,11 +30,11 @@ import { DESTINATION_OFFSET, ipFamily, ipLength, SOURCE_OFFSET } from './packet.
 import { TransportPeer } from './transportpeer.js';
 import { TransportSession } from './transportsession.js';
 
-/** Where results go. Buffers are the transport's own and valid only until the call returns. */
+/** Receives the results. Buffers belong to the transport and are valid only until the call returns. */
 export interface TransportSink {
-  /** `trafficClass` is the byte of that name in the outer IP header. */
+  /** Sends a datagram. `trafficClass` is the byte of that name in the outer IP header. */
   sendDatagram(datagram: Uint8Array, to: Endpoint, trafficClass: number): void;
-  /** To the TUN device: what a peer sent, or an ICMP error for what cannot be sent. */
+  /** Writes to the TUN device: a packet from a peer, or an ICMP error for one that cannot be sent. */
   writePacket(packet: Uint8Array): void;
 }
 
@@ -42,7 +42,7 @@ const MAX_PACKET = 65535;
 const MAX_DATAGRAM: number = MAX_PACKET + TRANSPORT_OVERHEAD;
 const NOTHING = new Uint8Array(0);
 
-/** Seals, opens and routes packets for one Device; whoever brings the IO calls it with the time. */
+/** Seals, opens and routes packets for one Device. The owner of the IO calls it with the time. */
 export class Transport {
   readonly #sink: TransportSink;
   readonly #aead: AeadProvider;
@@ -53,25 +53,25 @@ export class Transport {
   readonly #unreachable = new UnreachableReplies();
   readonly #touched = new Set<TransportPeer>();
   #events: DataPlaneEvent[] = [];
-  /** Apart, because opening a packet can send staged ones before the opened one is delivered. */
+  /** A separate buffer, since opening a packet can send staged ones before the opened one is delivered. */
   readonly #opened = new Uint8Array(MAX_PACKET);
   readonly #paddedPacket = new Uint8Array(MAX_PACKET + PADDING);
   readonly #datagram = new Uint8Array(MAX_PACKET + PADDING + TRANSPORT_OVERHEAD);
   #mtu: number;
 
-  /** `mtu` is that of the TUN device: padding never goes beyond it. */
+  /** `mtu` is the MTU of the TUN device, in bytes; padding never goes beyond it. */
   constructor(sink: TransportSink, aead: AeadProvider, mtu: number) {
     this.#sink = sink;
     this.#aead = aead;
     this.#mtu = mtu;
   }
 
-  /** In bytes, of the TUN device from now on. */
+  /** Sets the MTU of the TUN device, in bytes. */
   setMtu(mtu: number): void {
     this.#mtu = mtu;
   }
 
-  /** As `DataPlane.apply`, at `now`. */
+  /** Like `DataPlane.apply`, at `now`. */
   apply(now: Millis, action: Action): void {
     if (action.type === 'setPeer') this.#setPeer(action);
     else if (action.type === 'sendCookieReply')
@@ -117,7 +117,7 @@ export class Transport {
     }
   }
 
-  /** A packet that the TUN device brought. */
+  /** Handles a packet from the TUN device. */
   handlePacket(now: Millis, packet: Uint8Array): void {
     const family = ipFamily(packet);
     if (family === undefined) return;
@@ -137,8 +137,8 @@ export class Transport {
   }
 
   /**
-   * A datagram that UDP brought. What is malformed, unknown, forged, replayed or expired is dropped
-   * in silence. `from` may be kept.
+   * Handles a datagram from UDP. Malformed, unknown, forged, replayed and expired ones are dropped
+   * silently. `from` may be kept.
    */
   handleDatagram(now: Millis, datagram: Uint8Array, from: Endpoint): void {
     const messageType = classify(datagram);
@@ -166,7 +166,7 @@ export class Transport {
     if (length > 0) this.#deliver(peer, this.#opened.subarray(0, length));
   }
 
-  /** The events since the last call, in order: one call after each batch. */
+  /** Returns the events since the last call, in order. To be called once after each batch. */
   takeEvents(): readonly DataPlaneEvent[] {
     for (const peer of this.#touched) this.#events.push(...peer.takeEvents());
     this.#touched.clear();
@@ -175,7 +175,7 @@ export class Transport {
     return events;
   }
 
-  /** As `DataPlane.transfer`. */
+  /** Like `DataPlane.transfer`. */
   transfer(id: PeerId): Transfer {
     const peer = this.#peers.get(id);
     return { rxBytes: BigInt(peer?.rxBytes ?? 0), txBytes: BigInt(peer?.txBytes ?? 0) };
@@ -277,7 +277,7 @@ export class Transport {
     if (counter >= REKEY_AFTER_MESSAGES) this.#needHandshake(peer);
   }
 
-  /** To a multiple of 16, but not beyond the MTU (section 5.4.6 and the kernel's practice). */
+  /** Rounds up to a multiple of 16, but not beyond the MTU (section 5.4.6 and the kernel's practice). */
   #padded(length: number): number {
     const padded = (length + PADDING - 1) & -PADDING;
     return length <= this.#mtu ? Math.min(padded, this.#mtu) : padded;
@@ -288,7 +288,7 @@ export class Transport {
     this.#sink.sendDatagram(datagram, to, trafficClass);
   }
 
-  /** Cryptokey routing (section 2): the inner source must be the peer's own. */
+  /** Cryptokey routing (section 2): the inner source must be in the peer's AllowedIPs. */
   #deliver(peer: TransportPeer, plaintext: Uint8Array): void {
     const family = ipFamily(plaintext);
     if (family === undefined) return;

@@ -3,7 +3,7 @@ import type { DataPlaneEvent, Endpoint, PeerId } from './dataplane.js';
 import { KeypairSlots } from './keypair.js';
 import type { TransportSession } from './transportsession.js';
 
-/** What the data plane knows of a peer. */
+/** What the data plane knows about a peer. */
 export class TransportPeer {
   readonly id: PeerId;
   readonly sessions: KeypairSlots<TransportSession> = new KeypairSlots();
@@ -12,7 +12,7 @@ export class TransportPeer {
   staged: Uint8Array[] = [];
   rxBytes = 0;
   txBytes = 0;
-  /** What has happened since `takeEvents`. */
+  /** This flag and those below: what has happened since the last `takeEvents`. */
   dataSent = false;
   dataReceived = false;
   keepaliveSent = false;

@@ -4,7 +4,7 @@ import type { Millis, TransportKeypair } from './dataplane.js';
 import type { SlottedKeypair } from './keypair.js';
 import { ReplayWindow } from './replay.js';
 
-/** One keypair at work: its two keys, its send counter, its replay window and its limits. */
+/** A keypair in use: its two keys, its send counter, its replay window and its limits. */
 export class TransportSession implements SlottedKeypair {
   readonly localIndex: number;
   readonly remoteIndex: number;
@@ -36,7 +36,7 @@ export class TransportSession implements SlottedKeypair {
     return !this.isExpired(now) && this.#sendCounter < REJECT_AFTER_MESSAGES;
   }
 
-  /** The next counter, never given twice: ask `canSend` first. */
+  /** Returns the next counter, each only once. Throws RangeError at the limit: call `canSend` first. */
   takeCounter(): bigint {
     if (this.#sendCounter >= REJECT_AFTER_MESSAGES)
       throw new RangeError('the send counter is at its limit');
@@ -49,9 +49,9 @@ export class TransportSession implements SlottedKeypair {
     this.#sendKey.seal(this.#nonce, plaintext, out);
   }
 
-  /** False for a counter that was seen or lies behind the window, and for what is not authentic. */
+  /** Returns false for a counter that was seen or lies behind the window, and for a wrong tag. */
   open(counter: bigint, sealed: Uint8Array, out: Uint8Array): boolean {
-    // A replay costs no decryption; the window itself moves only for what is authentic.
+    // A replay costs no decryption; the window itself moves only for authentic messages.
     if (!this.#replay.isFresh(counter)) return false;
     this.#nonceView.setBigUint64(4, counter, true);
     return this.#receiveKey.open(this.#nonce, sealed, out) && this.#replay.accept(counter);
