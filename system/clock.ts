@@ -2,25 +2,25 @@ import type { Millis } from '../protocol/dataplane.js';
 import { linuxBootMillis } from './linux/boottime.js';
 import { windowsBootMillis } from './windows/boottime.js';
 
-/** The only source of time, so that tests and embedders can bring their own. */
+/** The only source of time, so that tests and embedders can supply their own. */
 export interface Clock {
-  /** Monotonic milliseconds; goes on while the system sleeps, where the system can tell. */
+  /** Returns monotonic milliseconds; they include time asleep, where the system can measure it. */
   now(): Millis;
-  /** Unix nanoseconds. */
+  /** Returns the Unix time in nanoseconds. */
   wallNanos(): bigint;
-  /** Calls `wake` once after `delay` milliseconds; 0 is after the present turn of the event loop. */
+  /** Calls `wake` once after `delay` milliseconds; 0 is after the current turn of the event loop. */
   schedule(delay: Millis, wake: () => void): Scheduled;
 }
 
-/** What a clock will call, and how to prevent it. */
+/** A call that a clock has scheduled. */
 export interface Scheduled {
-  /** It is not called any more. Idempotent, also when it has been called. */
+  /** Cancels the call. Idempotent, also after the call was made. */
   cancel(): void;
-  /** The process need not go on for it; absent where it never has to. */
+  /** Lets the process end while the call is pending; absent where the call never keeps it alive. */
   unref?(): void;
 }
 
-/** The clock of this machine, and timers of Node's. */
+/** Returns the clock of this machine, with Node's timers. */
 export function systemClock(): Clock {
   return {
     now: linuxBootMillis() ?? windowsBootMillis() ?? (() => performance.now()),
@@ -36,7 +36,7 @@ export function systemClock(): Clock {
   };
 }
 
-/** The same clock, for what goes on beside others: none of its timers keeps the process alive. */
+/** Returns the same clock for background work: none of its timers keeps the process alive. */
 export function backgroundClock(clock: Clock): Clock {
   return {
     now: () => clock.now(),

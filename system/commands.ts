@@ -5,9 +5,9 @@ import { delimiter, join } from 'node:path';
 
 /** A program and its arguments, run without a shell. */
 export interface Command {
-  /** The program, and its arguments. */
+  /** The program, followed by its arguments. */
   readonly argv: readonly string[];
-  /** What it reads from its standard input. */
+  /** The program's standard input. */
   readonly stdin?: string;
 }
 
@@ -18,24 +18,24 @@ export interface RunResult {
   readonly stderr: string;
 }
 
-/** Never rejects: every failure is a status. */
+/** Runs a command. Never rejects: every failure is a status. */
 export type Runner = (command: Command) => Promise<RunResult>;
 
-/** All that the network configuration asks of the machine; tests bring their own. */
+/** What the network configuration needs from the machine, so that tests can replace it. */
 export interface System {
   readonly run: Runner;
-  /** The text of a file, or undefined when it cannot be read. */
+  /** Resolves to the text of a file, or undefined when it cannot be read. */
   read(path: string): Promise<string | undefined>;
-  /** The real path of a program, or undefined. */
+  /** Resolves to the real path of a program, or undefined when it is not found. */
   find(program: string): Promise<string | undefined>;
 }
 
-/** In the environment of each program: the process that started it, which may be killed before it. */
+/** Environment variable of each program: the PID of the process that started it, which may die first. */
 export const STARTED_BY: string = 'WG_TS_STARTED_BY';
 
 const TIMEOUT_MS = 20_000;
 const NO_SUCH_PROGRAM = 127;
-/** Where administration programs are, for a PATH that leaves them out. */
+/** Includes the folders of administration programs, for a PATH that leaves them out. */
 const SEARCH_PATH = [process.env['PATH'] ?? '', '/usr/sbin', '/sbin', '/usr/bin', '/bin']
   .filter((part) => part !== '')
   .join(delimiter);
@@ -63,7 +63,7 @@ export const realSystem: System = {
   },
 };
 
-/** In a session of its own: a second Ctrl-C must not end the undo that the first one has begun. */
+/** Runs in a session of its own: a second Ctrl-C must not end the undo that the first one began. */
 function runCommand({ argv, stdin }: Command): Promise<RunResult> {
   const [program = '', ...args] = argv;
   // Messages are compared below, so they must not be translated.
@@ -75,7 +75,7 @@ function runCommand({ argv, stdin }: Command): Promise<RunResult> {
   };
   return new Promise((resolve) => {
     const child = spawn(program, args, { env, detached: true });
-    // Not spawn's own `timeout`: for a program that cannot be started its timer is never cleared, and
+    // Not spawn's own `timeout`: for a program that cannot be started its timer is never cleared and
     // keeps the process alive.
     const timer = setTimeout(() => child.kill(), TIMEOUT_MS);
     const stdout: Buffer[] = [];
@@ -102,14 +102,14 @@ function runCommand({ argv, stdin }: Command): Promise<RunResult> {
   });
 }
 
-/** As one would type it. */
+/** Returns the command as typed in a shell. */
 export function commandText(command: Command): string {
   return command.argv
     .map((part) => (/^[\w@%+=:,./~!-]+$/.test(part) ? part : `'${part}'`))
     .join(' ');
 }
 
-/** The output of `ip -json ...`; an empty list when the command fails or says nothing. */
+/** Resolves to the output of `ip -json ...`; an empty list when the command fails or prints nothing. */
 export async function queryJson<Row>(run: Runner, argv: readonly string[]): Promise<Row[]> {
   const result = await run({ argv });
   if (result.status !== 0) return [];

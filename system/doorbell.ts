@@ -1,17 +1,20 @@
-/** How a native library calls the event loop: a descriptor, on Windows a named pipe. */
+/** How a native library wakes the event loop: through a descriptor, on Windows through a named pipe. */
 import { randomBytes } from 'node:crypto';
 import { createServer, type Server, type Socket } from 'node:net';
 import { isMainThread } from 'node:worker_threads';
 import { readMessages } from './linux/descriptor.js';
 import { whileReadable } from './linux/readiness.js';
 
-/** Keeps the process no more alive than what it calls for does. */
+/** Does not keep the process alive. */
 export interface Doorbell {
-  /** What the library has to open; absent where it makes its own descriptor. */
+  /** The path that the library must open; absent where it makes its own descriptor. */
   readonly path?: string;
-  /** `descriptor` is the library's, where it has one. Rings at the end of a turn of the event loop. */
+  /**
+   * Calls `onRing` at the end of a turn of the event loop. `descriptor` is the library's, where it has
+   * one.
+   */
   listen(descriptor: number, onRing: () => void): void;
-  /** Idempotent. After the library has ended on Windows, before it elsewhere. */
+  /** Idempotent. To be called after the library has ended on Windows, and before that elsewhere. */
   close(): void;
 }
 
@@ -27,7 +30,7 @@ function descriptorDoorbell(): Doorbell {
         close = whileReadable(descriptor, onRing).close;
         return;
       }
-      // Reading it is what the library does first, too.
+      // The library, too, begins by reading the descriptor.
       const onError = (errno: number): never => {
         throw new Error(`the doorbell cannot be read: errno ${errno}`);
       };
@@ -38,8 +41,9 @@ function descriptorDoorbell(): Doorbell {
 }
 
 /**
- * Bytes that arrive say nothing but that somebody should look. Only administrators, the system and
- * this user may write to it, as Windows has it for pipes; others can see its name, and read nothing.
+ * Bytes that arrive mean only that there is something to look at. Only administrators, the system and
+ * this user may write to the pipe, as is the default on Windows; others can see its name, but read
+ * nothing.
  */
 class PipeDoorbell implements Doorbell {
   readonly path: string = `\\\\.\\pipe\\wg-ts-${randomBytes(16).toString('hex')}`;
@@ -50,7 +54,7 @@ class PipeDoorbell implements Doorbell {
 
   constructor() {
     this.#server = createServer((socket) => this.#accept(socket));
-    // It cannot fail later: the pipe exists when this returns, or the library cannot open it.
+    // Errors are ignored: the pipe exists once listen() returns, or the library cannot open it.
     this.#server.on('error', () => undefined);
     this.#server.listen(this.path);
     this.#server.unref();

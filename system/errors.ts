@@ -1,7 +1,7 @@
 /** The errors of wg-ts: one base class, and one list of codes. */
 import { oneLine } from './text.js';
 
-/** What went wrong, for programs; stable across versions. docs/errors.md explains each. */
+/** Error codes for programs, stable across versions. docs/errors.md explains each. */
 export type ErrorCode =
   | 'ERR_USAGE'
   | 'ERR_CONFIG'
@@ -35,7 +35,7 @@ export type ErrorCode =
   | 'ERR_SYSTEMD'
   | 'ERR_UAPI';
 
-/** 2: what the user wrote has to change; 3: this system or this user cannot do it; else 1. */
+/** 2: the user's input must change; 3: this system or this user cannot do it; otherwise 1. */
 const EXIT_CODES: Partial<Record<ErrorCode, number>> = {
   ERR_USAGE: 2,
   ERR_CONFIG: 2,
@@ -45,24 +45,24 @@ const EXIT_CODES: Partial<Record<ErrorCode, number>> = {
   ERR_UNSUPPORTED: 3,
 };
 
-/** What an error may have besides its message. */
+/** The optional parts of an error besides its message. */
 export interface ErrorDetails {
   /** What to do next, one line. */
   readonly hint?: string;
-  /** What caused it. */
+  /** The cause of the error. */
   readonly cause?: unknown;
 }
 
 /**
- * The base of all errors of wg-ts that a user or a program can act on: a stable code, a message of one
- * line without a secret in it, and often a hint.
+ * The base of all errors of wg-ts that a user or a program can act on. Each has a stable code, a message
+ * of one line that contains no secret, and often a hint.
  */
 export class WgTsError extends Error {
   /** Stable across versions. */
   readonly code: ErrorCode;
   /** What to do next, one line. */
   declare readonly hint?: string;
-  /** Of the process, when nothing else is left to do. */
+  /** The exit code of the process, if this error ends it. */
   readonly exitCode: number;
 
   /** Line breaks in `message` become spaces. */
@@ -75,12 +75,12 @@ export class WgTsError extends Error {
   }
 }
 
-/** The message of whatever was thrown. */
+/** Returns the message of a thrown value. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** Whatever was thrown, as an Error. */
+/** Returns a thrown value as an Error. */
 export function toError(error: unknown): Error {
   return error instanceof Error ? error : new Error(String(error));
 }

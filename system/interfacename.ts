@@ -1,14 +1,14 @@
 import { WgTsError } from './errors.js';
 
 const MAX_BYTES = 15;
-/** IFNAMSIZ of Linux less the closing zero; elsewhere as WireGuard for Windows has it. */
+/** IFNAMSIZ of Linux without the terminating zero; elsewhere the limit of WireGuard for Windows. */
 const LONGEST_NAME = { linux: 15, others: 32 } as const;
-/** No file can be called so on Windows, whatever its ending. */
+/** No file on Windows can have one of these names, whatever its extension. */
 const RESERVED_ON_WINDOWS = /^(con|prn|aux|nul|com[0-9]|lpt[0-9])$/i;
 const NAME_CHARACTERS = /^[a-zA-Z0-9_=+.-]*$/;
 
 /**
- * Linux's rules for the name of an interface: 1 to 15 bytes without `/`, `:` and white space, and
+ * Checks a name by Linux's rules for interfaces: 1 to 15 bytes without `/`, `:` and white space, and
  * neither `.` nor `..`. Also refused: `%`, which the kernel takes for a template (`tun%d`), and NUL.
  * Throws WgTsError ERR_NAME.
  */
@@ -27,7 +27,7 @@ function complaint(name: string): string | undefined {
   return undefined;
 }
 
-/** Throws WgTsError when the kernel, wg-quick(8) or WireGuard for Windows would refuse `name`. */
+/** Throws WgTsError ERR_NAME when the kernel, wg-quick(8) or WireGuard for Windows would refuse `name`. */
 export function checkInterfaceName(
   name: string,
   platform: NodeJS.Platform = process.platform,

@@ -1,13 +1,13 @@
-/** Finds by pinging how large a packet through a tunnel can be. */
+/** Finds the largest packet that passes through a tunnel, with ping. */
 import { MIN_IPV4_MTU, MIN_IPV6_MTU, PADDING } from '../protocol/constants.js';
 import { contains, formatIp, type IpPrefix, maskPrefix, parseIp } from '../protocol/ip.js';
 import { type Pinger, systemPing } from './ping.js';
 
 const TRIES = 3;
-/** Addresses that are asked whether they answer, at most. */
+/** The greatest number of addresses that are pinged. */
 const MAX_TARGETS = 8;
 
-/** What of a tunnel tells whom to ask. */
+/** The part of a tunnel's configuration that yields addresses to ping. */
 export interface ProbedTunnel {
   readonly addresses: readonly IpPrefix[];
   readonly dnsServers: readonly string[];
@@ -16,22 +16,22 @@ export interface ProbedTunnel {
 
 export interface ProbeOptions {
   readonly interfaceName: string;
-  /** Of the interface: nothing larger can be tried. */
+  /** The MTU of the interface, in bytes: nothing larger can be tried. */
   readonly currentMtu: number;
   readonly ping?: Pinger;
   readonly signal?: AbortSignal;
 }
 
-/** `mtu`: the largest that passes, in bytes; `blocked`: small packets pass, and none of `lowest`. */
+/** `mtu`: the largest that passes, in bytes; `blocked`: small packets pass, but none of `lowest` bytes. */
 export type ProbeResult =
   | { readonly state: 'found'; readonly mtu: number; readonly target: string }
   | { readonly state: 'blocked'; readonly lowest: number; readonly target: string }
   | { readonly state: 'silent' | 'unavailable' };
 
 /**
- * Addresses behind the peers that are likely to answer, the likeliest first: hosts in AllowedIPs,
- * name servers, the first hosts of the tunnel's own networks and of those in AllowedIPs. All of
- * them are routed to a peer, and none is ours.
+ * Returns addresses behind the peers that are likely to answer, the likeliest first: hosts in
+ * AllowedIPs, name servers, the first hosts of the tunnel's own networks and of those in AllowedIPs. All
+ * of them are routed to a peer, and none is our own.
  */
 export function probeTargets(tunnel: ProbedTunnel): string[] {
   const allowed = tunnel.peers.flatMap((peer) => peer.allowedIps);
@@ -61,7 +61,10 @@ function firstHost(prefix: IpPrefix): Uint8Array {
   return first;
 }
 
-/** Whoever of `targets` answers a small packet first in their order; all are asked at once. */
+/**
+ * Resolves to the first of `targets`, in their order, that answers a small packet, or to why there is none.
+ * All are pinged at once.
+ */
 export async function answeringTarget(
   targets: readonly string[],
   { interfaceName, ping = systemPing, signal }: Omit<ProbeOptions, 'currentMtu'>,
@@ -79,8 +82,8 @@ export async function answeringTarget(
 }
 
 /**
- * Binary search; at most `TRIES` packets for each size, some ten sizes. Takes less than half a
- * minute. What it finds is a multiple of 16 unless it is the current MTU, as packets are padded.
+ * Finds the MTU by binary search, with at most `TRIES` packets for each of about ten sizes. Takes less than
+ * half a minute. The result is a multiple of 16, as packets are padded, unless it is the current MTU.
  */
 export async function probeMtu(tunnel: ProbedTunnel, options: ProbeOptions): Promise<ProbeResult> {
   const target = await answeringTarget(probeTargets(tunnel), options);
@@ -94,14 +97,14 @@ export async function probeMtu(tunnel: ProbedTunnel, options: ProbeOptions): Pro
   if (await passes(currentMtu)) return found(currentMtu);
   const isIpv6 = target.includes(':');
   const lowest = Math.min(currentMtu, isIpv6 ? MIN_IPV6_MTU : MIN_IPV4_MTU);
-  // First of the usual ones: most often it is not much less.
+  // The common range first: most often the MTU is only a little less.
   if (currentMtu > MIN_IPV6_MTU && (await passes(MIN_IPV6_MTU)))
     return found(await largest(passes, MIN_IPV6_MTU, currentMtu));
   if (isIpv6 || !(await passes(lowest))) return { state: 'blocked', lowest, target };
   return found(await largest(passes, lowest, Math.min(currentMtu, MIN_IPV6_MTU)));
 }
 
-/** `good` passes and `bad` does not. */
+/** Resolves to the largest multiple of `PADDING` that passes. `good` passes and `bad` does not. */
 async function largest(
   passes: (packetBytes: number) => Promise<boolean>,
   good: number,

@@ -1,39 +1,39 @@
-/** ICMP echo by the system's own `ping`, which needs no privilege of ours. */
+/** ICMP echo with the system's `ping`, which needs no privileges of this process. */
 import { execFile } from 'node:child_process';
 import { win32 } from 'node:path';
 import { systemFolder } from './windows/libraries.js';
 
 export interface PingRequest {
   readonly address: string;
-  /** Bytes of the whole IP packet, which must not be fragmented; absent: a small one. */
+  /** Size in bytes of the whole IP packet, which must not be fragmented; absent: a small one. */
   readonly packetBytes?: number;
-  /** Requests sent; 1 when left out. One answer is enough. */
+  /** Number of requests, by default 1. One reply is enough. */
   readonly count?: number;
-  /** Seconds to wait for the last answer; 1 when left out. */
+  /** Seconds to wait for the last reply, by default 1. */
   readonly waitSeconds?: number;
-  /** Leave by this interface only (Linux, as root). */
+  /** Send through this interface only (Linux, as root). */
   readonly interfaceName?: string;
-  /** Routed as what has this mark (Linux, as root); 0 is none. */
+  /** Firewall mark by which the request is routed (Linux, as root); 0 is none. */
   readonly fwMark?: number;
-  /** Routers that it may pass. */
+  /** The number of hops that a request may take. */
   readonly hopLimit?: number;
   readonly signal?: AbortSignal;
 }
 
 /**
- * `reply`: the address answered. `hop`: a router on the way did (its time to live was over, or it
- * has no route). `silence`: nobody. `unavailable`: there is no ping here that can do this.
+ * `reply`: the address answered. `hop`: a router on the path did (the time to live expired, or it has no
+ * route). `silence`: no answer. `unavailable`: there is no ping here that can do this.
  */
 export type PingAnswer = 'reply' | 'hop' | 'silence' | 'unavailable';
 
-/** Never rejects. */
+/** Sends a ping. Never rejects. */
 export type Pinger = (request: PingRequest) => Promise<PingAnswer>;
 
 const IPV4_AND_ICMP = 28;
 const IPV6_AND_ICMP = 48;
 /** Seconds between two requests; less needs root. */
 const INTERVAL = 0.2;
-/** Seconds beyond what ping should need. */
+/** Seconds allowed beyond what ping should need. */
 const GRACE = 3;
 
 export const systemPing: Pinger = (request) =>
@@ -56,7 +56,7 @@ export const systemPing: Pinger = (request) =>
     });
   });
 
-/** Of iputils. */
+/** Returns the arguments for the ping of iputils. */
 export function linuxPingArguments(request: PingRequest): string[] {
   const { address, packetBytes, count = 1, waitSeconds = 1, interfaceName } = request;
   return [
@@ -72,7 +72,7 @@ export function linuxPingArguments(request: PingRequest): string[] {
 
 export function windowsPingArguments(request: PingRequest): string[] {
   const { address, packetBytes, count = 1, waitSeconds = 1, hopLimit } = request;
-  // Of IPv6 nothing is fragmented on its way, and ping knows no -f for it.
+  // Routers do not fragment IPv6, and ping has no -f for it.
   const size = packetBytes === undefined ? [] : ['-l', String(payload(address, packetBytes))];
   return [
     ...['-n', String(count), '-w', String(waitSeconds * 1000)],
@@ -86,10 +86,10 @@ function payload(address: string, packetBytes: number): number {
   return Math.max(0, packetBytes - (address.includes(':') ? IPV6_AND_ICMP : IPV4_AND_ICMP));
 }
 
-/** What `ping` has said, of iputils or of Windows in any language. */
+/** Parses the output of `ping`, of iputils or of Windows in any language. */
 export function pingAnswer(status: number, stdout: string, stderr: string): PingAnswer {
-  // Windows says `TTL=` for an answer in all its languages but not for IPv6, whose times it tells;
-  // its status is 0 also for an answer of a router.
+  // Windows prints `TTL=` for a reply in all its languages, but for IPv6 only a time; its status is 0 also
+  // when a router answers.
   if (/\bttl=\d+|bytes from .* time[=<]|[=<]\s?\d+\s?ms/i.test(stdout)) return 'reply';
   if (/Time to live exceeded|Time exceeded|Hop limit|Unreachable|Packet filtered/i.test(stdout))
     return 'hop';

@@ -1,4 +1,4 @@
-/** Lines that a shell runs: of PreUp, PostUp, PreDown and PostDown. */
+/** Runs the lines of PreUp, PostUp, PreDown and PostDown in a shell. */
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import type { Command } from './commands.js';
@@ -9,18 +9,18 @@ import { systemFolder } from './windows/libraries.js';
 const SHELL: readonly string[] = existsSync('/bin/bash')
   ? ['/bin/bash', '-O', 'extglob', '-e', '-o', 'pipefail', '-c']
   : ['/bin/sh', '-e', '-c'];
-/** Without AutoRun of the registry; the line as it is, but for the quotes around all of it. */
+/** No AutoRun of the registry; the line unchanged, except for the quotes around it. */
 const CMD_OPTIONS: readonly string[] = ['/d', '/s', '/c'];
 
-/** In the environment of each line: the process that started it, which may be killed before it. */
+/** Environment variable of each line: the PID of the process that started it, which may die first. */
 export const HOOK_OF: string = 'WG_TS_HOOK_OF';
 
-/** And not a program that a line has left running. */
+/** Returns whether this is the shell of a hook, and not a program that a hook has left running. */
 export function isHookShell(argv: readonly string[]): boolean {
   return SHELL.every((part, index) => argv[index] === part);
 }
 
-/** What a PreUp, PostUp, PreDown or PostDown line runs: `%i` stands for the interface. */
+/** Returns the command of a PreUp, PostUp, PreDown or PostDown line; `%i` stands for the interface. */
 export function hookCommand(
   hook: string,
   interfaceName: string,
@@ -31,12 +31,12 @@ export function hookCommand(
   return [`${systemFolder()}\\cmd.exe`, ...CMD_OPTIONS, `"${line}"`];
 }
 
-/** Of Windows alone: cmd.exe takes its line as it is, which other programs' arguments are not. */
+/** Recognizes a hook on Windows only, where cmd.exe takes its line unquoted, unlike other programs. */
 export function isHookCommand({ argv }: Command): boolean {
   return argv.slice(1, -1).join(' ') === CMD_OPTIONS.join(' ');
 }
 
-/** One of the undo, for a process that is gone. A failure is told, and no more. */
+/** Runs a hook of the undo on behalf of a process that is gone. A failure is only reported. */
 export async function runHookCommand(
   { argv }: Command,
   onError: (error: Error) => void,
@@ -50,7 +50,7 @@ export async function runHookCommand(
   }
 }
 
-/** The exit code, or the name of the signal that ended it. */
+/** Resolves to the exit code, or the name of the signal that ended the shell. */
 export function runShell(
   [shell = '', ...args]: string[],
   signal: AbortSignal | undefined,
@@ -58,11 +58,11 @@ export function runShell(
   const isWindows = process.platform === 'win32';
   return new Promise((resolve, reject) => {
     const child = spawn(shell, args, {
-      // As from wg-quick(8): what programs print must not depend on who typed the command.
+      // As in wg-quick(8): what programs print must not depend on the locale of the user.
       ...(!isWindows && { env: { ...process.env, LC_ALL: 'C', [HOOK_OF]: String(process.pid) } }),
       stdio: ['ignore', 'inherit', 'inherit'],
-      // A hook that can be given up gets the terminal's Ctrl-C too; one of the undo must not. On
-      // Windows a process apart would have no console, and open a window for each program it runs.
+      // A hook that can be aborted gets the terminal's Ctrl-C too; one of the undo must not. On Windows a
+      // detached process would have no console, and open a window for each program it runs.
       detached: signal === undefined && !isWindows,
       windowsHide: true,
       windowsVerbatimArguments: isWindows,

@@ -1,20 +1,20 @@
 /**
- * struct sockaddr_in and sockaddr_in6, little-endian. Linux and Windows lay them out alike; only the
- * number of IPv6 differs.
+ * struct sockaddr_in and sockaddr_in6 on little-endian machines. Their layout is the same on Linux and
+ * Windows; only the number of AF_INET6 differs.
  */
 import type { Endpoint } from '../protocol/dataplane.js';
 import { formatIp, parseIp } from '../protocol/ip.js';
 import { zoneIndex, zoneName } from './zone.js';
 
 export const AF_INET = 2;
-/** Of Linux. */
+/** The number on Linux. */
 export const AF_INET6 = 10;
 export const WINDOWS_AF_INET6 = 23;
 export const SOCKADDR_IN_SIZE = 16;
 export const SOCKADDR_IN6_SIZE = 28;
 
 /**
- * The struct of a literal address; a zone is an interface's name (not on Windows) or its index.
+ * Returns the struct of a literal address; a zone is an interface's name (not on Windows) or its index.
  * Undefined when the text is no address or there is no such interface.
  */
 export function encodeSockaddr(
@@ -47,7 +47,7 @@ export function decodeSockaddr(bytes: Uint8Array): Endpoint {
   return { address: scope === 0 ? address : `${address}%${zoneName(scope)}`, port };
 }
 
-/** Of a struct of either family. */
+/** Returns the address in a struct of either family. */
 export function addressWithoutZone(bytes: Uint8Array): string {
   return formatIp(bytes[0] === AF_INET ? bytes.slice(4, 8) : bytes.slice(8, 24));
 }

@@ -3,12 +3,12 @@ import type { Millis } from '../protocol/dataplane.js';
 import type { Clock } from './clock.js';
 
 export interface PauseOptions {
-  /** By whose time; by default by timers of Node's. */
+  /** The clock to wait by; by default Node's timers. */
   readonly clock?: Pick<Clock, 'schedule'>;
   readonly signal?: AbortSignal;
 }
 
-/** Waits so long. Rejects with the signal's reason as soon as it is aborted. */
+/** Waits for `delay`. Rejects with the signal's reason as soon as it is aborted. */
 export async function pause(delay: Millis, { clock, signal }: PauseOptions): Promise<void> {
   if (!clock)
     return await orAborted(sleep(delay, undefined, { ...(signal && { signal }) }), signal);
@@ -27,8 +27,8 @@ export async function pause(delay: Millis, { clock, signal }: PauseOptions): Pro
 }
 
 /**
- * What `work` comes to, or the signal's reason as soon as it is aborted. The work goes on, left alone:
- * a lookup of the system's, for one, cannot be given up.
+ * Resolves or rejects as `work` does, or rejects with the signal's reason as soon as it is aborted. The work
+ * itself continues: a name lookup by the system, for example, cannot be aborted.
  */
 export async function orAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (!signal) return await work;

@@ -1,7 +1,7 @@
 /** Zones of IPv6 addresses: names of interfaces on Linux, numbers on Windows. */
 import * as linux from './linux/zone.js';
 
-/** 0 for a zone that does not exist. */
+/** Returns the index of a zone, or 0 for a zone that does not exist. */
 export function zoneIndex(zone: string): number {
   if (process.platform === 'linux') return linux.zoneIndex(zone);
   return /^\d+$/.test(zone) ? Number(zone) : 0;

@@ -3,8 +3,8 @@ import { hasLibc, libc } from './libc.js';
 const CLOCK_BOOTTIME = 7;
 
 /**
- * Milliseconds since boot, suspended time included, which the clock of `performance.now` leaves
- * out: a key must not outlive its time because the machine slept. Undefined elsewhere than on Linux,
+ * Returns a clock of milliseconds since boot. It includes suspended time, which `performance.now` leaves
+ * out: a key must not outlive its time because the machine slept. Undefined on other systems than Linux,
  * and where koffi does not load.
  */
 export function linuxBootMillis(): (() => number) | undefined {

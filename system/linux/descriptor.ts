@@ -1,4 +1,4 @@
-/** Descriptors also of a worker_thread, which may be terminated at any time and runs none of our code then. */
+/** Descriptors, also in a worker_thread, which can be terminated at any time without running our code. */
 import { openSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { getSystemErrorName } from 'node:util';
@@ -13,9 +13,9 @@ const SOCK_STREAM = 1;
 const SOCK_CLOEXEC = O_CLOEXEC;
 
 /**
- * Takes over a descriptor that the C library has made; what it answers is for `closeSync`. With a worker
- * Node closes what `openSync` has opened there: so the file gets the number of one that was. In the main
- * thread it is `fd` itself.
+ * Takes ownership of a descriptor that the C library has made, and returns one to close with `closeSync`. In
+ * the main thread that is `fd` itself. When a worker ends, Node closes only what `openSync` opened there, so
+ * the file is moved to the number of such a descriptor.
  */
 export function ofThisThread(fd: number): number {
   if (isMainThread) return fd;
@@ -25,11 +25,11 @@ export function ofThisThread(fd: number): number {
 }
 
 export interface MessageHandlers {
-  /** What one read(2) has brought, valid only during the call. */
+  /** Called with the bytes of one read(2), valid only during the call. */
   onMessage(bytes: Uint8Array): void;
-  /** After the last of some messages that were there together. */
+  /** Called after the last message of a batch. */
   onBatchEnd?(): void;
-  /** `errno` as in errno.h. True: it goes on all the same. Otherwise nothing comes after it. */
+  /** Called with an `errno` as in errno.h. Returns whether to go on reading. */
   onError(errno: number): boolean;
 }
 
@@ -38,8 +38,8 @@ const BATCH = 64;
 const LARGEST = 65_536;
 
 /**
- * Reads messages, one by one, from a descriptor that does not block, in whichever thread; nothing of it
- * keeps the process alive. Stop it before `fd` is closed.
+ * Reads messages, one by one, from a non-blocking descriptor, in the main thread or a worker. It does not
+ * keep the process alive. Close the result before `fd` is closed.
  */
 export function readMessages(fd: number, handlers: MessageHandlers): { close(): void } {
   return isMainThread ? readPolled(fd, handlers) : readByNode(fd, handlers);
@@ -57,7 +57,7 @@ function readPolled(
     readiness.close();
   };
   const readiness = whileReadable(fd, () => {
-    // Whoever is told may close it.
+    // A handler may close it.
     for (let i = 0; isOpen && i < BATCH; i++) {
       const length = read(fd, buffer, LARGEST);
       if (length > 0) {
@@ -74,8 +74,8 @@ function readPolled(
 }
 
 /**
- * For a worker, where `whileReadable` must not be: by a handle of Node's, on a number of its own for the
- * same file.
+ * For a worker, where `whileReadable` must not be used: reads through one of Node's handles, on a second
+ * descriptor of the same file.
  */
 function readByNode(
   fd: number,
@@ -109,7 +109,8 @@ function socketOn(fd: number): Socket {
   const { socketpair, close, dup3 } = libc();
   must(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, new Uint8Array(pair.buffer)));
   const [own = -1, other = -1] = pair;
-  // To take it for a stream, Node looks at what the number is; nothing is read before the next turn.
+  // Node checks what kind of descriptor it is given, so it first gets a stream socket. It reads nothing
+  // before the next turn, so the number can be given to the other file here.
   const socket = new Socket({ fd: own, readable: true, writable: false });
   must(dup3(fd, own, O_CLOEXEC));
   close(other);
@@ -117,7 +118,7 @@ function socketOn(fd: number): Socket {
   return socket;
 }
 
-/** The file of `from` has the number `to` from now on, in place of what had it. */
+/** Moves the file of `from` to the number `to`, and closes the file that had that number. */
 function moveTo(to: number, from: number): void {
   must(libc().dup3(from, to, O_CLOEXEC));
   libc().close(from);

@@ -1,23 +1,23 @@
 import { createRequire } from 'node:module';
 import { messageOf, WgTsError } from '../errors.js';
 
-/** Watches one descriptor by the event loop's own poll; level-triggered. */
+/** Watches one descriptor with the event loop's own poll; level-triggered. */
 export interface PollHandle {
   stop(): void;
   close(): void;
-  /** Not after `close`. */
+  /** Must not be called after `close`. */
   unref(): void;
 }
 
-/** The calls that Node does not offer. Each answers -1 on failure; `errno()` then tells why. */
+/** The calls that Node does not offer. Unless noted, each returns -1 on failure; `errno()` is then the reason. */
 export interface Libc {
   ioctl(fd: number, request: number, argument: Uint8Array): number;
-  /** For requests that take a number and not an address. */
+  /** ioctl(2) for requests that take a number instead of an address. */
   ioctlNumber(fd: number, request: number, argument: number): number;
   read(fd: number, buffer: Uint8Array, length: number): number;
   write(fd: number, buffer: Uint8Array, length: number): number;
   socket(domain: number, type: number, protocol: number): number;
-  /** `pair` gets two descriptors of four bytes each. */
+  /** Writes two descriptors of four bytes each to `pair`. */
   socketpair(domain: number, type: number, protocol: number, pair: Uint8Array): number;
   bind(fd: number, address: Uint8Array, length: number): number;
   connect(fd: number, address: Uint8Array, length: number): number;
@@ -26,9 +26,9 @@ export interface Libc {
   /** `messages` is the memory of `count` structs mmsghdr. */
   sendmmsg(fd: number, messages: Uint8Array, count: number, flags: number): number;
   recvmmsg(fd: number, messages: Uint8Array, count: number, flags: number, timeout: null): number;
-  /** 0 on failure. */
+  /** Returns 0 on failure. */
   if_nametoindex(name: string): number;
-  /** `name` has 16 bytes (IF_NAMESIZE); null on failure. */
+  /** `name` has 16 bytes (IF_NAMESIZE). Returns null on failure. */
   if_indextoname(index: number, name: Uint8Array): unknown;
   /** `timespec` has 16 bytes. */
   clock_gettime(clock: number, timespec: Uint8Array): number;
@@ -38,20 +38,20 @@ export interface Libc {
   flock(fd: number, operation: number): number;
   dup2(from: number, to: number): number;
   dup3(from: number, to: number, flags: number): number;
-  /** For what Node does not know: everything else is for `closeSync`. */
+  /** Only for descriptors that Node does not know: use `closeSync` for all others. */
   close(fd: number): number;
   errno(): number;
   poll(fd: number, events: { readable?: boolean }, callback: () => void): PollHandle;
-  /** Stable for as long as the buffer lives and is not detached. */
+  /** Returns an address that is stable for as long as the buffer lives and is not detached. */
   addressOf(buffer: ArrayBuffer): bigint;
-  /** Size of a C type and offsets of its members, for the check of hand-laid structs. */
+  /** Returns the size of a C type and the offsets of its members, to check structs laid out by hand. */
   layout(definition: Record<string, string | [number, string]>): {
     size: number;
     offsets: Record<string, number>;
   };
 }
 
-/** asm-generic numbers: the same on x86-64, arm64 and riscv64. */
+/** The numbers of asm-generic: the same on x86-64, arm64 and riscv64. */
 export const Errno = {
   EPERM: 1,
   EINTR: 4,
@@ -81,8 +81,8 @@ function loadKoffi(): typeof import('koffi') {
 let loaded: Libc | undefined;
 
 /**
- * The C library that the process runs on (glibc or musl), through koffi. Loaded at the first call,
- * so that importing this module costs nothing. Throws WgTsError ERR_NO_TUN where koffi does not load.
+ * Returns the C library that the process runs on (glibc or musl), through koffi. It is loaded at the first
+ * call, so that importing this module costs nothing. Throws WgTsError ERR_NO_TUN where koffi does not load.
  */
 export function libc(): Libc {
   loaded ??= load();
@@ -90,8 +90,8 @@ export function libc(): Libc {
 }
 
 /**
- * Whether this is Linux and koffi loads. Where it does not there are no interfaces of the system's, and
- * all else works.
+ * Returns whether this is Linux and koffi loads. Without koffi there are no network interfaces of the
+ * system, but everything else works.
  */
 export function hasLibc(): boolean {
   if (process.platform !== 'linux') return false;
@@ -106,8 +106,9 @@ export function hasLibc(): boolean {
 function load(): Libc {
   const koffi = loadKoffi();
   const lib = koffi.load(null);
-  // `void *` takes the address of a Uint8Array as it is and is faster than `uint8_t *`. ssize_t is
-  // int64_t here. Variadic ioctl may be called so on every 64-bit Linux ABI for one argument.
+  // `void *` takes the address of a Uint8Array without conversion and is faster than `uint8_t *`. ssize_t
+  // is int64_t here. The variadic ioctl may be called like this, with one argument, on every 64-bit ABI of
+  // Linux.
   return {
     ioctl: lib.func('int ioctl(int fd, unsigned long request, void *argument)'),
     ioctlNumber: lib.func('int ioctl(int fd, unsigned long request, unsigned long argument)'),

@@ -9,8 +9,8 @@ export interface Readiness {
 const handles = new Set<PollHandle>();
 
 /**
- * The process ends while descriptors are watched: Node then runs its loop once more to close what is left,
- * and of one that is readable koffi would call JavaScript, which ends the process with an abort.
+ * For a process that ends while descriptors are watched. Node then runs its loop once more to close what is
+ * left. For a readable descriptor koffi would call JavaScript at that point, which aborts the process.
  */
 function closeAll(): void {
   for (const handle of handles) handle.close();
@@ -30,14 +30,14 @@ function letGo(handle: PollHandle): void {
 
 /**
  * Calls `onReadable` once per turn of the event loop for as long as `fd` is readable or in error. What
- * it throws is an uncaught exception, and it is called again. Nothing of it keeps the process alive:
- * whoever wants that holds a handle of his own.
+ * it throws becomes an uncaught exception, and it is still called again. The watch does not keep the
+ * process alive: a caller that needs that must hold a handle of its own.
  *
  * koffi's poll calls back outside of Node's callback scope: promises and ticks would wait for some
- * other event, and an exception would be lost. An immediate, which runs in the same turn, has both.
+ * other event, and an exception would be lost. An immediate, which runs in the same turn, avoids both.
  *
- * For the main thread alone: while a worker is terminated koffi would call JavaScript where there is
- * none any more, which ends the whole process. `readMessages` is for there.
+ * For the main thread only: while a worker is being terminated, koffi would call JavaScript that no longer
+ * exists, which ends the whole process. Use `readMessages` there.
  */
 export function whileReadable(fd: number, onReadable: () => void): Readiness {
   if (!isMainThread) throw new Error('no descriptor is polled in a worker');

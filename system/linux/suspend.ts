@@ -9,14 +9,14 @@ const TFD_NONBLOCK = 0o4000;
 const TFD_CLOEXEC = 0o2000000;
 const TFD_TIMER_ABSTIME = 1;
 const TFD_TIMER_CANCEL_ON_SET = 2;
-/** sizeof(struct itimerspec): the interval and the time, each of seconds and nanoseconds. */
+/** Index in struct itimerspec: the interval comes before the time, each as seconds and nanoseconds. */
 const ITIMERSPEC_SECONDS = 2;
 const NEVER = 2n ** 40n;
 
 /**
- * Calls `onJump` when the clock of the day jumps against the time since boot without sleep: when the
- * machine wakes up or its clock is set. Costs nothing meanwhile. Undefined where it cannot be told:
- * elsewhere than on Linux, and in a worker.
+ * Calls `onJump` when the wall clock jumps relative to the time since boot without sleep, that is, when
+ * the machine wakes up or its clock is set. Costs nothing meanwhile. Returns undefined where jumps cannot
+ * be detected: on other systems than Linux, and in a worker.
  */
 export function watchClockJumps(onJump: () => void): Readiness | undefined {
   if (process.platform !== 'linux' || !isMainThread) return undefined;
@@ -32,7 +32,7 @@ export function watchClockJumps(onJump: () => void): Readiness | undefined {
   }
   const count = new Uint8Array(8);
   const readiness = whileReadable(fd, () => {
-    // Fails with ECANCELED, which makes it wait for the next jump.
+    // Fails with ECANCELED, which rearms the timer for the next jump.
     read(fd, count, count.length);
     onJump();
   });

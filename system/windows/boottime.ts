@@ -4,15 +4,15 @@ import { koffi, systemFolder, systemLibrary } from './libraries.js';
 const HUNDREDS_OF_NANOSECONDS = 10_000;
 
 /**
- * Milliseconds since the system's start, time asleep included: a key must not live longer because the
- * machine slept. Undefined elsewhere than on Windows.
+ * Returns a clock of milliseconds since boot, including time asleep: a key must not live longer because
+ * the machine slept. Undefined on other systems than Windows.
  */
 export function windowsBootMillis(): (() => number) | undefined {
   if (process.platform !== 'win32') return undefined;
   return interruptTime() ?? tickCount();
 }
 
-/** Since Windows 10; a tick is 0.5 to 15.6 ms. */
+/** Available since Windows 10; a tick is 0.5 to 15.6 ms. */
 function interruptTime(): (() => number) | undefined {
   try {
     const kernelBase = koffi().load(win32.join(systemFolder(), 'kernelbase.dll'));

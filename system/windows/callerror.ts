@@ -1,4 +1,4 @@
-/** Functions of Windows that failed: one error for all of them, and what to do about it. */
+/** One error for all functions of Windows that fail, with advice on what to do. */
 import { isHresult, lastError, Win32Error, win32ErrorText } from './win32.js';
 
 /** What to do about ERROR_ACCESS_DENIED. */
@@ -9,10 +9,10 @@ const RPC_S_SERVER_UNAVAILABLE = 1722;
 const GONE = 'the interface or its protocol is gone; bring the tunnel up again';
 const NO_FILTER_ENGINE = 'start the Base Filtering Engine: net start bfe';
 
-/** What to do, by the error. */
+/** The advice for each error. */
 const ADVICE = {
   ofAll: new Map<number, string>([[Win32Error.ERROR_ACCESS_DENIED, AS_ADMINISTRATOR]]),
-  /** Of the functions that configure the network, where more errors have one cause. */
+  /** For the functions that configure the network, where more errors have a single cause. */
   ofNetwork: new Map<number, string>([
     [Win32Error.ERROR_NOT_FOUND, GONE],
     [Win32Error.ERROR_FILE_NOT_FOUND, GONE],
@@ -37,9 +37,9 @@ function networkAdviceFor(windowsCode: number): string {
     : `"net helpmsg ${windowsCode}" tells what it means`;
 }
 
-/** A function of Windows failed. The message is one line with its name, the error and what to do. */
+/** A function of Windows failed. The message is one line with its name, the error and advice. */
 export class WindowsCallError extends Error {
-  /** Such as `CreateServiceW`. */
+  /** The name of the function, such as `CreateServiceW`. */
   readonly function: string;
   readonly windowsCode: number;
 
@@ -58,17 +58,17 @@ export class WindowsCallError extends Error {
   }
 }
 
-/** To be called right after what failed. */
+/** Returns the error of a function that failed. To be called right after it. */
 export function callFailed(name: string, subject?: string): WindowsCallError {
   return new WindowsCallError(name, lastError(), subject);
 }
 
-/** Of a function that configures the network. */
+/** Returns the error of a function that configures the network. */
 export function networkCallError(name: string, windowsCode: number): WindowsCallError {
   return new WindowsCallError(name, windowsCode, undefined, networkAdviceFor(windowsCode));
 }
 
-/** For a function that configures the network and returns its error. Throws WindowsCallError. */
+/** Checks the error code that a function to configure the network returned. Throws WindowsCallError. */
 export function checkNetworkCall(name: string, windowsCode: number): void {
   if (windowsCode !== Win32Error.ERROR_SUCCESS) throw networkCallError(name, windowsCode);
 }
@@ -77,7 +77,7 @@ export function isCallError(error: unknown, ...codes: number[]): boolean {
   return error instanceof WindowsCallError && codes.includes(error.windowsCode);
 }
 
-/** There is nothing left to undo. */
+/** Returns whether the error means that there is nothing left to undo. */
 export function isGone(error: unknown): boolean {
   const { ERROR_NOT_FOUND, ERROR_FILE_NOT_FOUND } = Win32Error;
   return isCallError(error, ERROR_NOT_FOUND, ERROR_FILE_NOT_FOUND);

@@ -1,4 +1,4 @@
-/** What only this machine can read again: DPAPI. */
+/** DPAPI: encrypts data so that only this machine can decrypt it. */
 import { callFailed } from './callerror.js';
 import { systemLibrary } from './libraries.js';
 import { freeLocal, readBytes, readWideString, Structure, zeroMemory } from './memory.js';
@@ -7,7 +7,7 @@ import { prepareLastError } from './win32.js';
 /** CRYPTOAPI_BLOB of wincrypt.h. */
 export const DATA_BLOB = { size: 16, cbData: 0, pbData: 8 } as const;
 
-/** A service and whoever administers it are different users, so the machine's key is what both have. */
+/** A service and its administrator are different users; the machine's key is the one both can use. */
 const CRYPTPROTECT_LOCAL_MACHINE = 0x4;
 const CRYPTPROTECT_UI_FORBIDDEN = 0x1;
 
@@ -49,7 +49,7 @@ function functions(): Functions {
   return bound;
 }
 
-/** `description` is sealed in with `bytes`, which stay as they are. Throws WindowsCallError. */
+/** Encrypts `bytes`, which are not changed, together with `description`. Throws WindowsCallError. */
 export function protectData(bytes: Uint8Array, description: string): Uint8Array {
   const { CryptProtectData } = functions();
   const answer = new Structure(DATA_BLOB.size);
@@ -65,7 +65,10 @@ export interface UnprotectedData {
   readonly description: string;
 }
 
-/** The caller zeroes the bytes. Throws WindowsCallError for what was changed, or is of elsewhere. */
+/**
+ * Decrypts what `protectData` returned. The caller zeroes the bytes. Throws WindowsCallError for data that
+ * was changed or comes from another machine.
+ */
 export function unprotectData(bytes: Uint8Array): UnprotectedData {
   const { CryptUnprotectData } = functions();
   const answer = new Structure(DATA_BLOB.size);
@@ -86,7 +89,7 @@ function blobOf(bytes: Uint8Array): Structure {
   return blob;
 }
 
-/** Copies what Windows has allocated, and leaves nothing of it behind. */
+/** Copies what Windows has allocated, then zeroes and frees it. */
 function takeBlob(blob: Structure): Uint8Array {
   const [address, length] = [blob.pointer(DATA_BLOB.pbData), blob.number(DATA_BLOB.cbData)];
   const bytes = readBytes(address, length);

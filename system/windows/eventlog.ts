@@ -1,19 +1,19 @@
-/** The event log of Windows, as far as a program writes to it. */
+/** Writes to the event log of Windows. */
 import { callFailed, WindowsCallError } from './callerror.js';
 import { Structure, wideString } from './memory.js';
 import { bindAll, Win32Error } from './win32.js';
 
-/** A negative number of 32 bits in 64. */
+/** A negative number of 32 bits, sign-extended to 64. */
 const HKEY_LOCAL_MACHINE = 0xffff_ffff_8000_0002n;
 const KEY_WRITE = 0x20006;
 const REG_EXPAND_SZ = 2;
 const REG_DWORD = 4;
 const ALL_TYPES = 7;
-/** Its messages 1 to 1000 are nothing but the text that comes with them. */
+/** Its messages 1 to 1000 consist only of the text passed to them. */
 const MESSAGE_FILE = '%SystemRoot%\\System32\\EventCreate.exe';
 const MESSAGE = 1;
 const TYPES = { error: 1, warning: 2, information: 4 } as const;
-/** ReportEventW takes strings of up to 31,839 characters. */
+/** ReportEventW accepts strings of up to 31,839 characters. */
 const MAX_CHARACTERS = 30_000;
 
 export type EventType = keyof typeof TYPES;
@@ -77,12 +77,12 @@ function functions(): Functions {
 }
 
 export interface EventLog {
-  /** One line. Never throws: what cannot be logged is lost. */
+  /** Logs one line. Never throws: what cannot be logged is lost. */
   report(type: EventType, text: string): void;
   close(): void;
 }
 
-/** Throws WindowsCallError. */
+/** Opens the event log. Throws WindowsCallError. */
 export function openEventLog(source: string): EventLog {
   const { RegisterEventSourceW, DeregisterEventSource, ReportEventW } = functions();
   const log = RegisterEventSourceW(null, source);
@@ -102,7 +102,7 @@ export function openEventLog(source: string): EventLog {
   };
 }
 
-/** So that the event viewer shows the texts of `source` as they are. Throws WindowsCallError. */
+/** Makes the event viewer show the texts of `source` unchanged. Throws WindowsCallError. */
 export function registerEventSource(source: string): void {
   const { RegCreateKeyExW, RegSetValueExW, RegCloseKey } = functions();
   const answer = new Structure(8);
@@ -133,7 +133,7 @@ export function registerEventSource(source: string): void {
   }
 }
 
-/** One that is not there is no failure. */
+/** A source that is not registered is no failure. Throws WindowsCallError. */
 export function unregisterEventSource(source: string): void {
   const code = functions().RegDeleteKeyW(HKEY_LOCAL_MACHINE, keyOf(source));
   if (code !== 0 && code !== Win32Error.ERROR_FILE_NOT_FOUND)

@@ -1,4 +1,4 @@
-/** Where Windows keeps what belongs to no single user. */
+/** The folders where Windows keeps what belongs to no single user. */
 import { WindowsCallError } from './callerror.js';
 import { guidBytes } from './guid.js';
 import { systemLibrary } from './libraries.js';
@@ -15,8 +15,9 @@ export type KnownFolder = keyof typeof IDS;
 const known = new Map<KnownFolder, string>();
 
 /**
- * `C:\ProgramData`. Not by the environment: whoever runs without an administrator's rights can set
- * that for the same user's programs that have them. Throws WindowsCallError.
+ * Returns a path such as `C:\ProgramData`. It does not come from the environment: a program without an
+ * administrator's rights can set that for the same user's programs that have them. Throws
+ * WindowsCallError.
  */
 export function knownFolder(folder: KnownFolder): string {
   const before = known.get(folder);
@@ -30,7 +31,7 @@ export function knownFolder(folder: KnownFolder): string {
   const path = readWideString(answer.pointer(0));
   free(answer.pointer(0));
   if (result !== 0 || path === undefined)
-    // An HRESULT of Windows' own errors has their number in its lower half.
+    // An HRESULT made from a Windows error has its number in the lower half.
     throw new WindowsCallError('SHGetKnownFolderPath', result & 0xffff, folder);
   known.set(folder, path);
   return path;

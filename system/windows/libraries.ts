@@ -1,9 +1,9 @@
-/** Where the functions of Windows come from. Nothing is loaded before it is asked for. */
+/** Loads the libraries of Windows, each at its first use. */
 import { createRequire } from 'node:module';
 import { win32 } from 'node:path';
 import type { LibraryHandle } from 'koffi';
 
-/** Of System32; the list is what this program may ever load from there. */
+/** The libraries of System32 that this program may load. */
 export type SystemLibrary =
   | 'advapi32.dll'
   | 'crypt32.dll'
@@ -20,12 +20,12 @@ type Koffi = typeof import('koffi');
 const loaded = new Map<SystemLibrary, LibraryHandle>();
 const replaced = new Map<SystemLibrary, string>();
 
-/** koffi itself, loaded at the first call: importing this module costs nothing. */
+/** Returns koffi, loaded at the first call, so that importing this module costs nothing. */
 export function koffi(): Koffi {
   return createRequire(import.meta.url)('koffi') as Koffi;
 }
 
-/** By its whole path, so that no folder of somebody else's is searched. */
+/** Loads a library by its full path, so that no folder that others can write to is searched. */
 export function systemLibrary(name: SystemLibrary): LibraryHandle {
   const known = loaded.get(name);
   if (known) return known;
@@ -37,13 +37,13 @@ export function systemLibrary(name: SystemLibrary): LibraryHandle {
 const MAX_PATH = 260;
 let folder: string | undefined;
 
-/** `C:\Windows\System32`. Asked of Windows: what the environment tells, a user may have written. */
+/** Returns `C:\Windows\System32`, from Windows itself: a user may have changed the environment. */
 export function systemFolder(): string {
   folder ??= process.platform === 'win32' ? systemDirectory() : 'C:\\Windows\\System32';
   return folder;
 }
 
-/** kernel32.dll is part of every process, so that none is looked for by its name. */
+/** kernel32.dll is part of every process, so no file is searched by that name. */
 function systemDirectory(): string {
   const getSystemDirectory = koffi()
     .load('kernel32.dll')
@@ -56,8 +56,8 @@ function systemDirectory(): string {
 }
 
 /**
- * For tests: from now on `path` stands for a library of the system's. It must come before whatever
- * loads that; it is not reachable from outside of this process.
+ * For tests: makes `path` replace a library of the system. To be called before anything loads that library;
+ * it cannot be reached from outside of this process.
  */
 export function replaceSystemLibrary(name: SystemLibrary, path: string): void {
   if (loaded.has(name)) throw new Error(`${name} is loaded already`);

@@ -1,18 +1,18 @@
-/** Structures of Windows as bytes: numbers, and pointers to other memory that has to live as long. */
+/** Structures of Windows as bytes: numbers, and pointers to other memory, which is kept alive as long. */
 import { koffi, systemLibrary } from './libraries.js';
 
-/** What bytes point to, so that it is not collected before they are. */
+/** The memory that bytes point to, so that it is not collected before they are. */
 const targets = new WeakMap<Uint8Array, Uint8Array[]>();
 
-/** Bytes at a fixed address, to be filled by fields at known offsets. */
+/** Bytes at a fixed address, with fields at known offsets. */
 export class Structure {
   readonly bytes: Uint8Array;
-  /** For fields of other sizes than the methods know. */
+  /** For fields of sizes that the methods do not cover. */
   readonly view: DataView;
 
-  /** Of so many bytes, all zero; or over the bytes of others. */
+  /** Allocates this number of bytes, all zero, or uses the given bytes. */
   constructor(memory: number | Uint8Array<ArrayBuffer>) {
-    // With a buffer of its own from the start: V8 moves small arrays without one.
+    // With an explicit buffer from the start: V8 moves small arrays without one.
     this.bytes = typeof memory === 'number' ? new Uint8Array(new ArrayBuffer(memory)) : memory;
     this.view = new DataView(this.bytes.buffer, this.bytes.byteOffset, this.bytes.byteLength);
   }
@@ -29,7 +29,7 @@ export class Structure {
     return this.view.getBigUint64(offset, true);
   }
 
-  /** Bytes that are pointed to live as long as those of this structure. */
+  /** Keeps the target alive as long as the bytes of this structure. */
   setPointer(offset: number, target: Uint8Array | bigint): void {
     if (typeof target !== 'bigint')
       targets.set(this.bytes, [...(targets.get(this.bytes) ?? []), target]);
@@ -41,17 +41,17 @@ export function addressOf(memory: Uint8Array): bigint {
   return BigInt(koffi().address(memory));
 }
 
-/** With the closing zero that Windows expects. */
+/** Returns UTF-16 with the terminating zero that Windows expects. */
 export function wideString(text: string): Uint8Array {
   return new Uint8Array(Buffer.from(`${text}\0`, 'utf16le'));
 }
 
-/** Each string with its zero, and one more at the end. */
+/** Returns the strings in UTF-16, each with its terminating zero, and one more zero at the end. */
 export function wideStrings(texts: readonly string[]): Uint8Array {
   return wideString(texts.map((text) => `${text}\0`).join(''));
 }
 
-/** Undefined for NULL. */
+/** Returns the string at an address; undefined for NULL. */
 export function readWideString(address: bigint): string | undefined {
   if (address === 0n) return undefined;
   return koffi().decode(address, 'char16_t', -1) as string;
@@ -78,7 +78,7 @@ function functions(): Functions {
   return bound;
 }
 
-/** A copy. */
+/** Returns a copy of memory. */
 export function readBytes(address: bigint, length: number): Uint8Array {
   const bytes = new Uint8Array(length);
   if (length > 0) functions().RtlMoveMemory(bytes, address, length);
@@ -89,7 +89,7 @@ export function zeroMemory(address: bigint, length: number): void {
   if (length > 0) functions().RtlZeroMemory(address, length);
 }
 
-/** Of memory that a function of Windows has allocated for its caller. */
+/** Frees memory that a function of Windows has allocated for its caller. */
 export function freeLocal(address: bigint): void {
   if (address !== 0n) functions().LocalFree(address);
 }

@@ -10,7 +10,7 @@ const TOKEN_USER_CLASS = 1;
 const TOKEN_OWNER_CLASS = 4;
 const TOKEN_ELEVATION_CLASS = 20;
 const STILL_ACTIVE = 259;
-/** A SID has at most 68 bytes, and stands behind the structure that points to it. */
+/** A SID has at most 68 bytes, and follows the structure that points to it. */
 const TOKEN_USER_BYTES = 128;
 
 interface Functions {
@@ -69,15 +69,15 @@ function functions(): Functions {
 }
 
 /**
- * When a process was created, in 100 ns since 1601: with its number, what tells it from any other.
- * Undefined when it is gone.
+ * Returns when a process was created, in units of 100 ns since 1601. Together with its PID this identifies
+ * the process. Undefined when it is gone.
  */
 export function creationTime(pid: number): bigint | undefined {
   const { OpenProcess, GetExitCodeProcess, GetProcessTimes, CloseHandle } = functions();
   const process = OpenProcess(PROCESS_QUERY_LIMITED_INFORMATION, 0, pid);
   if (process === 0) return undefined;
   try {
-    // A process that has ended can be opened for as long as somebody holds a handle of it.
+    // A process that has ended can be opened for as long as a handle to it is open.
     const code = new Structure(4);
     if (GetExitCodeProcess(process, code.bytes) !== 0 && code.number(0) !== STILL_ACTIVE)
       return undefined;
@@ -93,7 +93,7 @@ export function creationTime(pid: number): bigint | undefined {
   }
 }
 
-/** Whether this process has the rights of an administrator now, and not only could have them. */
+/** Returns whether this process has the rights of an administrator, and not only could obtain them. */
 export function isElevated(): boolean {
   return withOwnToken(TOKEN_QUERY, (token) => {
     const elevation = new Structure(4);
@@ -106,8 +106,8 @@ export function isElevated(): boolean {
 }
 
 /**
- * What this process makes from now on belongs to its user instead of the administrators: for a
- * service that is SYSTEM, which wg.exe wants the owner of a pipe to be.
+ * Makes everything that this process creates later belong to its user instead of the administrators.
+ * For a service the user is SYSTEM, which wg.exe requires as the owner of a pipe.
  */
 export function ownByUser(): void {
   withOwnToken(TOKEN_QUERY | TOKEN_ADJUST_DEFAULT, (token) => {

@@ -1,4 +1,4 @@
-/** Who owns a thing and who may use it, in the text form of Windows (SDDL). */
+/** Owners and access rights in the text form of Windows (SDDL). */
 
 export const ADMINISTRATORS_FOLDER = 'O:BAG:BAD:PAI(A;OICI;FA;;;BA)(A;OICI;FA;;;SY)';
 
@@ -15,20 +15,20 @@ export interface AccessEntry {
   /** `A` allows, `D` denies. */
   readonly type: string;
   readonly rights: string;
-  /** `BA`, or `S-1-5-...`. */
+  /** An alias such as `BA`, or a SID, `S-1-5-...`. */
   readonly account: string;
 }
 
 export interface SecurityText {
-  /** Undefined when it has none. */
+  /** Undefined when there is no owner. */
   readonly owner: string | undefined;
-  /** Nothing is inherited from the folder above. */
+  /** Whether nothing is inherited from the parent folder. */
   readonly isProtected: boolean;
-  /** Undefined: everybody may do everything. */
+  /** Undefined when everyone has full access. */
   readonly entries: readonly AccessEntry[] | undefined;
 }
 
-/** Of `O:BAG:BAD:PAI(A;OICI;FA;;;BA)`; who may be audited (S:) is not for it. */
+/** Parses text such as `O:BAG:BAD:PAI(A;OICI;FA;;;BA)`. The audit part (S:) is not supported. */
 export function parseSddl(text: string): SecurityText {
   const owner = /^O:(S-[\d-]+|[A-Z]{2})/.exec(text)?.[1];
   const dacl = /D:([A-Z_]*)((?:\([^()]*\))*)/.exec(text);
@@ -45,12 +45,12 @@ export function parseSddl(text: string): SecurityText {
   };
 }
 
-/** The owner may always give itself any right. */
+/** Checks the owner, since an owner can always obtain any right. */
 export function isOwnedByAdministrators({ owner }: SecurityText): boolean {
   return owner !== undefined && TRUSTED.has(owner);
 }
 
-/** Nobody but administrators and the system may even read it. */
+/** Returns whether only administrators and the system have any access, even to read. */
 export function isForAdministratorsAlone(security: SecurityText): boolean {
   const { isProtected, entries } = security;
   return (

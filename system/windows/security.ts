@@ -1,4 +1,4 @@
-/** Folders that only administrators and the system can use. */
+/** Creates folders that only administrators and the system can use. */
 import { lstatSync } from 'node:fs';
 import { callFailed, WindowsCallError } from './callerror.js';
 import { systemLibrary } from './libraries.js';
@@ -90,7 +90,7 @@ function functions(): Functions {
   return bound;
 }
 
-/** Why a folder cannot be trusted. */
+/** A folder cannot be trusted; the message has the reason. */
 export class UntrustedFolderError extends Error {
   readonly folder: string;
 
@@ -102,9 +102,9 @@ export class UntrustedFolderError extends Error {
 }
 
 /**
- * Makes a folder that only administrators and the system can use, or gives one that they own these
- * rights. The folder above has to be there. Throws UntrustedFolderError for one that somebody else
- * owns, who could take the rights back, and for a link; WindowsCallError.
+ * Creates a folder that only administrators and the system can use, or sets these rights on an existing
+ * folder that they own. The parent folder must exist. Throws UntrustedFolderError for a link, and for a
+ * folder with another owner, who could take the rights back; otherwise WindowsCallError.
  */
 export function createAdministratorsFolder(path: string): void {
   withDescriptor(ADMINISTRATORS_FOLDER, (descriptor) => {
@@ -115,7 +115,7 @@ export function createAdministratorsFolder(path: string): void {
     const code = lastError();
     if (code !== Win32Error.ERROR_ALREADY_EXISTS)
       throw new WindowsCallError('CreateDirectoryW', code, path);
-    // Junctions are links to Node.js too.
+    // Node.js treats junctions as links too.
     if (!lstatSync(path).isDirectory())
       throw new UntrustedFolderError(path, 'is a link or a file instead of a folder');
     const security = securityOf(path);
@@ -125,7 +125,7 @@ export function createAdministratorsFolder(path: string): void {
   });
 }
 
-/** Throws WindowsCallError. */
+/** Returns the owner and access rights of a file or folder. Throws WindowsCallError. */
 export function securityOf(path: string): SecurityText {
   const { GetNamedSecurityInfoW, ConvertSecurityDescriptorToStringSecurityDescriptorW } =
     functions();

@@ -1,4 +1,4 @@
-/** Accounts of Windows, as text and as bytes, and what they are granted (MS-DTYP). */
+/** Accounts of Windows (SIDs) as text and as bytes, and rights granted to them (MS-DTYP). */
 import { createHash } from 'node:crypto';
 
 const FWP_ACTRL_MATCH_FILTER = 1;
@@ -10,8 +10,8 @@ const ACE_HEADER_SIZE = 8;
 const DACL_OFFSET = 16;
 
 /**
- * The account that Windows gives to a service: `S-1-5-80-` and the SHA-1 of its name in capitals,
- * UTF-16, as five numbers. The same as `sc showsid NAME` shows.
+ * Returns the account that Windows gives to a service: `S-1-5-80-` and the SHA-1 of its name in capitals,
+ * in UTF-16, as five numbers. `sc showsid NAME` shows the same.
  */
 export function serviceSid(serviceName: string): string {
   const hash = createHash('sha1').update(serviceName.toUpperCase(), 'utf16le').digest();
@@ -19,7 +19,7 @@ export function serviceSid(serviceName: string): string {
   return ['S-1-5-80', ...parts].join('-');
 }
 
-/** `S-1-5-80-...` in bytes. Throws RangeError. */
+/** Returns the bytes of `S-1-5-80-...`. Throws RangeError for other text. */
 export function sidBytes(text: string): Uint8Array {
   const parts = /^S-1-(\d+(?:-\d+)+)$/.exec(text)?.[1]?.split('-').map(Number);
   const [authority = 0, ...subAuthorities] = parts ?? [];
@@ -40,8 +40,8 @@ export function sidBytes(text: string): Uint8Array {
 }
 
 /**
- * MS-DTYP 2.4.6: a self-relative security descriptor that grants one account the right to match a
- * filter, which is how the firewall knows a service's process from others of the same program.
+ * Returns a self-relative security descriptor (MS-DTYP 2.4.6) that grants one account the right to match a
+ * filter. This is how the firewall distinguishes a service's process from others of the same program.
  */
 export function matchDescriptor(sid: string): Uint8Array {
   const account = sidBytes(sid);

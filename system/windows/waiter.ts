@@ -2,9 +2,9 @@
 import { callFailed } from './callerror.js';
 import { systemLibrary } from './libraries.js';
 
-/** An event of somebody's: `onSignal` is called in the event loop each time it was signalled. */
+/** A watched event: `onSignal` is called in the event loop each time it was signalled. */
 interface Watched {
-  /** A handle of our own: whoever made the event may close his at any time. */
+  /** A duplicated handle: the owner of the event may close the original at any time. */
   readonly event: number;
   readonly onSignal: () => void;
   readonly onTimeout: () => void;
@@ -35,7 +35,7 @@ interface Kernel32 {
   };
 }
 
-/** MAXIMUM_WAIT_OBJECTS less our own event. */
+/** MAXIMUM_WAIT_OBJECTS minus our own event. */
 const MAX_WATCHED = 63;
 const WAIT_FAILED = 0xffffffff;
 
@@ -62,9 +62,9 @@ function functions(): Kernel32 {
 }
 
 /**
- * One thread of libuv's small pool waits for the events of all interfaces, so that many of them leave
- * the others for those who resolve names. Every `milliseconds` it looks up in any case: whoever missed
- * a signal hears `onTimeout`.
+ * One thread of libuv's small pool waits for the events of all interfaces, so that even many of them leave
+ * the other threads for name lookups. The wait ends after `milliseconds` in any case and calls `onTimeout`,
+ * so that a missed signal does no harm.
  */
 export class Waiter {
   readonly #milliseconds: number;
@@ -78,7 +78,7 @@ export class Waiter {
     this.#milliseconds = milliseconds;
   }
 
-  /** Answers what ends the watching; after that the event may be closed at once. */
+  /** Returns a function that ends the watch; the event may be closed right after that. */
   watch(event: number, onSignal: () => void, onTimeout: () => void): () => void {
     if (this.#watched.length === MAX_WATCHED)
       throw new Error(`no more than ${MAX_WATCHED} interfaces in one process`);
@@ -95,7 +95,7 @@ export class Waiter {
     };
   }
 
-  /** Lets the thread see what is watched now. */
+  /** Makes the thread wait for the events that are watched now. */
   #lookAgain(): void {
     if (this.#isWaiting) functions().SetEvent(this.#changed);
     else this.#wait();

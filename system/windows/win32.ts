@@ -1,7 +1,7 @@
-/** What every use of Windows' functions needs: their errors, as numbers, names and advice. */
+/** Binds functions of Windows, and handles their errors as numbers and names. */
 import { type SystemLibrary, systemLibrary } from './libraries.js';
 
-/** The errors that are told apart here; any other is shown by its number. */
+/** The errors with a name here; any other is shown by its number. */
 export const Win32Error = {
   ERROR_SUCCESS: 0,
   ERROR_FILE_NOT_FOUND: 2,
@@ -40,12 +40,12 @@ const NAMES: ReadonlyMap<number, string> = new Map(
   Object.entries(Win32Error).map(([name, code]) => [code, name]),
 );
 
-/** Beyond Windows' own errors: FWP_E_*, NTE_*. */
+/** Returns whether the code is outside of Windows' own errors: FWP_E_*, NTE_*. */
 export function isHresult(code: number): boolean {
   return code > 0xffff;
 }
 
-/** `ERROR_ACCESS_DENIED (5)`, or the number alone: `error 1234`, an HRESULT's in hexadecimal. */
+/** Returns `ERROR_ACCESS_DENIED (5)`, or only the number: `error 1234`, for an HRESULT in hexadecimal. */
 export function win32ErrorText(code: number): string {
   const name = NAMES.get(code);
   if (name !== undefined) return `${name} (${code})`;
@@ -54,18 +54,18 @@ export function win32ErrorText(code: number): string {
 
 let getLastError: (() => number) | undefined;
 
-/** Of this thread, to be called right after what failed: any other call may change it. */
+/** Returns this thread's last error. To be called right after the failure: any other call may change it. */
 export function lastError(): number {
   getLastError ??= systemLibrary('kernel32.dll').func('uint32_t __stdcall GetLastError()');
   return (getLastError as () => number)();
 }
 
-/** Binds `lastError` already, so that to ask for an error does not load anything in between. */
+/** Binds `lastError` early, so that reading an error later does not load anything in between. */
 export function prepareLastError(): void {
   lastError();
 }
 
-/** All functions of `signatures`, by their names; what they answer in an error is to be asked at once. */
+/** Returns all functions of `signatures`, by name. Call `lastError` right after one of them fails. */
 export function bindAll<T>(
   library: SystemLibrary,
   signatures: Readonly<Record<keyof T, string>>,

@@ -1,7 +1,7 @@
-/** The functions of Windows that services need. */
+/** The functions of Windows for services. */
 import { bindAll } from '../win32.js';
 
-/** Of the service control manager's; 0 is NULL. */
+/** A handle of the service control manager; 0 is NULL. */
 export type ServiceHandle = number;
 
 export interface ServiceFunctions {

@@ -1,4 +1,4 @@
-/** A process that Windows has started as a service: what it is asked, and what it tells of itself. */
+/** The process of a service that Windows has started: handles its controls and reports its status. */
 import { callFailed, WindowsCallError } from '../callerror.js';
 import { koffi, systemLibrary } from '../libraries.js';
 import { prepareLastError, Win32Error } from '../win32.js';
@@ -16,20 +16,20 @@ const SERVICE_ACCEPT_SHUTDOWN = 4;
 const NO_ERROR = 0;
 const ERROR_CALL_NOT_IMPLEMENTED = 120;
 const ERROR_SERVICE_SPECIFIC_ERROR = 1066;
-/** How long Windows waits for the next sign of life while the service starts or stops. */
+/** How long Windows waits for the next status while the service starts or stops. */
 const WAIT_HINT_MS = 10_000;
 const SIGN_OF_LIFE_MS = 2000;
 
 export interface ServiceProcess {
-  /** Has begun to work. */
+  /** To be called once the service has begun its work. */
   running(): void;
 }
 
 export interface ServiceBody {
   readonly name: string;
   /**
-   * The service's work, from its start to its end. Answers its exit code: anything but 0 is a failure
-   * and lets Windows start it again, unless `stop` asked for the end.
+   * Does the service's work, from its start to its end. Resolves to its exit code: anything but 0 is a
+   * failure that makes Windows start it again, unless `stop` was aborted.
    */
   run(stop: AbortSignal, service: ServiceProcess): Promise<number>;
 }
@@ -71,8 +71,8 @@ function functions(): Functions {
 }
 
 /**
- * Runs the service until it has stopped. Windows calls us on threads of its own, which wait until the
- * event loop has answered: what is called there only notes what was asked. Rejects with
+ * Runs the service until it has stopped, and resolves to its exit code. Windows calls us on its own threads,
+ * which wait until the event loop has run the callback, so a callback only records the request. Rejects with
  * WindowsCallError ERROR_FAILED_SERVICE_CONTROLLER_CONNECT when Windows did not start this process.
  */
 export async function runService(body: ServiceBody): Promise<number> {
@@ -118,7 +118,7 @@ export async function runService(body: ServiceBody): Promise<number> {
   return await code;
 }
 
-/** The call was made by another thread, whose last error is not ours to read. */
+/** The call was made by another thread, whose last error cannot be read here. */
 function dispatcherFailed(): WindowsCallError {
   const code = Win32Error.ERROR_FAILED_SERVICE_CONTROLLER_CONNECT;
   return new WindowsCallError('StartServiceCtrlDispatcherW', code);
@@ -129,7 +129,7 @@ async function work(body: ServiceBody, stop: AbortSignal, status: StatusTeller):
   try {
     code = await body.run(stop, { running: () => status.running() });
   } finally {
-    // One that was asked to end has not failed, even when it had not begun.
+    // A service that was asked to stop has not failed, even if it was still starting.
     status.stopped(stop.aborted ? 0 : code);
   }
   return code;
@@ -146,7 +146,7 @@ class StatusTeller {
     this.pending(SERVICE_START_PENDING);
   }
 
-  /** Goes on telling that it is alive, since name servers and drivers may take their time. */
+  /** Keeps reporting progress, since name servers and drivers can be slow. */
   pending(state: number): void {
     if (state === SERVICE_STOP_PENDING) this.#isStopping = true;
     clearInterval(this.#timer);

@@ -1,4 +1,4 @@
-/** Services of Windows: made, started, stopped, asked and removed. */
+/** Creates, starts, stops, queries and deletes services of Windows. */
 import { callFailed, WindowsCallError } from '../callerror.js';
 import { readWideString, Structure, wideStrings } from '../memory.js';
 import { lastError, Win32Error } from '../win32.js';
@@ -31,7 +31,7 @@ const SERVICE_ERROR_NORMAL = 1;
 const SERVICE_STATE_ALL = 3;
 const SERVICE_CONTROL_STOP = 1;
 
-/** Of Windows, in the order of their numbers from 1. */
+/** The states of Windows, in the order of their numbers, from 1. */
 const STATES = [
   'stopped',
   'start-pending',
@@ -46,9 +46,9 @@ export type ServiceState = (typeof STATES)[number];
 
 export interface ServiceReport {
   readonly state: ServiceState;
-  /** 0 when it does not run. */
+  /** 0 when the service is not running. */
   readonly pid: number;
-  /** Of Windows; 1066: `specificExitCode` tells. */
+  /** The exit code for Windows; with 1066, `specificExitCode` has the actual code. */
   readonly exitCode: number;
   readonly specificExitCode: number;
   readonly checkPoint: number;
@@ -63,15 +63,15 @@ export interface ServiceDefinition {
   readonly displayName: string;
   readonly description: string;
   readonly commandLine: string;
-  /** Services that have to run before. */
+  /** Services that must run before this one. */
   readonly dependencies: readonly string[];
-  /** All that its process keeps. */
+  /** The only privileges that its process keeps. */
   readonly privileges: readonly string[];
   readonly restartDelaysMs: readonly number[];
   readonly restartResetSeconds: number;
 }
 
-/** Starts at boot, as SYSTEM. Nothing is left when it throws: WindowsCallError. */
+/** Creates a service that starts at boot, as SYSTEM. Throws WindowsCallError; nothing is then left behind. */
 export function createService(definition: ServiceDefinition): void {
   const { CreateServiceW, DeleteService } = serviceFunctions();
   withManager(SC_MANAGER_CONNECT | SC_MANAGER_CREATE_SERVICE, (manager) => {
@@ -108,7 +108,7 @@ function configure(service: ServiceHandle, definition: ServiceDefinition): void 
   const change = (level: keyof typeof ConfigLevel, info: Uint8Array): void => {
     if (serviceFunctions().ChangeServiceConfig2W(service, ConfigLevel[level], info) !== 0) return;
     const code = lastError();
-    // What this Windows does not know it does without.
+    // A setting that this version of Windows does not know is left out.
     if (code === Win32Error.ERROR_INVALID_LEVEL) return;
     throw new WindowsCallError('ChangeServiceConfig2W', code, level);
   };
@@ -120,7 +120,7 @@ function configure(service: ServiceHandle, definition: ServiceDefinition): void 
   change('SERVICE_CONFIG_DELAYED_AUTO_START_INFO', encodeNumber(0));
 }
 
-/** Undefined when there is no such service. */
+/** Returns the status of a service; undefined when there is no such service. */
 export function queryService(name: string): ServiceReport | undefined {
   return withService(name, SERVICE_QUERY_STATUS, (service) => {
     const status = new Structure(SERVICE_STATUS_PROCESS.size);
@@ -132,7 +132,7 @@ export function queryService(name: string): ServiceReport | undefined {
   });
 }
 
-/** What it starts, with arguments. Undefined when there is no such service. */
+/** Returns the service's command line, with arguments. Undefined when there is no such service. */
 export function serviceCommandLine(name: string): string | undefined {
   return withService(name, SERVICE_QUERY_CONFIG, (service) => {
     const { QueryServiceConfigW } = serviceFunctions();
@@ -145,7 +145,7 @@ export function serviceCommandLine(name: string): string | undefined {
   });
 }
 
-/** Does not wait. False when there is no such service; one that runs already is no failure. */
+/** Does not wait. Returns false when there is no such service; one that already runs is no failure. */
 export function startService(name: string): boolean {
   const started = withService(name, SERVICE_START, (service) => {
     if (serviceFunctions().StartServiceW(service, 0, null) !== 0) return true;
@@ -156,21 +156,21 @@ export function startService(name: string): boolean {
   return started ?? false;
 }
 
-/** Does not wait. False when there is no such service; one that does not run is no failure. */
+/** Does not wait. Returns false when there is no such service; one that does not run is no failure. */
 export function stopService(name: string): boolean {
   const stopped = withService(name, SERVICE_STOP, (service) => {
     const status = new Uint8Array(SERVICE_STATUS.size);
     if (serviceFunctions().ControlService(service, SERVICE_CONTROL_STOP, status) !== 0) return true;
     const code = lastError();
     if (code === Win32Error.ERROR_SERVICE_NOT_ACTIVE) return true;
-    // It is stopping already.
+    // The service is already stopping.
     if (code === Win32Error.ERROR_SERVICE_CANNOT_ACCEPT_CTRL) return true;
     throw new WindowsCallError('ControlService', code, name);
   });
   return stopped ?? false;
 }
 
-/** It vanishes when its process has ended. False when there is no such service. */
+/** The service vanishes when its process has ended. Returns false when there is no such service. */
 export function deleteService(name: string): boolean {
   const deleted = withService(name, DELETE, (service) => {
     if (serviceFunctions().DeleteService(service) !== 0) return true;
@@ -181,7 +181,7 @@ export function deleteService(name: string): boolean {
   return deleted ?? false;
 }
 
-/** All whose name begins so. */
+/** Returns all services whose name begins with `prefix`, in upper or lower case. */
 export function listServices(prefix: string): NamedServiceReport[] {
   const { EnumServicesStatusExW } = serviceFunctions();
   return withManager(SC_MANAGER_CONNECT | SC_MANAGER_ENUMERATE_SERVICE, (manager) => {
@@ -208,7 +208,7 @@ export function listServices(prefix: string): NamedServiceReport[] {
         const at = index * ENUM_SERVICE_STATUS_PROCESSW.size;
         const { lpServiceName, ServiceStatusProcess } = ENUM_SERVICE_STATUS_PROCESSW;
         const name = readWideString(buffer.pointer(at + lpServiceName)) ?? '';
-        // Names of services know no case.
+        // Names of services are case-insensitive.
         if (name.toLowerCase().startsWith(prefix.toLowerCase()))
           found.push({ name, ...reportOf(buffer, at + ServiceStatusProcess) });
       }

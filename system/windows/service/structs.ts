@@ -94,7 +94,7 @@ export function encodeStatus(status: ServiceStatus): Uint8Array {
   return structure.bytes;
 }
 
-/** The only service of a process, and the end of the table. */
+/** Returns a table with the only service of a process, and the entry that ends the table. */
 export function encodeServiceTable(name: string, serviceMain: bigint): Uint8Array {
   const table = new Structure(2 * SERVICE_TABLE_ENTRYW.size);
   table.setPointer(SERVICE_TABLE_ENTRYW.lpServiceName, wideString(name));
@@ -108,7 +108,7 @@ export function encodeDescription(text: string): Uint8Array {
   return structure.bytes;
 }
 
-/** Restarts after each of `delaysMs`, the last one for all further failures. */
+/** Encodes restarts after each of `delaysMs`; the last delay applies to all further failures. */
 export function encodeRestarts(delaysMs: readonly number[], resetSeconds: number): Uint8Array {
   const actions = new Structure(delaysMs.length * SC_ACTION.size);
   for (const [index, delay] of delaysMs.entries()) {
