@@ -1,4 +1,4 @@
-/** Finds, loads and checks the native library; one process loads it once. */
+/** Finds, loads and checks the native library; a process loads it once. */
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
@@ -8,14 +8,14 @@ import { sharedLibraryName, targetName } from '../system/target.js';
 import { atEnvironmentEnd } from './environment.js';
 import { ABI_VERSION, EXPECTED_LAYOUT } from './layout.js';
 
-/** A struct wg_ts_device: only the library looks into it. */
+/** A pointer to struct wg_ts_device, which is opaque outside of the library. */
 export type DevicePointer = unknown;
 
-/** The calls of wg_ts.h. Structs are their memory, as `layout.ts` has them. */
+/** The calls of wg_ts.h. Structs are passed as their memory, laid out as in `layout.ts`. */
 export interface NativeLibrary {
   abiVersion(): number;
   layout(out: Uint8Array, capacity: number): number;
-  /** The name of the ChaCha20-Poly1305 that will be used, null without one. */
+  /** Returns the name of the ChaCha20-Poly1305 that will be used, or null when there is none. */
   selectCrypto(without: number): string | null;
   open(options: Uint8Array, error: Uint8Array): DevicePointer | null;
   start(device: DevicePointer): number;
@@ -45,7 +45,7 @@ export interface NativeLibrary {
   setMtu(device: DevicePointer, mtu: number): void;
   transfer(device: DevicePointer, peer: number, bytes: Uint8Array): void;
   readStatistics(device: DevicePointer, out: Uint8Array): void;
-  /** Closes it when a worker_thread ends in which nobody did. Answers what takes that back. */
+  /** Closes the device if a worker_thread ends without doing so. Returns a function that cancels this. */
   closeAtEnd(device: DevicePointer): () => void;
 }
 
@@ -81,7 +81,7 @@ const SIGNATURES: Readonly<Record<Exclude<keyof NativeLibrary, 'closeAtEnd'>, st
   readStatistics: 'void wg_ts_read_statistics(void *device, void *out)',
 };
 
-/** Why there is no native data plane here; the message is one line. */
+/** There is no native data plane here; the message is one line with the reason. */
 export class NativeUnavailableError extends Error {
   constructor(reason: string, options?: ErrorOptions) {
     super(reason, options);
@@ -92,8 +92,8 @@ export class NativeUnavailableError extends Error {
 let loaded: NativeLibrary | undefined;
 
 /**
- * The library of this machine, or that which WG_TS_NATIVE_LIBRARY names. Throws
- * NativeUnavailableError when there is none, or it is not of this version.
+ * Returns the library for this machine, or the one that WG_TS_NATIVE_LIBRARY names. Throws
+ * NativeUnavailableError when there is none, or it is of another version.
  */
 export function loadNativeLibrary(): NativeLibrary {
   loaded ??= load(process.env['WG_TS_NATIVE_LIBRARY'] ?? findLibrary());
@@ -101,8 +101,8 @@ export function loadNativeLibrary(): NativeLibrary {
 }
 
 /**
- * The name of the ChaCha20-Poly1305 that the library finds in this process, passing over what the bits of
- * `without` name. Throws NativeUnavailableError when there is none.
+ * Returns the name of the ChaCha20-Poly1305 that the library finds in this process, without those excluded by
+ * the bits of `without`. Throws NativeUnavailableError when there is none.
  */
 export function selectNativeCrypto(library: NativeLibrary, without = 0): string {
   const name = library.selectCrypto(without);
@@ -116,7 +116,7 @@ function findLibrary(): string {
   const here = dirname(fileURLToPath(import.meta.url));
   const target = targetName();
   const file = sharedLibraryName('wgts');
-  // Beside this file in a package; from the sources themselves, in what was built of them.
+  // Next to this file in a package; in dist/native when run from the sources.
   const folders = [here, join(here, '..', 'dist', 'native')];
   const found = folders.map((folder) => join(folder, target, file)).find(existsSync);
   if (found) return found;
@@ -125,7 +125,7 @@ function findLibrary(): string {
   );
 }
 
-/** Throws NativeUnavailableError. */
+/** Loads and checks the library at `path`. Throws NativeUnavailableError. */
 export function load(path: string): NativeLibrary {
   const library = bind(path);
   const version = library.abiVersion();

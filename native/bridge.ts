@@ -10,8 +10,8 @@ const SOCK_NONBLOCK = 0o4000;
 const SOCK_CLOEXEC = 0o2000000;
 
 /**
- * Makes a device of packets in JavaScript look like the queue of an interface: a socket pair that
- * keeps the boundaries of packets. What finds the socket full is dropped, as by any interface.
+ * Makes a packet device in JavaScript look like the queue of an interface, through a socket pair that
+ * preserves packet boundaries. Packets are dropped while the socket is full, as by any interface.
  */
 export function bridgeTun(tun: Tun, onError: (error: Error) => void): TunQueues {
   const { socketpair, write } = libc();

@@ -1,4 +1,4 @@
-/** Between the types of the seam and the structs of wg_ts.h. */
+/** Converts between the types of protocol/dataplane.ts and the structs of wg_ts.h. */
 import type {
   AllowedIpsChange,
   DataPlaneEvent,
@@ -12,7 +12,7 @@ import { classifyHandshake } from '../protocol/messages.js';
 import { zoneIndex, zoneName } from '../system/zone.js';
 import { EventType, Layout, STATISTICS, type Statistics, Traffic } from './layout.js';
 
-/** Undefined for an address that is none, or whose zone does not exist. */
+/** Returns a struct wg_ts_endpoint; undefined for an invalid address, or one whose zone does not exist. */
 export function encodeEndpoint(endpoint: Endpoint): Uint8Array | undefined {
   const [text = '', zone] = endpoint.address.split('%');
   const address = parseIp(text);
@@ -38,7 +38,7 @@ export function decodeEndpoint(bytes: Uint8Array): Endpoint {
   return { address: scope === 0 ? address : `${address}%${zoneName(scope)}`, port };
 }
 
-/** What is removed comes first, so that a prefix in both lists is there afterwards. */
+/** Encodes removals first, so that a prefix in both lists is there afterwards. */
 export function encodePrefixes(change: AllowedIpsChange): Uint8Array {
   const all = [
     ...change.remove.map((prefix) => ({ prefix, remove: 1 })),
@@ -57,7 +57,7 @@ function encodePrefix(bytes: Uint8Array, prefix: IpPrefix, remove: number): void
   bytes[Layout.prefix.remove] = remove;
 }
 
-/** Has the keys in it: to be zeroed after use. */
+/** Returns a struct wg_ts_keypair. It contains the keys: to be zeroed after use. */
 export function encodeKeypair(keypair: TransportKeypair, now: Millis): Uint8Array {
   const bytes = new Uint8Array(Layout.keypair.size);
   const view = new DataView(bytes.buffer);
@@ -72,15 +72,16 @@ export function encodeKeypair(keypair: TransportKeypair, now: Millis): Uint8Arra
   return bytes;
 }
 
-/** What the events of one drain become; `endpointOf` may remember more of an endpoint than we do. */
+/** The decoded events of one drain. */
 export interface DecodedEvents {
   readonly events: DataPlaneEvent[];
-  /** errno, when the interface is gone. */
+  /** errno if the interface is gone. */
   readonly tunError: number | undefined;
   readonly isTunCorrupt: boolean;
   readonly hasTraffic: boolean;
 }
 
+/** Decodes `count` events. `endpointOf` decodes an endpoint, and may remember more of it than the result has. */
 export function decodeEvents(
   bytes: Uint8Array,
   count: number,
@@ -133,8 +134,8 @@ export function decodeEvents(
 }
 
 /**
- * Both directions as events of their own where what was sent came first: the timers of section 6
- * depend on whether the last word was ours, and one event for both would be read the other way round.
+ * Returns one event per direction where sending came first: the timers of section 6 depend on which side
+ * was last, and one event for both would be taken as receiving first.
  */
 function decodeTraffic(peer: PeerId, bits: number): DataPlaneEvent[] {
   const sent = {

@@ -32,22 +32,22 @@ import { encodeOptions, isRing, type NativeOptions } from './options.js';
 export type { NativeOptions } from './options.js';
 
 const EVENTS = 64;
-/** Traffic is looked at so often while there is some; the timers of section 6 count in seconds. */
+/** How often traffic events are collected while there is traffic; the timers of section 6 count in seconds. */
 const TRAFFIC_INTERVAL: Millis = 100;
-/** What Windows calls a ring that is corrupt: told when it cannot be replaced either. */
+/** The error of Windows for a corrupt ring, reported when the ring cannot be replaced either. */
 const ERROR_INVALID_DATA = 13;
 
-/** The data plane in C, with threads of its own: what is busy here does not hold it up. */
+/** The data plane in C, with threads of its own, which a busy event loop does not delay. */
 export class NativeDataPlane implements RunningPlane {
   readonly name: string;
   readonly bindInterface?: (family: 4 | 6, index: number | undefined) => void;
   readonly #options: NativeOptions;
   readonly #udp: ReplaceableSockets<UdpQueues>;
-  /** The interfaces that datagrams leave by, where that was told. */
+  /** The interfaces that the sockets are bound to, by family. */
   readonly #boundTo = new Map<4 | 6, number>();
   readonly #library: NativeLibrary;
   readonly #buffer = new Uint8Array(EVENTS * Layout.event.size);
-  /** Our own end of an endpoint, which control gives back without knowing of it. */
+  /** Keeps our own end of an endpoint, which the control plane does not know about, until it comes back. */
   readonly #encoded = new WeakMap<Endpoint, Uint8Array>();
   #device: DevicePointer | undefined;
   #listener: ((batch: readonly DataPlaneEvent[]) => void) | undefined;
@@ -58,7 +58,7 @@ export class NativeDataPlane implements RunningPlane {
   #closing: Promise<void> | undefined;
   #forget = (): void => undefined;
 
-  /** No packet is read before `start`. Throws NativeUnavailableError where this machine cannot. */
+  /** Reads no packet before `start`. Throws NativeUnavailableError where this machine cannot run it. */
   constructor(options: NativeOptions) {
     this.#options = options;
     this.#udp = new ReplaceableSockets(options.udp, options.open);
@@ -162,8 +162,8 @@ export class NativeDataPlane implements RunningPlane {
   }
 
   /**
-   * What would leave while none does is lost and counted. So it is with an interface that is gone by
-   * now, too: another call will come.
+   * While there is no interface to send through, datagrams are lost and counted. The same holds for an
+   * interface that is gone by now: another call will follow.
    */
   #bindInterface(family: 4 | 6, index: number | undefined): void {
     if (this.#device === undefined) return;
@@ -192,7 +192,7 @@ export class NativeDataPlane implements RunningPlane {
     return this.#udp.listen(port, (next) => this.#adopt(next));
   }
 
-  /** Throws NativeUnavailableError when the system refuses them. */
+  /** Replaces the sockets. Throws NativeUnavailableError when the system refuses them. */
   #adopt(next: UdpQueues): void {
     if (this.#device === undefined) throw new NativeUnavailableError('the data plane has ended');
     if (next.v4.length !== this.#udp.current.v4.length)
@@ -206,7 +206,7 @@ export class NativeDataPlane implements RunningPlane {
       throw new NativeUnavailableError(`the data plane cannot use other sockets: errno ${error}`);
   }
 
-  /** Counts since the start, or undefined after the end. */
+  /** Returns counts since the start, or undefined after `close`. */
   statistics(): Statistics | undefined {
     if (this.#device === undefined) return undefined;
     const bytes = new Uint8Array(Layout.statistics.size);
@@ -258,7 +258,7 @@ export class NativeDataPlane implements RunningPlane {
         return endpoint;
       },
     );
-    // Others get their turn before the rest.
+    // The rest waits one turn, so that the event loop stays responsive.
     if (count === EVENTS) this.#again ??= setImmediate(() => this.#drainAgain());
     if (hasTraffic)
       this.#trafficTimer ??= setTimeout(() => this.#lookAgain(), TRAFFIC_INTERVAL).unref();
@@ -267,7 +267,7 @@ export class NativeDataPlane implements RunningPlane {
     if (tunError !== undefined && this.#device !== undefined) this.#options.onTunError(tunError);
   }
 
-  /** Its threads are out of the old session before it ends. */
+  /** The library's threads leave the old session before it ends. */
   #restartRing(device: DevicePointer): void {
     const { tun, logger, onTunError } = this.#options;
     if (!isRing(tun)) return;
@@ -287,7 +287,7 @@ export class NativeDataPlane implements RunningPlane {
     this.#drain();
   }
 
-  /** Traffic rings once and is then collected here, until a while brings none. */
+  /** Traffic rings the doorbell once and is then collected here, until an interval passes without any. */
   #lookAgain(): void {
     this.#trafficTimer = undefined;
     this.#drain();

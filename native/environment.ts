@@ -1,4 +1,4 @@
-/** What has to end with the JavaScript that runs it, where nothing of it is called any more. */
+/** Ends native resources together with their JavaScript environment, which can no longer do so itself. */
 import { createRequire } from 'node:module';
 
 interface NodeApi {
@@ -9,7 +9,7 @@ interface NodeApi {
 
 let loaded: NodeApi | undefined;
 
-/** Functions of Node-API are exported by the executable itself. */
+/** Binds functions of Node-API, which the executable itself exports. */
 function nodeApi(): NodeApi {
   if (loaded) return loaded;
   const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
@@ -26,7 +26,8 @@ function nodeApi(): NodeApi {
 /**
  * Calls the C function `hook` with `argument` when the environment ends: that of a worker_thread when it
  * is terminated, that of the main thread at the end of the process. Its descriptors are still open then,
- * and its libraries loaded. Answers what takes it back; where the runtime has no such hook, nothing.
+ * and its libraries loaded. Returns a function that removes the hook. Does nothing where the runtime has no
+ * such hook.
  */
 export function atEnvironmentEnd(hook: unknown, argument: unknown): () => void {
   try {

@@ -1,11 +1,11 @@
-/** The structs of wg_ts.h as the memory of this machine has them; `binding.ts` compares at load. */
+/** The memory layout of the structs of wg_ts.h; `binding.ts` compares it with the library's at load. */
 
 export const ABI_VERSION = 3;
 export const MAX_WORKERS = 16;
-/** Bytes of the path of the doorbell, with the zero that ends it. */
+/** Bytes of the path of the doorbell, including the terminating zero. */
 export const MAX_PATH = 64;
 
-/** Each with its size and the offsets of its members, in the order of `wg_ts_layout`. */
+/** Each struct with its size and the offsets of its members, in the order of `wg_ts_layout`. */
 export const Layout = {
   endpoint: {
     size: 48,
@@ -46,7 +46,7 @@ export const Layout = {
   statistics: { size: 128 },
 } as const;
 
-/** What `wg_ts_layout` has to answer. */
+/** The numbers that `wg_ts_layout` must write. */
 export const EXPECTED_LAYOUT: readonly number[] = Object.values(Layout).flatMap((struct) =>
   Object.values(struct),
 );
@@ -69,7 +69,7 @@ export const Traffic = {
   receivedLast: 16,
 } as const;
 
-/** Of wg_ts_statistics, in its order; each 8 bytes. */
+/** The members of struct wg_ts_statistics, in its order; each has 8 bytes. */
 export const STATISTICS = [
   'tunReads',
   'tunPackets',

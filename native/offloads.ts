@@ -1,9 +1,9 @@
 /**
- * What a native data plane can do without: for a system or path that refuses it, for tests and for
+ * What can be turned off in a native data plane: for a system or path that refuses it, for tests and for
  * measurements.
  *
- * Those of kind `tun` are a matter of how the interface is opened; the library leaves those of kind
- * `plane` off, by the bits WG_TS_WITHOUT_* of wg_ts.h.
+ * Those of kind `tun` depend on how the interface is opened; the library turns off those of kind `plane`
+ * by the bits WG_TS_WITHOUT_* of wg_ts.h.
  */
 export const OFFLOADS = [
   { name: 'vnet-hdr', kind: 'tun' },
@@ -31,7 +31,7 @@ export function isPlaneOffload(name: string): name is PlaneOffload {
   return BITS.has(name);
 }
 
-/** As the library reads them. */
+/** Returns the bits WG_TS_WITHOUT_* for the library. */
 export function bitsOf(without: readonly PlaneOffload[] = []): number {
   return without.reduce((bits, name) => bits | (BITS.get(name) ?? 0), 0);
 }

@@ -1,12 +1,12 @@
 import { createRequire } from 'node:module';
 
-/** An address that only OpenSSL looks into; null on failure. */
+/** A pointer to an opaque object of OpenSSL; null on failure. */
 export type OpensslObject = unknown;
 
-/** What is used of the OpenSSL that the node executable carries. Functions answer 1 for success. */
+/** The functions used of the OpenSSL in the node executable. Those that return a number return 1 for success. */
 export interface Openssl {
   EVP_CIPHER_CTX_new(): OpensslObject;
-  /** Clears the key in it. */
+  /** Clears the key in the context. */
   EVP_CIPHER_CTX_free(context: OpensslObject): void;
   EVP_get_cipherbyname(name: string): OpensslObject;
   EVP_CipherInit_ex(
@@ -44,7 +44,7 @@ export interface Openssl {
     length: number,
   ): OpensslObject;
   EVP_PKEY_get_raw_public_key(key: OpensslObject, out: Uint8Array, length: Uint8Array): number;
-  /** Clears the key in it. */
+  /** Clears the key. */
   EVP_PKEY_free(key: OpensslObject): void;
   EVP_PKEY_CTX_new(key: OpensslObject, engine: null): OpensslObject;
   EVP_PKEY_CTX_free(context: OpensslObject): void;
@@ -57,7 +57,7 @@ export interface Openssl {
 const SIGNATURES: Readonly<Record<keyof Openssl, string>> = {
   EVP_CIPHER_CTX_new: 'void *EVP_CIPHER_CTX_new()',
   EVP_CIPHER_CTX_free: 'void EVP_CIPHER_CTX_free(void *context)',
-  // The function for each cipher is not exported everywhere: on Windows it is not.
+  // The function for each cipher is not exported everywhere: it is missing on Windows.
   EVP_get_cipherbyname: 'void *EVP_get_cipherbyname(const char *name)',
   EVP_CipherInit_ex:
     'int EVP_CipherInit_ex(void *context, void *cipher, void *engine, void *key, void *iv, int enc)',
@@ -82,8 +82,8 @@ const SIGNATURES: Readonly<Record<keyof Openssl, string>> = {
 
 /**
  * Binds OpenSSL's functions in the running process: official builds of Node.js export them, and
- * Debian's links to a libcrypto that does. Throws where koffi does not load or they are not there, as in
- * Electron, which has BoringSSL.
+ * Debian's links to a libcrypto that does. Throws where koffi does not load or the functions are missing,
+ * as in Electron, which has BoringSSL.
  */
 export function bindOpenssl(): Openssl {
   const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
@@ -95,7 +95,7 @@ export function bindOpenssl(): Openssl {
   return Object.fromEntries(bound) as Openssl;
 }
 
-/** Throws when OpenSSL refused what cannot fail for well-formed arguments. */
+/** Throws when OpenSSL refused an operation that cannot fail for well-formed arguments. */
 export function must(openssl: Openssl, result: number): void {
   if (result === 1) return;
   openssl.ERR_clear_error();

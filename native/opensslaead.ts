@@ -12,8 +12,8 @@ const EVP_CTRL_AEAD_GET_TAG = 0x10;
 const EVP_CTRL_AEAD_SET_TAG = 0x11;
 
 /**
- * ChaCha20-Poly1305 with a context for each key, where node:crypto makes an object for each
- * message: some five times faster.
+ * ChaCha20-Poly1305 with a context for each key, about five times faster than node:crypto, which makes
+ * an object for each message.
  */
 export function opensslAead(openssl: Openssl, name: string): AeadProvider {
   return { name, createKey: (key) => new OpensslAeadKey(openssl, key) };
@@ -82,7 +82,7 @@ class OpensslAeadKey implements AeadKey {
     must(openssl, openssl.EVP_CipherUpdate(context, out, this.#length, input, length));
   }
 
-  /** OpenSSL itself would read and write beyond what is too short. */
+  /** Checks the lengths: OpenSSL itself would read and write beyond buffers that are too short. */
   #ready(nonce: Uint8Array, out: Uint8Array, needed: number): OpensslObject {
     if (this.#context === undefined) throw new Error('this AEAD key has been destroyed');
     if (nonce.length !== NONCE_LENGTH) throw new RangeError('an AEAD nonce has 12 bytes');

@@ -7,8 +7,8 @@ import { must, type Openssl, type OpensslObject } from './openssl.js';
 const NID_X25519 = 1034;
 
 /**
- * X25519 from raw keys. node:crypto takes a private key only as DER or JWK: the former takes ten
- * times as long to read as the computation itself, the latter is a string, which cannot be zeroed.
+ * X25519 with raw keys. node:crypto takes a private key only as DER or JWK: parsing the former takes ten
+ * times as long as the computation itself, and the latter is a string, which cannot be zeroed.
  */
 export function opensslX25519(openssl: Openssl, name: string): X25519 {
   return {
@@ -46,7 +46,7 @@ function importPrivate(openssl: Openssl, raw: Uint8Array): OpensslObject {
   return key;
 }
 
-/** A size_t in memory, in and out. */
+/** Returns a size_t in memory, both input and output. */
 function sizeOf(buffer: Uint8Array): Uint8Array {
   return new Uint8Array(BigUint64Array.of(BigInt(buffer.length)).buffer);
 }

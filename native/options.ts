@@ -1,4 +1,4 @@
-/** What a native data plane is made of, and as the library reads it. */
+/** The options of a native data plane, and their encoding for the library. */
 import type { Millis } from '../protocol/dataplane.js';
 import type { TunQueues, TunRing } from '../tun/tun.js';
 import type { OpenSockets, UdpQueues } from '../udp/transport.js';
@@ -8,24 +8,24 @@ import { bitsOf, type PlaneOffload } from './offloads.js';
 
 export interface NativeOptions {
   readonly library: NativeLibrary;
-  /** As many queues as there are workers; a ring has one. Closed with the plane. */
+  /** One queue for each worker; with a ring there is one worker. Closed with the plane. */
   readonly tun: TunQueues | TunRing;
   /** Closed with the plane. */
   readonly udp: UdpQueues;
-  /** As many queues as `udp` has. */
+  /** Opens other sockets, with as many queues as `udp` has. */
   readonly open: OpenSockets<UdpQueues>;
   readonly mtu: number;
   readonly clock: { now(): Millis };
   readonly logger: { debug(message: string): void };
   /**
-   * The TUN device is gone, for example deleted by `ip link del`. `errno` is a number of the system:
-   * on Windows one of GetLastError.
+   * Called when the TUN device is gone, for example deleted by `ip link del`. `errno` is the system's error
+   * number, on Windows that of GetLastError.
    */
   readonly onTunError: (errno: number) => void;
   readonly without?: readonly PlaneOffload[];
-  /** Microseconds for which a thread looks for more before it sleeps. */
+  /** Microseconds for which a thread polls for more work before it sleeps. */
   readonly spinMicroseconds?: number;
-  /** By default 1, with a ring 2. */
+  /** By default 1, or 2 with a ring. */
   readonly threadsPerWorker?: 1 | 2;
 }
 
@@ -35,7 +35,7 @@ export function isRing(tun: TunQueues | TunRing): tun is TunRing {
   return 'session' in tun;
 }
 
-/** A struct wg_ts_options. `doorbell` is the path of a pipe, where the system wants one. */
+/** Returns a struct wg_ts_options. `doorbell` is the path of a pipe, where the system needs one. */
 export function encodeOptions(options: NativeOptions, doorbell = ''): Uint8Array {
   const { tun, udp, mtu, spinMicroseconds = SPIN_MICROSECONDS } = options;
   const threadsPerWorker = options.threadsPerWorker ?? (isRing(tun) ? 2 : 1);
@@ -69,7 +69,7 @@ function encodeQueues(view: DataView, tun: TunQueues, leftOff: readonly PlaneOff
     view.setInt32(Layout.options.tun + 4 * i, descriptor, true);
 }
 
-/** Windows takes a long TCP packet for what it is, but cannot cut a joined one of UDP again. */
+/** Windows accepts a coalesced TCP packet as one long packet, but cannot split a coalesced UDP packet. */
 function encodeRing(view: DataView, tun: TunRing, leftOff: readonly PlaneOffload[] = []): void {
   view.setUint32(Layout.options.without, bitsOf([...leftOff, 'udp-coalescing']), true);
   view.setBigUint64(Layout.options.wintunModule, tun.module, true);

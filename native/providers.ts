@@ -5,7 +5,7 @@ import { opensslX25519 } from './opensslx25519.js';
 
 const NAME = 'OpenSSL in node';
 
-/** OpenSSL called directly, or undefined where the executable does not export it. */
+/** Returns OpenSSL called directly, or undefined where the executable does not export it. */
 export function loadOpenssl(): CryptoProviders | undefined {
   try {
     const openssl = bindOpenssl();
@@ -17,13 +17,13 @@ export function loadOpenssl(): CryptoProviders | undefined {
 
 let fastest: CryptoProviders | undefined;
 
-/** The fastest primitives that are there and pass the known-answer tests; chosen at the first call. */
+/** Returns the fastest implementations that pass the known-answer tests; chosen at the first call. */
 export function fastestProviders(): CryptoProviders {
   fastest ??= preferOpenssl(loadOpenssl());
   return fastest;
 }
 
-/** Each primitive of `openssl` that passes its known-answer test, else the first portable one that does. */
+/** For each primitive, prefers `openssl` if it passes its known-answer test to the portable candidates. */
 export function preferOpenssl(openssl: CryptoProviders | undefined): CryptoProviders {
   const { x25519, aead } = portableCandidates;
   return chooseProviders({

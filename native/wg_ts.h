@@ -1,14 +1,14 @@
 /*
- * The whole ABI of the native data plane. It owns the packets: what the TUN queues bring is routed,
- * sealed and sent, what the UDP sockets bring is opened, checked and written, in threads of its own.
- * Handshakes, timers and configuration stay with the caller, who tells and is told by the calls below
- * (protocol/dataplane.ts draws the line between both).
+ * The whole ABI of the native data plane. It owns the packets: in threads of its own it routes, seals
+ * and sends packets from the TUN queues, and opens, checks and writes packets from the UDP sockets.
+ * Handshakes, timers and configuration stay with the caller, through the calls and events below
+ * (protocol/dataplane.ts defines the division between both).
  *
- * All calls on one device come from one thread, but for none: its own threads never call back. A
- * device is a few megabytes at most; what the network sends never makes it grow.
+ * All calls on one device must come from one thread. The device's own threads never call back. A device
+ * needs a few megabytes at most; nothing that the network sends makes it grow.
  *
- * Any change of what stands here is a new version. native/binding.ts repeats it; test/native/abi.test.ts
- * compares both.
+ * Any change to this file is a new ABI version. native/binding.ts and native/layout.ts repeat it, and
+ * test/native/abi.test.ts compares them.
  */
 #ifndef WG_TS_H
 #define WG_TS_H
@@ -19,9 +19,9 @@
 #define WG_TS_ABI_VERSION 3
 
 #define WG_TS_MAX_WORKERS 16
-/* An initiation, the longest message that goes up. */
+/* The length of an initiation, the longest message in an event. */
 #define WG_TS_MAX_MESSAGE 148
-/* Bytes of the path of a named pipe, with the zero that ends it. */
+/* Bytes of the path of a named pipe, including the terminating zero. */
 #define WG_TS_MAX_PATH 64
 
 #ifdef __cplusplus
@@ -31,9 +31,9 @@ extern "C" {
 struct wg_ts_device;
 
 /*
- * Where a datagram came from or goes to. `family` is 4 or 6, 0 for none; the port is in the order of
- * this machine, addresses are in network order, an IPv4 address has the first 4 bytes. `source` and
- * `interface_index` are our own end of it, all zero when the system shall choose ("sticky sockets").
+ * The source or destination of a datagram. `family` is 4 or 6, 0 for none. The port is in host byte
+ * order, addresses are in network byte order; an IPv4 address is in the first 4 bytes. `source` and
+ * `interface_index` are our own end, all zero to let the system choose ("sticky sockets").
  */
 struct wg_ts_endpoint {
   uint16_t family;
@@ -45,7 +45,7 @@ struct wg_ts_endpoint {
   uint32_t reserved;
 };
 
-/* What is left off, for a system that refuses it, and for tests and measurements. */
+/* What to turn off, for a system that refuses it, and for tests and measurements. */
 enum {
   WG_TS_WITHOUT_UDP_SEGMENT = 1 << 0,
   WG_TS_WITHOUT_UDP_GRO = 1 << 1,
@@ -55,27 +55,27 @@ enum {
 };
 
 /*
- * File descriptors (on Windows, sockets) stay the caller's, and so do module and session: to be closed
- * after `wg_ts_close`, sockets also after `wg_ts_replace_sockets`. -1 for no IPv6.
+ * The caller keeps ownership of file descriptors (on Windows, sockets), module and session. It may close
+ * them after `wg_ts_close`, and sockets also after `wg_ts_replace_sockets`. -1 means no IPv6.
  */
 struct wg_ts_options {
   uint32_t workers;
   uint32_t mtu;
   /* Bits of WG_TS_WITHOUT_*. */
   uint32_t without;
-  /* 1: each read and write of a TUN queue has a struct virtio_net_hdr of 10 bytes before it. */
+  /* 1: each packet read from or written to a TUN queue follows a struct virtio_net_hdr of 10 bytes. */
   uint32_t vnet_header;
-  /* Microseconds for which a thread looks for more before it sleeps. */
+  /* Microseconds for which a thread polls for more work before it sleeps. */
   uint32_t spin_us;
   /* 1: one thread of a worker serves both directions; 2: one thread each. */
   uint32_t threads_per_worker;
   int32_t tun[WG_TS_MAX_WORKERS];
   int32_t udp4[WG_TS_MAX_WORKERS];
   int32_t udp6[WG_TS_MAX_WORKERS];
-  /* On Windows, with one worker, in place of `tun`: the HMODULE of wintun.dll, and a session of it. */
+  /* On Windows, with one worker, instead of `tun`: the HMODULE of wintun.dll, and one of its sessions. */
   uint64_t wintun_module;
   uint64_t wintun_session;
-  /* On Windows: a named pipe, waiting for us, that gets a byte while events wait. */
+  /* On Windows: a listening named pipe, to which a byte is written while events wait. */
   uint8_t doorbell[WG_TS_MAX_PATH];
 };
 
@@ -85,13 +85,13 @@ enum {
   WG_TS_EVENT_NEEDS_HANDSHAKE = 2,
   /* `value` is the local index of the keypair. */
   WG_TS_EVENT_KEY_CONFIRMED = 3,
-  /* `endpoint` is the new one. */
+  /* `endpoint` is the new endpoint. */
   WG_TS_EVENT_ROAMED = 4,
   /* `value` has bits of WG_TS_TRAFFIC_*. */
   WG_TS_EVENT_TRAFFIC = 5,
-  /* `value` is errno, on Windows what GetLastError told: the TUN device is gone. */
+  /* The TUN device is gone. `value` is errno, on Windows the error of GetLastError. */
   WG_TS_EVENT_TUN_FAILED = 6,
-  /* The session is of no more use, and is not used any more: see `wg_ts_replace_session`. */
+  /* The session is corrupt and no longer used: see `wg_ts_replace_session`. */
   WG_TS_EVENT_TUN_CORRUPT = 7,
 };
 
@@ -100,7 +100,7 @@ enum {
   WG_TS_TRAFFIC_DATA_RECEIVED = 1 << 1,
   WG_TS_TRAFFIC_KEEPALIVE_SENT = 1 << 2,
   WG_TS_TRAFFIC_KEEPALIVE_RECEIVED = 1 << 3,
-  /* The last one received came after the last one sent. */
+  /* The last message received came after the last one sent. */
   WG_TS_TRAFFIC_RECEIVED_LAST = 1 << 4,
 };
 
@@ -119,7 +119,7 @@ struct wg_ts_prefix {
   /* 4 or 6. */
   uint8_t family;
   uint8_t length;
-  /* 0: add it, 1: remove it. */
+  /* 0: add the prefix, 1: remove it. */
   uint8_t remove;
   uint8_t reserved;
 };
@@ -132,11 +132,11 @@ struct wg_ts_keypair {
   uint32_t is_initiator;
   uint32_t reserved;
   uint64_t send_counter;
-  /* Nanoseconds since its making; the limit REJECT_AFTER_TIME is kept here. */
+  /* Nanoseconds since the keypair was made; the library enforces REJECT_AFTER_TIME. */
   uint64_t age;
 };
 
-/* Since the device was opened. */
+/* Counts since the device was opened. */
 struct wg_ts_statistics {
   uint64_t tun_reads;
   uint64_t tun_packets;
@@ -152,7 +152,7 @@ struct wg_ts_statistics {
   uint64_t dropped_not_allowed;
   uint64_t dropped_events;
   uint64_t sleeps;
-  /* errno (on Windows, Winsock's) of the newest failed send, 0 for none. */
+  /* errno (on Windows, the Winsock error) of the last failed send, 0 for none. */
   uint64_t last_send_error;
   uint64_t allowed_ips_memory;
 };
@@ -166,47 +166,47 @@ struct wg_ts_statistics {
 WG_TS_EXPORT uint32_t wg_ts_abi_version(void);
 
 /*
- * Sizes and offsets of the structs above, in the order of native/binding.ts; answers how many there
- * are and writes at most `capacity`.
+ * Writes the sizes and offsets of the structs above, in the order of native/layout.ts, at most
+ * `capacity` numbers. Returns how many there are.
  */
 WG_TS_EXPORT uint32_t wg_ts_layout(uint32_t *out, uint32_t capacity);
 
 /*
- * The ChaCha20-Poly1305 that is found in this process and passes the self-test, by name; NULL when
- * there is none. To be called before any other call; `without` as in the options.
+ * Returns the name of the ChaCha20-Poly1305 that is found in this process and passes the self-test, or
+ * NULL when there is none. To be called before any other call; `without` as in the options.
  */
 WG_TS_EXPORT const char *wg_ts_select_crypto(uint32_t without);
 
-/* NULL with errno in `*error`. No thread runs before `wg_ts_start`. */
+/* Returns NULL on failure, with errno in `*error`. No thread runs before `wg_ts_start`. */
 WG_TS_EXPORT struct wg_ts_device *wg_ts_open(const struct wg_ts_options *options, int32_t *error);
-/* 0, or errno. */
+/* Returns 0 or errno. */
 WG_TS_EXPORT int32_t wg_ts_start(struct wg_ts_device *device);
-/* Ends the threads, zeroes all keys, frees everything. */
+/* Ends the threads, zeroes all keys and frees everything. */
 WG_TS_EXPORT void wg_ts_close(struct wg_ts_device *device);
 
-/* A descriptor that is readable while events wait; -1 where `doorbell` of the options does that. */
+/* Returns a descriptor that is readable while events wait; -1 if the options have a `doorbell` instead. */
 WG_TS_EXPORT int32_t wg_ts_doorbell(struct wg_ts_device *device);
 /*
- * Takes up to `capacity` events; answers how many. When it answers `capacity`, there may be more.
- * `traffic` rings the doorbell once; after that it is collected in silence until `wg_ts_rearm`.
+ * Takes up to `capacity` events and returns how many. When it returns `capacity`, there may be more.
+ * Traffic rings the doorbell once; after that it is collected silently until `wg_ts_rearm`.
  */
 WG_TS_EXPORT uint32_t wg_ts_drain(struct wg_ts_device *device, struct wg_ts_event *events,
                                   uint32_t capacity);
-/* Lets the next traffic ring again. 1: some is waiting already, call `wg_ts_drain`. */
+/* Makes the next traffic ring again. Returns 1 when some is already waiting: then call `wg_ts_drain`. */
 WG_TS_EXPORT uint32_t wg_ts_rearm(struct wg_ts_device *device);
 
-/* Makes a peer known, or changes its endpoint (NULL: stays). 0, or ENOMEM. */
+/* Adds a peer, or changes its endpoint (NULL: unchanged). Returns 0 or ENOMEM. */
 WG_TS_EXPORT int32_t wg_ts_set_peer(struct wg_ts_device *device, uint32_t peer,
                                     const struct wg_ts_endpoint *endpoint);
-/* With `replace` it forgets all that the peer had before. 0, ENOENT, EINVAL or ENOMEM. */
+/* With `replace`, drops all prefixes that the peer had before. Returns 0, ENOENT, EINVAL or ENOMEM. */
 WG_TS_EXPORT int32_t wg_ts_set_allowed_ips(struct wg_ts_device *device, uint32_t peer,
                                            uint32_t replace, const struct wg_ts_prefix *prefixes,
                                            uint32_t count);
 WG_TS_EXPORT void wg_ts_remove_peer(struct wg_ts_device *device, uint32_t peer);
-/* A handshake message of `bytes` bytes was found authentic: the peer roams, and it is counted. */
+/* A handshake message of `bytes` bytes is authentic: the peer roams to `from`, and the bytes are counted. */
 WG_TS_EXPORT void wg_ts_authenticated(struct wg_ts_device *device, uint32_t peer,
                                       const struct wg_ts_endpoint *from, uint32_t bytes);
-/* Copies the keys; the caller zeroes its own. 0, ENOENT or ENOMEM. */
+/* Copies the keys; the caller zeroes its own copy. Returns 0, ENOENT or ENOMEM. */
 WG_TS_EXPORT int32_t wg_ts_install_keypair(struct wg_ts_device *device, uint32_t peer,
                                            const struct wg_ts_keypair *keypair);
 WG_TS_EXPORT void wg_ts_drop_keypairs(struct wg_ts_device *device, uint32_t peer);
@@ -216,28 +216,29 @@ WG_TS_EXPORT void wg_ts_send_handshake(struct wg_ts_device *device, uint32_t pee
 WG_TS_EXPORT void wg_ts_send_cookie_reply(struct wg_ts_device *device,
                                           const struct wg_ts_endpoint *to, const uint8_t *message,
                                           uint32_t length);
-/* Or the staged packets, if there are any. */
+/* Sends a keepalive, or the staged packets if there are any. */
 WG_TS_EXPORT void wg_ts_send_keepalive(struct wg_ts_device *device, uint32_t peer);
 
 /*
- * On Windows: when it returns, no thread uses the session from before any more, and all go on with
- * this one; 0: with none, what would be written is lost. 0, or errno.
+ * On Windows: when this returns, no thread uses the previous session any more, and all continue with
+ * this one; with 0, without a session, and packets to be written are lost. Returns 0 or errno.
  */
 WG_TS_EXPORT int32_t wg_ts_replace_session(struct wg_ts_device *device, uint64_t session);
 /*
- * Arrays with one for each worker, as in the options: when it returns, no thread uses the sockets from
- * before any more. 0; or errno, and nothing has changed, unless no threads could be started again.
+ * Takes arrays with one socket for each worker, as in the options. When it returns, no thread uses the
+ * previous sockets any more. Returns 0 or errno; then nothing has changed, unless the threads could not
+ * be started again.
  */
 WG_TS_EXPORT int32_t wg_ts_replace_sockets(struct wg_ts_device *device, const int32_t *udp4,
                                            const int32_t *udp6);
 /*
- * 1: nothing is sent over IPv4 (4) or IPv6 (6), but lost and counted, since the system has no way for
- * it but through the tunnel itself. 0: as usual.
+ * 1: datagrams over IPv4 (4) or IPv6 (6) are not sent but lost and counted, since the system's only
+ * route for them is through the tunnel itself. 0: as usual.
  */
 WG_TS_EXPORT void wg_ts_block_sending(struct wg_ts_device *device, uint32_t family,
                                       uint32_t is_blocked);
 WG_TS_EXPORT void wg_ts_set_mtu(struct wg_ts_device *device, uint32_t mtu);
-/* Bytes received and sent. */
+/* Writes the bytes received and the bytes sent. */
 WG_TS_EXPORT void wg_ts_transfer(struct wg_ts_device *device, uint32_t peer, uint64_t bytes[2]);
 WG_TS_EXPORT void wg_ts_read_statistics(struct wg_ts_device *device, struct wg_ts_statistics *out);
 
