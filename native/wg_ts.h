@@ -226,8 +226,8 @@ WG_TS_EXPORT void wg_ts_send_keepalive(struct wg_ts_device *device, uint32_t pee
 WG_TS_EXPORT int32_t wg_ts_replace_session(struct wg_ts_device *device, uint64_t session);
 /*
  * Takes arrays with one socket for each worker, as in the options. When it returns, no thread uses the
- * previous sockets any more. Returns 0 or errno; then nothing has changed, unless the threads could not
- * be started again.
+ * previous sockets any more. Returns 0 or errno. On failure nothing has changed, unless the threads could
+ * not be started again.
  */
 WG_TS_EXPORT int32_t wg_ts_replace_sockets(struct wg_ts_device *device, const int32_t *udp4,
                                            const int32_t *udp6);

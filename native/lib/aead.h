@@ -8,9 +8,9 @@
 #include "common.h"
 
 #define AEAD_TAG 16
-/* Bytes before a packet and before its result that belong to the call. */
+/* Bytes before a packet and before its result that the call may use. */
 #define AEAD_HEADROOM 64
-/* Bytes behind both that must be there, and stay what they are. */
+/* Bytes after both that must be accessible, and are left unchanged. */
 #define AEAD_SLACK 32
 
 struct aead_key {
@@ -19,7 +19,7 @@ struct aead_key {
 
 struct aead_implementation;
 
-/* What one thread needs; never shared by two. */
+/* The state of one thread; never shared between threads. */
 struct aead_context {
   const struct aead_implementation *implementation;
   void *cipher;
@@ -27,28 +27,28 @@ struct aead_context {
   bool is_keyed;
 };
 
-/* The fastest implementation that is there and passes the self-test, or NULL. */
+/* Returns the fastest available implementation that passes the self-test, or NULL. */
 const struct aead_implementation *aead_select(bool allow_direct);
 const char *aead_name(const struct aead_implementation *implementation);
 
 bool aead_context_init(struct aead_context *context,
                        const struct aead_implementation *implementation);
-/* Forgets the key; to be called before a thread rests. */
+/* Forgets the key; to be called before a thread sleeps. */
 void aead_context_forget(struct aead_context *context);
 void aead_context_destroy(struct aead_context *context);
 
 /*
- * Seals `length` bytes of `packet` and `padding` (0 to 15) zero bytes behind them into `out`, which
- * gets both and the tag. Overwrites the 64 bytes before `packet`; the 64 before `out` stay. The
- * memory behind the tag is overwritten up to AEAD_SLACK bytes.
+ * Seals `length` bytes of `packet`, followed by `padding` (0 to 15) zero bytes, into `out`, which gets
+ * both and the tag. Overwrites the 64 bytes before `packet`, but not those before `out`. Overwrites up
+ * to AEAD_SLACK bytes after the tag.
  */
 void aead_seal(struct aead_context *context, const struct aead_key *key, uint64_t counter,
                uint8_t *packet, size_t length, size_t padding, uint8_t *out);
 
 /*
- * Opens `length` bytes and the tag behind them into `out`, another place. False when it is not
- * authentic: `out` then holds nothing of meaning. Overwrites the 64 bytes before `sealed`, its tag,
- * and the 64 before `out`.
+ * Opens `length` bytes and the tag after them into `out`, which must not overlap. Returns false when
+ * they are not authentic; the content of `out` is then meaningless. Overwrites the 64 bytes before
+ * `sealed`, its tag, and the 64 bytes before `out`.
  */
 bool aead_open(struct aead_context *context, const struct aead_key *key, uint64_t counter,
                uint8_t *sealed, size_t length, uint8_t *out);

@@ -3,7 +3,7 @@
 
 #include "aead_implementation.h"
 
-/* Known answers, round trips, and that what was changed is refused. */
+/* Checks known answers and round trips, and that changed messages are refused. */
 bool aead_selftest(const struct aead_implementation *implementation);
 
 #endif

@@ -1,12 +1,12 @@
 /*
- * What the table of allowed IPs is made of: a trie that takes 6 bits of an address at each step and
- * skips those in which nothing branches. Only allowedips*.c include this.
+ * The inner structure of the AllowedIPs table: a trie that takes 6 bits of an address at each step and
+ * skips steps in which nothing branches. Only allowedips*.c include this.
  *
- * All that follows one step lies in one array, with the prefixes themselves in it: the caches hold
- * packets rather than this table, so that a lookup costs what it touches, and that is about one
- * line for a step. The entries of an array never change their places. To add one or to take one
- * out, the array is copied, and so is the one above it, which tells what entries there are; then
- * one store puts both copies in place.
+ * Everything that follows a step lies in one array, including the prefixes themselves: the caches are
+ * filled with packets rather than this table, so the cost of a lookup is the number of cache lines it
+ * touches, about one per step. The entries of an array never move. To add or remove an entry, the array
+ * is copied, and so is the one above it, which records the entries that exist; then one store publishes
+ * both copies.
  */
 #ifndef WG_TS_ALLOWEDIPS_TRIE_H
 #define WG_TS_ALLOWEDIPS_TRIE_H
@@ -15,13 +15,13 @@
 
 #include "allowedips.h"
 
-/* Bits from the left; IPv4 is the first 32 of them. */
+/* Bits from the left; an IPv4 address is in the first 32. */
 struct address {
   uint64_t high;
   uint64_t low;
 };
 
-/* Bits behind the length are as they were given, and never looked at. */
+/* Bits after the length are kept as given, and never used. */
 struct prefix {
   struct address address;
   uint8_t length;
@@ -29,26 +29,26 @@ struct prefix {
 };
 
 /*
- * Which entries an array has, in this order: what is longer, by the 6 bits that it has in the step;
- * then the prefixes that end within the step. Of those, (1 << n | v) is the one whose last n bits
- * are v: so those with one address in them are in the order of their length.
+ * Which entries an array has, in this order: those that are longer, by their 6 bits in the step; then
+ * the prefixes that end within the step. Of the latter, (1 << n | v) is the one whose last n bits are v,
+ * so those that contain the same address are in the order of their length.
  */
 struct layout {
   uint64_t longer;
   uint64_t ending;
 };
 
-/* Readers may see all of it but `number`. Only `target` and `number` change. */
+/* Readers may see all members except `number`. Only `target` and `number` change. */
 struct entry {
   struct address address;
-  /* A route's owner, or NULL for one that was taken away; a branch's array. */
+  /* For a route its owner, or NULL for one that was removed; for a branch its array. */
   _Atomic(void *) target;
-  /* A route's among those of its owner. */
+  /* The number of a route among those of its owner. */
   uint32_t number;
-  /* A route's prefix length; for a branch, where its step begins: the bits before are in common. */
+  /* For a route its prefix length; for a branch where its step begins, with the bits before in common. */
   uint8_t length;
   bool is_branch;
-  /* Of a branch: of each array that its target ever is. */
+  /* For a branch: the layout of every array that its target ever points to. */
   struct layout layout;
 };
 
@@ -90,20 +90,23 @@ static inline void set_target(_Atomic(void *) *target, void *to) {
 
 static inline unsigned count_bits(uint64_t bits) { return (unsigned)__builtin_popcountll(bits); }
 
-/* How many leading bits both have in common. */
+/* Returns how many leading bits both have in common. */
 static inline unsigned common_bits(const struct address *a, const struct address *b) {
   if (a->high != b->high) return (unsigned)__builtin_clzll(a->high ^ b->high);
   if (a->low != b->low) return 64U + (unsigned)__builtin_clzll(a->low ^ b->low);
   return 128;
 }
 
-/* The bits of a step. None reaches into the second word: the first ends with 4 bits, and two 0. */
+/*
+ * Returns the bits of a step. No step crosses into the second word: the last step of the first word has 4
+ * bits, followed by two zeros.
+ */
 static inline unsigned step_at(const struct address *address, unsigned position) {
   uint64_t word = position < 64 ? address->high : address->low;
   return (unsigned)(word << (position & 63) >> (64 - STEP));
 }
 
-/* The index of an entry, by its bit. */
+/* Returns the index of an entry, by its bit. */
 static inline unsigned index_of_longer(const struct layout *layout, uint64_t bit) {
   return count_bits(layout->longer & (bit - 1));
 }
@@ -112,7 +115,7 @@ static inline unsigned index_of_ending(const struct layout *layout, uint64_t bit
   return count_bits(layout->longer) + count_bits(layout->ending & (bit - 1));
 }
 
-/* The entries of the prefixes that end within the step and have this address in them. */
+/* Returns the entries of the prefixes that end within the step and contain this address. */
 static inline uint64_t ending_along(unsigned step) {
   return BIT(1) | BIT(2 | step >> 5) | BIT(4 | step >> 4) | BIT(8 | step >> 3) |
          BIT(16 | step >> 2) | BIT(32 | step >> 1);
@@ -120,23 +123,23 @@ static inline uint64_t ending_along(unsigned step) {
 
 /* allowedips_trie.c */
 
-/* The route of exactly this prefix, also one that was taken away; or NULL. */
+/* Returns the route of exactly this prefix, even one that was removed, or NULL. */
 struct entry *trie_find(struct allowedips *table, const struct prefix *prefix);
-/* Adds one that is not there. False without memory, and then nothing has changed. */
+/* Adds a route that does not exist yet. Returns false when out of memory; then nothing has changed. */
 bool trie_add(struct allowedips *table, const struct prefix *prefix, uint32_t number, void *owner);
-/* Takes one away that is there. Without memory its entry stays, without an owner. */
+/* Removes an existing route. When out of memory its entry stays, without an owner. */
 void trie_take(struct allowedips *table, const struct prefix *prefix);
-/* Frees it: no reader may be left. */
+/* Frees the trie: no reader may be left. */
 void trie_free(struct allowedips *table);
 
 /* allowedips_owners.c */
 
-/* False without memory, and then nothing has changed. */
+/* Returns false when out of memory; then nothing has changed. */
 bool owners_add(struct allowedips *table, const void *owner, const struct prefix *prefix,
                 uint32_t *number);
-/* Answers the prefix that has this number instead now, or NULL. */
+/* Returns the prefix that now has this number instead, or NULL. */
 const struct prefix *owners_take(struct allowedips *table, const void *owner, uint32_t number);
-/* Any one of its prefixes, or NULL when it has none. */
+/* Returns any one of the owner's prefixes, or NULL when it has none. */
 const struct prefix *owners_any(const struct allowedips *table, const void *owner);
 void owners_free(struct allowedips *table);
 

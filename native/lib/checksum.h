@@ -6,12 +6,12 @@
 
 /*
  * Adds the bytes, as 16-bit words in network order (an odd last byte is the high half of one), to
- * `sum`. What comes out is a partial sum for `checksum_fold` or for another call; 64 bits hold more
- * than any packet can add.
+ * `sum`. Returns a partial sum for `checksum_fold` or for another call; 64 bits hold more than any
+ * packet can add.
  */
 uint64_t checksum_add(uint64_t sum, const uint8_t *bytes, size_t length);
 
-/* 16 bits, not inverted. 0 only when nothing but zeros was added. */
+/* Returns 16 bits, not inverted; 0 only when nothing but zeros was added. */
 static inline uint16_t checksum_fold(uint64_t sum) {
   sum = (sum & 0xffffffff) + (sum >> 32);
   sum = (sum & 0xffffffff) + (sum >> 32);
@@ -20,7 +20,7 @@ static inline uint16_t checksum_fold(uint64_t sum) {
   return (uint16_t)sum;
 }
 
-/* The sum of the pseudo-header (RFC 9293, 3.1; RFC 8200, 8.1) of the IP header at `ip`. */
+/* Returns the sum of the pseudo-header (RFC 9293, 3.1; RFC 8200, 8.1) of the IP header at `ip`. */
 uint64_t checksum_pseudo(const uint8_t *ip, uint8_t protocol, size_t transport_length);
 
 #endif

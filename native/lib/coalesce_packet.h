@@ -1,16 +1,16 @@
-/* What the headers of a packet say about joining it with others. Only coalesce*.c include this. */
+/* Decides from its headers whether a packet can be joined with others. Only coalesce*.c include this. */
 #ifndef WG_TS_COALESCE_PACKET_H
 #define WG_TS_COALESCE_PACKET_H
 
 #include "coalesce.h"
 
-/* Of IP: what the length field of an IPv4 header can say. */
+/* The greatest value of the length field of an IPv4 header. */
 #define COALESCE_MAX_LENGTH 65535
-/* What every kernel takes; more only since Linux 6.9. */
+/* The number that every kernel accepts; only Linux 6.9 and later accept more. */
 #define COALESCE_MAX_DATAGRAMS 64
 
 enum coalesce_kind {
-  /* It tells no ports, or not where they usually are; the key has only addresses. */
+  /* The packet has no ports, or not in the usual position; the key has only addresses. */
   COALESCE_WITHOUT_PORTS,
   COALESCE_ALONE,
   COALESCE_JOINABLE,
@@ -31,19 +31,19 @@ struct coalesce_packet {
   bool is_v4;
 };
 
-/* All of `packet` is only there when it is joinable. */
+/* Reads the headers. All members of `packet` are set only when it is joinable. */
 enum coalesce_kind coalesce_read(struct coalesce_packet *packet, uint8_t *bytes, size_t length);
 
-/* Whether both are between the same addresses. */
+/* Returns whether both are between the same addresses. */
 bool coalesce_has_addresses_of(const struct coalesce_key *a, const struct coalesce_key *b);
 
 /*
- * Whether its headers are what a packet cut from the same one would have after those of the flow
- * with the same key, and all of them together are not too long. Its checksums are not looked at.
+ * Returns whether the packet has the headers of the next segment after those of the flow with the same
+ * key, and all of them together are not too long. Its checksums are not checked.
  */
 bool coalesce_may_follow(const struct coalesce_flow *flow, const struct coalesce_packet *packet);
 
-/* Whether the checksums of a TCP or UDP packet are right, that of an IPv4 header as well. */
+/* Returns whether the checksums of a TCP or UDP packet are right, including that of an IPv4 header. */
 bool coalesce_is_intact(const uint8_t *ip, size_t length, size_t transport_offset, bool is_tcp);
 
 #endif

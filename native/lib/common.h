@@ -1,4 +1,4 @@
-/* What every file of the library includes first. */
+/* Included first by every file of the library. */
 #ifndef WG_TS_COMMON_H
 #define WG_TS_COMMON_H
 

@@ -1,4 +1,4 @@
-/* The parts of a device, and what one of its threads works with. */
+/* The parts of a device, and of each of its threads. */
 #ifndef WG_TS_DEVICE_H
 #define WG_TS_DEVICE_H
 
@@ -18,7 +18,7 @@
 
 #define PEER_BUCKETS 1024
 
-/* What is counted in one thread and read in another. */
+/* Counters that are written in one thread and read in another. */
 struct counters {
   _Atomic uint64_t tun_reads;
   _Atomic uint64_t tun_packets;
@@ -54,7 +54,7 @@ struct task {
   struct worker *worker;
   struct epoch_reader *reader;
   struct outbound *outbound;
-  /* NULL: another thread serves that direction. */
+  /* NULL if another thread serves that direction. */
   struct inbound *inbound;
   struct thread thread;
   struct counters counters;
@@ -73,7 +73,7 @@ struct wg_ts_device {
   const struct aead_implementation *aead;
   _Atomic uint32_t mtu;
   bool vnet_header;
-  /* Of the options. */
+  /* WG_TS_WITHOUT_* of the options. */
   uint32_t without;
   _Atomic bool joins_tcp;
   _Atomic bool joins_udp;
@@ -84,34 +84,34 @@ struct wg_ts_device {
   struct worker workers[WG_TS_MAX_WORKERS];
   uint32_t task_count;
   struct task *tasks[2 * WG_TS_MAX_WORKERS];
-  /* What the calls themselves send by. */
+  /* Used by the API calls themselves to send. */
   struct task *caller;
 };
 
-/* Nanoseconds since boot, sleep included: the clock of REJECT_AFTER_TIME. */
+/* Returns nanoseconds since boot, including time asleep: the clock of REJECT_AFTER_TIME. */
 uint64_t device_now(void);
 
-/* Takes keypairs out of the index and lets them be zeroed when no thread uses them any more. */
+/* Takes keypairs out of the index, to be zeroed when no thread uses them any more. */
 void device_retire_keypairs(struct wg_ts_device *device, const struct dropped_keypairs *dropped);
 
-/* The TUN device is gone. */
+/* Reports that the TUN device is gone. */
 void device_tun_failed(struct wg_ts_device *device, int error);
-/* Its ring cannot be used any more, but another one can be made. */
+/* Reports that the ring of the TUN device is corrupt and must be replaced. */
 void device_tun_corrupt(struct wg_ts_device *device);
 
 static inline bool device_has_tun(const struct wg_ts_device *device) {
   return !atomic_load_explicit(&device->doorbell.tun_error, memory_order_relaxed);
 }
 
-/* The rest is of the system: lib/linux, lib/windows. */
+/* The rest depends on the system: see lib/linux, lib/windows. */
 
-/* 0, or errno. */
+/* Returns 0 or errno. */
 int tun_open(struct worker *worker, const struct wg_ts_options *options);
-/* Whether it takes packets that the coalescer has joined. */
+/* Returns whether the TUN device takes packets that the coalescer has joined. */
 bool tun_takes_joined(const struct wg_ts_options *options);
-/* Hands over a packet of our own, while a packet of the queue is worked on; it may be lost. */
+/* Writes a packet of our own, while a packet of the queue is processed; it may be lost. */
 void tun_answer(struct worker *worker, const uint8_t *packet, size_t length);
-/* ENOTSUP, where it has no sessions. */
+/* Returns 0 or errno, ENOTSUP where a TUN device has no sessions. */
 int tun_replace_session(struct wg_ts_device *device, uint64_t session);
 
 #endif

@@ -30,7 +30,7 @@ static inline void endpoint_write(struct shared_endpoint *shared,
   atomic_store_explicit(&shared->version, version + 2, memory_order_release);
 }
 
-/* False when there is none. */
+/* Returns false when there is no endpoint. */
 static inline bool endpoint_read(const struct shared_endpoint *shared,
                                  struct wg_ts_endpoint *endpoint) {
   uint64_t words[ENDPOINT_WORDS];
@@ -45,7 +45,7 @@ static inline bool endpoint_read(const struct shared_endpoint *shared,
   return endpoint->family != 0;
 }
 
-/* Address and port alone: what the rest of the world sees as the endpoint. */
+/* Compares address and port only, without our own end. */
 static inline bool endpoint_is_same_place(const struct wg_ts_endpoint *a,
                                           const struct wg_ts_endpoint *b) {
   return a->family == b->family && a->port == b->port && a->scope == b->scope &&

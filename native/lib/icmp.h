@@ -1,4 +1,4 @@
-/* The answer to a packet that no peer takes: the rules of protocol/icmp.ts. */
+/* The reply to a packet that belongs to no peer, by the rules of protocol/icmp.ts. */
 #ifndef WG_TS_ICMP_H
 #define WG_TS_ICMP_H
 
@@ -16,8 +16,8 @@ struct icmp_limiter {
 void icmp_limiter_init(struct icmp_limiter *limiter);
 
 /*
- * Writes "host unreachable" (RFC 792) or "address unreachable" (RFC 4443) to `reply`; its length, or
- * 0 where RFC 1122 (3.2.2) or RFC 4443 (2.4) forbid an answer, or over the rate limit. `packet` has a
+ * Writes "host unreachable" (RFC 792) or "address unreachable" (RFC 4443) to `reply`. Returns its length,
+ * or 0 where RFC 1122 (3.2.2) or RFC 4443 (2.4) forbid a reply, or above the rate limit. `packet` has a
  * complete IP header; `now` is in nanoseconds.
  */
 size_t icmp_unreachable(struct icmp_limiter *limiter, uint64_t now, const uint8_t *packet,

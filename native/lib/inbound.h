@@ -1,11 +1,11 @@
-/* The way of a datagram in: from the socket to the TUN queue. */
+/* The inbound path of a datagram: from the socket to the TUN queue. */
 #ifndef WG_TS_INBOUND_H
 #define WG_TS_INBOUND_H
 
 #include "device.h"
 #include "outbound.h"
 
-/* What one batch opens, with the room that each packet wants before it. */
+/* The bytes that one batch can open to, with the headroom of each packet. */
 #define OPENED_BYTES ((size_t)UDP_BUFFERS * (UDP_BUFFER_BYTES + 64 * AEAD_HEADROOM))
 
 struct inbound {
@@ -16,21 +16,21 @@ struct inbound {
   struct coalescer coalescer;
   uint8_t *opened;
   size_t used;
-  /* For a joined packet that the system refuses; made when it is needed. */
+  /* For a joined packet that the system refuses; allocated when needed. */
   uint8_t *cut_memory;
 };
 
-/* False without memory. */
+/* Returns false when out of memory. */
 bool inbound_init(struct inbound *in, struct task *task, struct outbound *replies);
 void inbound_destroy(struct inbound *in);
 
-/* Works on what waits at a socket, up to a limit; false when nothing did. */
+/* Processes datagrams that wait at a socket, up to a limit. Returns false when there were none. */
 bool inbound_serve(struct inbound *in, int fd, uint64_t now);
 
-/* What one buffer of the system's brought, whatever is in it: one datagram or a run of them. */
+/* Handles the content of one receive buffer: one datagram or a run of them, valid or not. */
 void inbound_handle(struct inbound *in, const struct udp_received *received, uint64_t now);
 
-/* Hands a packet, joined or alone, to the system; the sink of the coalescer. */
+/* Passes a packet, joined or alone, to the system; the sink of the coalescer. */
 void inbound_write(void *context, const struct iovec *parts, int part_count, size_t length,
                    uint32_t packet_count);
 

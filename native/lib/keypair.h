@@ -1,4 +1,4 @@
-/* The transport keys of one session, and where a receiver index finds them. */
+/* The transport keys of one session, and the table that finds them by receiver index. */
 #ifndef WG_TS_KEYPAIR_H
 #define WG_TS_KEYPAIR_H
 
@@ -27,15 +27,15 @@ struct keypair {
   uint64_t created_at;
   struct aead_key send_key;
   struct aead_key receive_key;
-  /* Apart: the first is written by senders, the rest by receivers. */
+  /* On separate cache lines: the first is written by senders, the rest by receivers. */
   _Alignas(64) _Atomic uint64_t send_counter;
   _Alignas(64) struct mutex receive_lock;
   struct replay replay;
 };
 
-/* NULL without memory. */
+/* Returns NULL when out of memory. */
 struct keypair *keypair_new(const struct wg_ts_keypair *made, struct peer *peer, uint64_t now);
-/* Zeroes it; for `epoch_retire`, too. */
+/* Zeroes and frees the keypair; also for `epoch_retire`. */
 bool keypair_destroy(struct retired *retired);
 
 static inline bool keypair_is_expired(const struct keypair *keypair, uint64_t now) {
@@ -43,12 +43,12 @@ static inline bool keypair_is_expired(const struct keypair *keypair, uint64_t no
 }
 
 /*
- * Takes up to `wanted` counters that nobody else gets, `*first` and those after it; answers how many,
- * 0 when the key has none left.
+ * Takes up to `wanted` counters that no other caller gets, `*first` and those after it. Returns how
+ * many, 0 when the key has none left.
  */
 uint64_t keypair_take_counters(struct keypair *keypair, uint64_t wanted, uint64_t *first);
 
-/* Marks an authentic packet as seen; false for a replay. */
+/* Marks an authentic packet as seen. Returns false for a replay. */
 static inline bool keypair_accept(struct keypair *keypair, uint64_t counter) {
   mutex_lock(&keypair->receive_lock);
   bool is_new = replay_accept(&keypair->replay, counter);

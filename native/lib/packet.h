@@ -10,7 +10,7 @@
 
 static inline unsigned packet_version(const uint8_t *packet) { return packet[0] >> 4; }
 
-/* 4 or 6 when `length` bytes can hold its header, 0 for what is no IP packet. */
+/* Returns 4 or 6, or 0 for what is no IP packet or shorter than the header of its version. */
 static inline unsigned packet_family(const uint8_t *packet, size_t length) {
   if (length < IPV4_HEADER) return 0;
   const unsigned version = packet_version(packet);
@@ -18,7 +18,7 @@ static inline unsigned packet_family(const uint8_t *packet, size_t length) {
   return version == 6 && length >= IPV6_HEADER ? 6 : 0;
 }
 
-/* The length that the header tells; 0 when the header or the packet is shorter than that. */
+/* Returns the length in the header; 0 when it is less than a header or more than the packet. */
 static inline size_t packet_length(const uint8_t *packet, unsigned family, size_t length) {
   const size_t header = family == 4 ? IPV4_HEADER : IPV6_HEADER;
   const size_t told =
@@ -34,8 +34,8 @@ static inline uint8_t packet_traffic_class(const uint8_t *packet) {
 enum { ECN_NOT_ECT = 0, ECN_ECT_1 = 1, ECN_ECT_0 = 2, ECN_CE = 3, ECN_MASK = 3 };
 
 /*
- * ECN of the outer header for that of the inner one, as the kernel sets it: what was marked on the
- * way before stays inside, and the outer header starts anew (RFC 6040, 4.1, compatible with 3168).
+ * Returns the ECN of the outer header for that of the inner one, as the kernel sets it: a mark from
+ * before the tunnel stays inside, and the outer header starts anew (RFC 6040, 4.1, compatible with 3168).
  */
 static inline uint8_t ecn_encapsulate(const uint8_t *packet) {
   const uint8_t ecn = packet_traffic_class(packet) & ECN_MASK;
@@ -43,8 +43,8 @@ static inline uint8_t ecn_encapsulate(const uint8_t *packet) {
 }
 
 /*
- * What a router between the tunnel's ends marked goes on to the inner header, if that one can be
- * marked (RFC 6040, 4.2). What cannot is let through as it is: the kernel does so too.
+ * Copies the mark of a router between the tunnel's ends to the inner header, if that can be marked
+ * (RFC 6040, 4.2). A packet that cannot is let through unmarked, as in the kernel.
  */
 static inline void ecn_decapsulate(uint8_t outer, uint8_t *packet) {
   if (LIKELY((outer & ECN_MASK) != ECN_CE)) return;

@@ -1,4 +1,4 @@
-/* What the data plane knows of a peer: its keypairs' slots, endpoint, staged packets and counts. */
+/* What the data plane knows about a peer: its keypair slots, endpoint, staged packets and counts. */
 #ifndef WG_TS_PEER_H
 #define WG_TS_PEER_H
 
@@ -11,10 +11,10 @@
 #include "keypair.h"
 #include "system.h"
 
-/* Packets that wait for a key; beyond it the oldest is dropped. */
+/* The greatest number of staged packets; beyond it the oldest is dropped. */
 #define MAX_STAGED_PACKETS 128
 
-/* `bytes` has room before and behind the packet for `aead_seal`. */
+/* `bytes` has room before and after the packet for `aead_seal`. */
 struct staged_packet {
   struct staged_packet *next;
   size_t length;
@@ -35,8 +35,8 @@ struct peer {
   uint32_t id;
   _Atomic bool is_removed;
   /*
-   * The rules of protocol/keypair.ts. Whoever sends or receives reads the slots as they are; changes
-   * are made under the lock, and what loses its place is retired.
+   * The slots, by the rules of protocol/keypair.ts. Senders and receivers read them without a lock;
+   * changes are made under the lock, and keypairs dropped from their slots are retired.
    */
   _Alignas(64) struct keypair *_Atomic current;
   struct keypair *_Atomic previous;
@@ -47,32 +47,32 @@ struct peer {
   _Alignas(64) struct mutex lock;
   struct staged_packets staged;
   _Atomic bool has_staged;
-  /* Initiations sent since something authentic came. */
+  /* Initiations sent since the last authentic message was received. */
   _Atomic uint32_t unanswered;
 };
 
 struct peer *peer_new(uint32_t id, struct doorbell *doorbell);
-/* For `epoch_retire`: asks to come again while it is still listed as touched. */
+/* For `epoch_retire`: returns false, to be called again, while the peer is still listed as touched. */
 bool peer_destroy(struct retired *retired);
 
-/* What was installed, promoted or dropped, and those that lost their place. */
+/* The keypairs that a change dropped from their slots. */
 struct dropped_keypairs {
   struct keypair *keypairs[3];
   size_t count;
 };
 
 void peer_install(struct peer *peer, struct keypair *keypair, struct dropped_keypairs *dropped);
-/* Whether a message under `keypair` confirms it, so that it must be promoted. */
+/* Returns whether a message under `keypair` confirms it, so that it must be promoted. */
 bool peer_is_confirmed_by(struct peer *peer, const struct keypair *keypair);
-/* False when somebody else was faster. */
+/* Returns false when another thread was faster. */
 bool peer_promote(struct peer *peer, struct keypair *keypair, struct dropped_keypairs *dropped);
 void peer_clear_keypairs(struct peer *peer, struct dropped_keypairs *dropped);
 
-/* Keeps a copy. */
+/* Stages a copy of the packet. */
 void peer_stage(struct peer *peer, const uint8_t *packet, size_t length);
-/* All of them, the oldest first: now the caller's. */
+/* Returns all staged packets, the oldest first; the caller now owns them. */
 struct staged_packet *peer_take_staged(struct peer *peer);
-/* Puts the list back in front of what was staged meanwhile. */
+/* Puts the list back in front of the packets staged meanwhile. */
 void peer_restage(struct peer *peer, struct staged_packet *packets);
 void staged_free(struct staged_packet *packets);
 static inline uint8_t *staged_bytes(struct staged_packet *packet) {
@@ -80,11 +80,11 @@ static inline uint8_t *staged_bytes(struct staged_packet *packet) {
 }
 
 /*
- * An authentic message came from `from`. True when the peer's address or port changed by it. Our own
- * end of it is kept as well.
+ * To be called for an authentic message from `from`. Returns whether this changed the peer's address or
+ * port. Our own end is stored as well.
  */
 bool peer_roam(struct peer *peer, const struct wg_ts_endpoint *from);
-/* The system shall choose our own address again. */
+/* Lets the system choose our own address again. */
 void peer_forget_source(struct peer *peer);
 
 #endif

@@ -1,9 +1,9 @@
 /*
- * Which counters of one receiving key have been seen (section 5.4.6, in the manner of RFC 6479): a
- * ring of words, of which one more than the window is kept, so that clearing the words passed over
- * never reaches a counter that still counts.
+ * The counters of one receiving key that have been seen (section 5.4.6, in the manner of RFC 6479): a
+ * ring of words, with one more than the window, so that clearing the words passed over never reaches a
+ * counter that is still in the window.
  *
- * Any thread may ask `replay_is_fresh`; `replay_accept` needs a lock of the caller's.
+ * Any thread may call `replay_is_fresh`; callers of `replay_accept` must hold a lock.
  */
 #ifndef WG_TS_REPLAY_H
 #define WG_TS_REPLAY_H
@@ -21,10 +21,13 @@ struct replay {
   _Atomic uint64_t bitmap[REPLAY_BITS / 64];
 };
 
-/* Whether `replay_accept` would take it: a replayed packet costs no decryption. */
+/* Returns whether `replay_accept` would take the counter, so that a replay costs no decryption. */
 bool replay_is_fresh(const struct replay *replay, uint64_t counter);
 
-/* Marks it as seen; false when it was, is too old or past the limit. Only for authentic packets. */
+/*
+ * Marks the counter as seen. Returns false when it already was, is too old or past the limit. Only for
+ * authentic packets.
+ */
 bool replay_accept(struct replay *replay, uint64_t counter);
 
 #endif

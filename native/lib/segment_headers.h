@@ -8,13 +8,13 @@ struct segment_headers {
   bool is_v4;
   bool is_tcp;
   size_t transport_offset;
-  /* Of IP and transport together. */
+  /* The length of the IP and transport headers together. */
   size_t length;
 };
 
 /*
- * Finds them in a packet that is to be cut. False unless they are complete, of the kind that
- * `header` says, and the place of the checksum is there where it says.
+ * Finds the headers in a packet that is to be cut. Returns false unless they are complete and of the
+ * kind that `header` says, with the checksum where it says.
  */
 bool segment_headers_find(struct segment_headers *found, const struct vnet_header *header,
                           const uint8_t *packet, size_t length);

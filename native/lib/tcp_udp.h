@@ -1,5 +1,5 @@
 /*
- * Where the fields are that change when packets are cut or joined: IPv4 (RFC 791), IPv6 (RFC 8200),
+ * The offsets of the fields that change when packets are cut or joined: IPv4 (RFC 791), IPv6 (RFC 8200),
  * TCP (RFC 9293) and UDP (RFC 768).
  */
 #ifndef WG_TS_TCP_UDP_H
@@ -19,7 +19,7 @@ enum {
   IPV4_ADDRESSES = 12,
 };
 
-/* Of the field at IPV4_FRAGMENT. */
+/* Bits of the field at IPV4_FRAGMENT. */
 #define IPV4_DONT_FRAGMENT 0x4000
 #define IPV4_IS_FRAGMENT 0x3fff
 
