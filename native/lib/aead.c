@@ -5,7 +5,7 @@
 #include "openssl.h"
 
 #ifdef WG_TS_NULL_CIPHER
-/* For measuring what everything else costs: no secrecy at all, and both ends must be built so. */
+/* For measuring the cost of everything else: no secrecy at all. Both ends must be built with it. */
 static bool null_is_available(void) { return true; }
 
 static void null_seal(struct aead_context *context, const struct aead_key *key, uint64_t counter,

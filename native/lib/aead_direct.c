@@ -1,4 +1,4 @@
-/* By OpenSSL's ChaCha20_ctr32 and Poly1305 directly: one call for the key of the tag and the data. */
+/* With OpenSSL's ChaCha20_ctr32 and Poly1305 directly: one call for both the tag's key and the data. */
 #include "aead_implementation.h"
 #include "openssl.h"
 
@@ -14,7 +14,10 @@ static bool is_available(void) {
          Poly1305_Final && Poly1305_ctx_size() <= POLY1305_CONTEXT;
 }
 
-/* RFC 8439, 2.8: ciphertext, zeroes to a multiple of 16, both lengths. They are written behind it. */
+/*
+ * RFC 8439, 2.8: authenticates the ciphertext, zeros up to a multiple of 16, and both lengths. Zeros and
+ * lengths are written after the ciphertext.
+ */
 static void authenticate(const uint8_t *one_time_key, uint8_t *ciphertext, size_t length,
                          uint8_t tag[AEAD_TAG]) {
   struct poly1305_context context;

@@ -1,4 +1,4 @@
-/* By OpenSSL's public interface: where its inner parts are not exported. */
+/* With OpenSSL's public interface, where its internal functions are not exported. */
 #include <limits.h>
 #include <stdlib.h>
 
@@ -11,7 +11,7 @@ static bool is_available(void) {
          EVP_CIPHER_CTX_ctrl && EVP_get_cipherbyname("ChaCha20-Poly1305");
 }
 
-/* Setting a key costs about as much as a short packet: it is done only when it changes. */
+/* Setting a key costs about as much as a short packet, so it is done only when the key changes. */
 static bool prepare(struct aead_context *context, const struct aead_key *key, uint64_t counter,
                     int encrypt) {
   uint8_t nonce[12] = {0};
@@ -40,7 +40,7 @@ static void seal(struct aead_context *context, const struct aead_key *key, uint6
                   EVP_CipherUpdate(cipher, out + length, &written, zeroes, (int)padding) == 1) &&
                  EVP_CipherFinal_ex(cipher, end, &written) == 1 &&
                  EVP_CIPHER_CTX_ctrl(cipher, EVP_CTRL_AEAD_GET_TAG, AEAD_TAG, end) == 1;
-  /* It cannot fail; were it to, what goes out must be nothing of the packet. */
+  /* This cannot fail; if it did, nothing of the packet must be sent. */
   if (!is_done) memset(out, 0, length + padding + AEAD_TAG);
 }
 

@@ -1,6 +1,6 @@
 /*
- * OpenSSL's inner functions carry no promise, and another library may have functions of the same
- * names; so nothing is used that has not shown in this process that it is what it should be.
+ * OpenSSL's internal functions come without any promise, and another library may have functions of the
+ * same names. So no implementation is used that has not passed these tests in this process.
  */
 #include "aead_selftest.h"
 
@@ -54,7 +54,7 @@ static bool test_chacha20(void) {
   ChaCha20_ctr32(at_once, in, SUNSCREEN_LENGTH, words, counter);
   if (!is_equal(at_once, CHACHA20_TEXT, 16)) return false;
   if (!is_equal(at_once + SUNSCREEN_LENGTH - 8, CHACHA20_TAIL, 8)) return false;
-  /* Long runs take other code than single blocks do. */
+  /* Long runs use other code than single blocks. */
   fill(in, sizeof in);
   ChaCha20_ctr32(at_once, in, LONG, words, counter);
   for (size_t at = 0; at < LONG; at += 64, counter[0]++)
@@ -88,7 +88,7 @@ static bool test_known_answer(const struct aead_implementation *aead, struct aea
   return is_equal(sealed, SEALED_HEAD, 16) && is_equal(sealed + SUNSCREEN_LENGTH, SEALED_TAG, 16);
 }
 
-/* Also that nothing else is touched: the bytes before and behind must come out as they were. */
+/* Also tests that the bytes before and after, which must not be touched, are unchanged. */
 static bool test_round_trip(const struct aead_implementation *aead, struct aead_context *context,
                             const struct aead_key *key, size_t length, size_t padding) {
   enum { SIZE = AEAD_HEADROOM + LONG + 16 + AEAD_TAG + AEAD_SLACK };

@@ -6,7 +6,7 @@ static uint64_t load_be64(const uint8_t *p) {
   return (uint64_t)load_be32(p) << 32 | load_be32(p + 4);
 }
 
-/* False when there is no such prefix. */
+/* Returns false when family or length are invalid. */
 static bool prefix_read(struct prefix *prefix, int family, const uint8_t *address,
                         unsigned length) {
   if (family != 4 && family != 6) return false;
@@ -38,7 +38,7 @@ void allowedips_free(struct allowedips *table) {
   free(table);
 }
 
-/* Takes the number of a prefix from its owner; the one that gets it instead is told. */
+/* Takes the number of a prefix from its owner, and updates the prefix that gets the number instead. */
 static void disown(struct allowedips *table, const void *owner, uint32_t number) {
   const struct prefix *moved = owners_take(table, owner, number);
   if (moved) trie_find(table, moved)->number = number;

@@ -1,7 +1,7 @@
-/* What happens for each packet: nothing is written, and no lock is taken. */
+/* The lookup for each packet. It writes nothing and takes no lock. */
 #include "allowedips_trie.h"
 
-/* The owner of the longest of these routes. One may have lost its owner, then it is the next. */
+/* Returns the owner of the longest of these routes, without those that have lost their owner. */
 static inline __attribute__((always_inline)) void *
 longest_owner(const struct entry *array, const struct layout *layout, uint64_t routes) {
   while (routes != 0) {
@@ -13,7 +13,7 @@ longest_owner(const struct entry *array, const struct layout *layout, uint64_t r
   return NULL;
 }
 
-/* Inlined into each caller, for what each knows about the address and the processor. */
+/* Inlined into each caller, to be optimized for its kind of address and processor. */
 static inline __attribute__((always_inline)) void *find(const struct entry *entry,
                                                         struct address address) {
   void *best = NULL;
@@ -39,7 +39,7 @@ static void *find_anywhere(const struct entry *root, struct address address) {
 }
 
 #if defined(__x86_64__)
-/* To count bits takes an instruction that the oldest of these processors have not got. */
+/* Counts bits with an instruction that the oldest of these processors lack. */
 __attribute__((target("popcnt"))) static void *find_with_popcnt(const struct entry *root,
                                                                 struct address address) {
   return find(root, address);

@@ -1,4 +1,4 @@
-/* Which prefixes an owner has: so that to take them away does not search the trie for them. */
+/* The prefixes of each owner, so that removing them does not search the whole trie. */
 #include <stdlib.h>
 
 #include "allowedips_trie.h"
@@ -11,7 +11,7 @@ static size_t home_of(const struct owners *owners, const void *owner) {
   return (size_t)(hash >> 32) & (owners->capacity - 1);
 }
 
-/* The owner's place, or the free one where it would be. There must be a free one. */
+/* Returns the owner's slot, or the free one where it would be. There must be a free slot. */
 static struct owner_prefixes *find(const struct owners *owners, const void *owner) {
   size_t i = home_of(owners, owner);
   while (owners->places[i].count > 0 && owners->places[i].owner != owner)
@@ -60,7 +60,7 @@ bool owners_add(struct allowedips *table, const void *owner, const struct prefix
   return true;
 }
 
-/* Moves those behind the gap up, so that no search ends too early. */
+/* Moves the slots after the gap up, so that no search ends too early. */
 static void close_gap(struct owners *owners, size_t gap) {
   const size_t mask = owners->capacity - 1;
   for (size_t i = (gap + 1) & mask; owners->places[i].count > 0; i = (i + 1) & mask) {
@@ -78,7 +78,7 @@ static void forget(struct allowedips *table, struct owner_prefixes *place) {
   free(place->prefixes);
   owners->count--;
   close_gap(owners, (size_t)(place - owners->places));
-  /* Without memory it stays as large as it is. */
+  /* When out of memory, the table keeps its size. */
   if (owners->capacity > SMALLEST && owners->count < owners->capacity / 8)
     resize(table, owners->capacity / 2);
 }

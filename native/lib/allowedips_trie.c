@@ -1,19 +1,19 @@
-/* How the trie changes. */
+/* Changes to the trie. */
 #include <stdlib.h>
 
 #include "allowedips_trie.h"
 
-/* An entry, and the array that it is in. */
+/* An entry and the array that contains it. */
 struct place {
   struct entry *entry;
   unsigned count;
-  /* What points to the array. */
+  /* The pointer to the array. */
   _Atomic(void *) *held;
 };
 
 /*
- * The position of the step in which prefixes of this length end. The longest of a word do so in its
- * last step: a 64 is there, and so is a 128.
+ * Returns the position of the step in which prefixes of this length end. The longest ones of a word end in
+ * its last step: length 64 does, and so does 128.
  */
 static unsigned home_of(unsigned length) {
   unsigned word = length > 64 ? 64 : 0;
@@ -24,7 +24,7 @@ static unsigned position_of(const struct entry *entry) {
   return entry->is_branch ? entry->length : home_of(entry->length);
 }
 
-/* The one entry that this address and length have in an array of the step at `position`. */
+/* Returns the one entry that this address and length have in an array of the step at `position`. */
 static struct layout slot_of(const struct address *address, unsigned length, bool is_branch,
                              unsigned position) {
   unsigned step = step_at(address, position);
@@ -70,15 +70,15 @@ static void array_retire(struct allowedips *table, struct entry *array, unsigned
   table->retire(table->context, array);
 }
 
-/* Whether the prefix is below the branch. */
+/* Returns whether the prefix is below the branch. */
 static bool is_below(const struct prefix *prefix, const struct entry *branch) {
   return home_of(prefix->length) >= branch->length &&
          common_bits(&prefix->address, &branch->address) >= branch->length;
 }
 
 /*
- * Where the way to the prefix ends, at its own entry or where it would branch off; without an entry
- * when there is nothing at all. `above` is the branch that it belongs to.
+ * Returns where the path to the prefix ends: at its own entry, or where it would branch off. There is no
+ * entry when the trie is empty. `above` is set to the branch that the result belongs to.
  */
 static struct place find_place(struct allowedips *table, const struct prefix *prefix,
                                struct place *above) {
@@ -108,7 +108,7 @@ struct entry *trie_find(struct allowedips *table, const struct prefix *prefix) {
   return entry && is_route_of(entry, prefix) ? entry : NULL;
 }
 
-/* Copies its array with `by` instead of the entry. */
+/* Copies the entry's array, with `by` instead of the entry. */
 static bool replace(struct allowedips *table, const struct place *place, const struct entry *by) {
   struct entry *array = target_of(place->held);
   struct entry *copy = array_new(table, place->count);
@@ -120,7 +120,7 @@ static bool replace(struct allowedips *table, const struct place *place, const s
   return true;
 }
 
-/* The entries of a branch that are in the layout, at their places there. */
+/* Copies the entries of a branch that are in the layout, each to its index there. */
 static void copy_entries(struct entry *to, const struct layout *layout,
                          const struct entry *branch) {
   const struct entry *array = target_of(&branch->target);
@@ -131,7 +131,7 @@ static void copy_entries(struct entry *to, const struct layout *layout,
   }
 }
 
-/* Puts a branch with this layout in the place of one; `route` may be new in it. */
+/* Replaces a branch by one with this layout, in which `route` may be new. */
 static bool relayout(struct allowedips *table, const struct place *place,
                      const struct layout *layout, const struct entry *route) {
   struct entry branch = *place->entry;
@@ -152,7 +152,7 @@ static bool relayout(struct allowedips *table, const struct place *place,
   return true;
 }
 
-/* Puts a branch to the entry and the route in the place of the entry. */
+/* Replaces the entry by a branch to the entry and the route. */
 static bool join(struct allowedips *table, const struct place *place, const struct entry *route) {
   const struct entry *entry = place->entry;
   unsigned common = common_bits(&entry->address, &route->address);
@@ -195,7 +195,7 @@ bool trie_add(struct allowedips *table, const struct prefix *prefix, uint32_t nu
   return relayout(table, &place, &wider, &route);
 }
 
-/* What is left in a branch without the entry, and without what lost its owner before. */
+/* Returns what is left of a branch without the entry, and without entries that have lost their owner. */
 static struct layout layout_without(const struct entry *branch, const struct entry *entry,
                                     const struct entry **last) {
   const struct entry *array = target_of(&branch->target);
@@ -209,7 +209,7 @@ static struct layout layout_without(const struct entry *branch, const struct ent
   return layout;
 }
 
-/* Without the entry; a branch with a single one left gives way to that. */
+/* Removes the entry from the branch; a branch with a single entry left is replaced by that entry. */
 static bool shrink(struct allowedips *table, const struct place *above,
                    const struct entry *entry) {
   const struct entry *last = NULL;
@@ -233,7 +233,7 @@ void trie_take(struct allowedips *table, const struct prefix *prefix) {
   if (!shrink(table, &above, place.entry)) set_target(&place.entry->target, NULL);
 }
 
-/* The recursion is no deeper than an address has steps: 22. */
+/* The recursion is no deeper than the 22 steps of an address. */
 static void free_array(struct entry *array, unsigned count) {
   for (unsigned i = 0; i < count; i++) {
     if (array[i].is_branch) free_array(target_of(&array[i].target), count_of(&array[i].layout));

@@ -1,8 +1,8 @@
 #include "checksum.h"
 
 /*
- * In the order of bytes of this machine: swapped once at the end, it is the sum in network order
- * (RFC 1071, 2 B). Compilers make vector instructions of the loop in just this shape.
+ * Sums in host byte order: swapped once at the end, this is the sum in network order (RFC 1071, 2 B).
+ * Compilers vectorize the loop in just this form.
  */
 static uint64_t add_words(const uint8_t *bytes, size_t length) {
   const size_t words = length / 4;
@@ -25,7 +25,7 @@ uint64_t checksum_pseudo(const uint8_t *ip, uint8_t protocol, size_t transport_l
   const uint8_t *addresses = ip + (is_v4 ? 12 : 8);
   const size_t addresses_length = is_v4 ? 8 : 32;
   uint64_t sum = (uint64_t)protocol + transport_length;
-  /* Four bytes are two words: the higher one comes to the others when the sum is folded. */
+  /* Four bytes are two words: folding the sum adds the higher one to the others. */
   for (size_t i = 0; i < addresses_length; i += 4) sum += load_be32(addresses + i);
   return sum;
 }

@@ -20,7 +20,7 @@ static void emit_alone(const struct coalescer *c, uint8_t *packet, size_t length
   c->sink(c->context, parts, 2, length, 1);
 }
 
-/* Lengths of the whole; the checksum of the transport is left to whoever cuts or delivers it. */
+/* Writes the lengths of the whole packet. The system completes the transport's checksum if it is needed. */
 static void rewrite_headers(const struct coalesce_flow *flow) {
   uint8_t *ip = flow->first;
   uint8_t *transport = ip + flow->transport_offset;
@@ -59,7 +59,7 @@ static struct vnet_header vnet_header_of(const struct coalesce_flow *flow) {
   };
 }
 
-/* Takes the flow at this position of the order out and hands it on. */
+/* Takes out the flow at this position of the order and passes it on. */
 static void emit_at(struct coalescer *c, uint32_t position) {
   const uint8_t place = c->order[position];
   struct coalesce_flow *flow = &c->flows[place];
@@ -75,7 +75,7 @@ static void emit_at(struct coalescer *c, uint32_t position) {
   c->sink(c->context, flow->parts, (int)flow->packets + 1, flow->length, flow->packets);
 }
 
-/* The position of the flow in the order; those used last come often. */
+/* Returns the position of the flow in the order; recently used flows are the most likely. */
 static uint32_t find(const struct coalescer *c, const struct coalesce_key *key) {
   for (uint32_t i = c->flow_count; i-- > 0;) {
     const struct coalesce_key *other = &c->keys[c->order[i]];
@@ -112,7 +112,7 @@ static void start(struct coalescer *c, const struct coalesce_packet *packet) {
   flow->parts[1] = (struct iovec){packet->bytes, packet->length};
 }
 
-/* False, and nothing changed, for a packet that does not continue the flow. */
+/* Returns false, with nothing changed, for a packet that does not continue the flow. */
 static bool join(struct coalesce_flow *flow, const struct coalesce_packet *packet) {
   if (!coalesce_may_follow(flow, packet)) return false;
   if (!flow->is_verified) {
@@ -134,7 +134,7 @@ static bool join(struct coalesce_flow *flow, const struct coalesce_packet *packe
   return true;
 }
 
-/* After it, nothing can be joined any more. */
+/* Returns whether nothing more can be joined after this packet. */
 static bool is_last(const struct coalesce_flow *flow, const struct coalesce_packet *packet) {
   const uint32_t most = flow->is_tcp ? COALESCE_MAX_PARTS - 1 : COALESCE_MAX_DATAGRAMS;
   return packet->payload < flow->segment_size || flow->packets == most ||

@@ -12,7 +12,7 @@
 #include "system.h"
 
 #define COALESCE_FLOWS 8
-/* The vnet header and as many packets as fit in the rest. */
+/* The greatest number of parts: the vnet header, and one for each packet. */
 #define COALESCE_MAX_PARTS 128
 
 /*

@@ -30,7 +30,7 @@ static enum coalesce_kind read_udp(struct coalesce_packet *packet, const uint8_t
   packet->headers_length = packet->transport_offset + UDP_HEADER;
   packet->sequence = 0;
   packet->flags = 0;
-  /* Without a checksum it would get one by being joined. */
+  /* A packet without a checksum would get one by being joined. */
   return load_be16(udp + UDP_CHECKSUM) != 0 ? COALESCE_JOINABLE : COALESCE_ALONE;
 }
 
@@ -62,8 +62,8 @@ bool coalesce_has_addresses_of(const struct coalesce_key *a, const struct coales
 }
 
 /*
- * The id counts up, or it stays what it was: senders of packets that nobody may fragment do either
- * (RFC 6864, 4.1). Which one it is, the second packet tells.
+ * The id either counts up or stays the same: senders of packets that must not be fragmented do either
+ * (RFC 6864, 4.1). The second packet shows which.
  */
 static bool is_next_id(const struct coalesce_flow *flow, const uint8_t *ip) {
   const uint16_t ahead = (uint16_t)(load_be16(ip + IPV4_ID) - load_be16(flow->first + IPV4_ID));
@@ -80,8 +80,8 @@ static bool has_same_ip_fields(const struct coalesce_flow *flow, const uint8_t *
 }
 
 /*
- * PSH may come with the last one and CWR with the first one: that is where they are after cutting.
- * The congestion mark of ECE must not be blurred (RFC 3168, 6.1.3).
+ * PSH may be set in the last packet and CWR in the first: that is where they are after cutting. ECE must be
+ * the same in all of them, so that its congestion mark is not blurred (RFC 3168, 6.1.3).
  */
 static bool has_same_tcp_fields(const struct coalesce_flow *flow,
                                 const struct coalesce_packet *packet) {

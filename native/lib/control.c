@@ -1,4 +1,4 @@
-/* What the control plane asks for: the calls about peers, keys and messages. */
+/* The API calls of the control plane for peers, keys and messages. */
 #include <errno.h>
 
 #include "device.h"
@@ -11,7 +11,7 @@ static struct peer *find(struct wg_ts_device *device, uint32_t id) {
   return peer;
 }
 
-/* The end of each call that sent something or retired something. */
+/* Ends each call that sent or retired something. */
 static void finish(struct wg_ts_device *device) {
   if (device->caller) {
     outbound_flush(device->caller->outbound);
@@ -117,7 +117,7 @@ void wg_ts_send_handshake(struct wg_ts_device *device, uint32_t id, const uint8_
   struct wg_ts_endpoint to;
   struct peer *peer = find(device, id);
   if (!peer || length == 0 || length > WG_TS_MAX_MESSAGE) return;
-  /* Nothing came back: perhaps because of the address of our own that was used. */
+  /* The last initiation was not answered, perhaps because of the source address that was used. */
   if (is_initiation(message) &&
       atomic_fetch_add_explicit(&peer->unanswered, 1, memory_order_relaxed) > 0)
     peer_forget_source(peer);
@@ -136,7 +136,7 @@ void wg_ts_send_cookie_reply(struct wg_ts_device *device, const struct wg_ts_end
 void wg_ts_send_keepalive(struct wg_ts_device *device, uint32_t id) {
   struct peer *peer = find(device, id);
   if (!peer) return;
-  /* The threads may replace a key meanwhile: it must not go before we are done. */
+  /* The threads may replace a key meanwhile, which must not be freed before this is done. */
   epoch_enter(&device->epoch, device->caller->reader);
   outbound_send_keepalive(device->caller->outbound, peer, device_now());
   outbound_flush(device->caller->outbound);
@@ -162,7 +162,7 @@ static int prepare_sockets(struct wg_ts_device *device) {
   return error;
 }
 
-/* A rare event, and packets wait in their queues meanwhile: so the threads need not know of it. */
+/* This is rare, and packets wait in their queues meanwhile, so the threads are simply stopped. */
 int32_t wg_ts_replace_sockets(struct wg_ts_device *device, const int32_t *udp4,
                               const int32_t *udp6) {
   int32_t before4[WG_TS_MAX_WORKERS], before6[WG_TS_MAX_WORKERS];

@@ -14,7 +14,7 @@ void epoch_init(struct epoch *epoch) {
 }
 
 void epoch_destroy(struct epoch *epoch) {
-  /* What asks to be destroyed later does so twice at most. */
+  /* A `destroy` returns false twice at most. */
   for (int i = 0; i < 3 && epoch->retired; i++) epoch_reclaim(epoch);
   mutex_destroy(&epoch->lock);
 }
@@ -31,7 +31,7 @@ void epoch_retire(struct epoch *epoch, struct retired *retired,
   mutex_unlock(&epoch->lock);
 }
 
-/* Whether every reader is outside, or has begun a round at `at` or later. */
+/* Returns whether every reader is outside, or has begun a round at `at` or later. */
 static bool has_passed(struct epoch *epoch, uint64_t at) {
   for (size_t i = 0; i < EPOCH_READERS; i++) {
     uint64_t seen = atomic_load_explicit(&epoch->readers[i].seen, memory_order_seq_cst);

@@ -3,7 +3,7 @@
 #include "checksum.h"
 #include "packet.h"
 
-/* Replies a second, and at once after silence. */
+/* Replies per second, and at once after a silence. */
 #define RATE 50
 #define NANOSECONDS 1000000000ull
 #define PROTOCOL_ICMP 1
@@ -52,8 +52,8 @@ static bool may_be_answered6(const uint8_t *packet, size_t length) {
 }
 
 /*
- * The reply comes from where the packet wanted to go: the system would drop one that claims to come
- * from its own address.
+ * The source of the reply is the destination of the packet: the system would drop a reply that claims to
+ * come from its own address.
  */
 static size_t unreachable4(const uint8_t *packet, size_t length, uint8_t *reply) {
   const size_t quoted = length < MAX_REPLY4 - 28 ? length : MAX_REPLY4 - 28;

@@ -14,7 +14,7 @@ bool inbound_init(struct inbound *in, struct task *task, struct outbound *replie
   memset(in, 0, sizeof *in);
   in->task = task;
   in->replies = replies;
-  /* Only touched pages of it take memory. */
+  /* Only the pages that are touched take memory. */
   in->opened = malloc(AEAD_HEADROOM + OPENED_BYTES + AEAD_SLACK);
   struct wg_ts_device *device = task->worker->device;
   coalescer_init(&in->coalescer, atomic_load(&device->joins_tcp), atomic_load(&device->joins_udp),
@@ -43,7 +43,7 @@ static void hand_up(struct inbound *in, const struct wg_ts_endpoint *from, const
     count(&in->task->counters.dropped_events, 1);
 }
 
-/* Datagrams of one session, so that what concerns all of them is done once. */
+/* Consecutive datagrams of one session, so that what concerns all of them is done once. */
 struct run {
   struct keypair *keypair;
   uint64_t bytes;
@@ -72,7 +72,7 @@ static void end_run(struct run *run, const struct udp_received *received, uint64
   doorbell_touch(peer->doorbell, &peer->touched, bits);
 }
 
-/* Room for the plaintext of one datagram; what was opened before leaves when it is used up. */
+/* Returns room for the plaintext of one datagram. When it is used up, earlier packets are flushed. */
 static uint8_t *room(struct inbound *in, size_t length) {
   if (in->used + AEAD_HEADROOM + length > OPENED_BYTES) {
     coalescer_flush(&in->coalescer);
@@ -81,7 +81,7 @@ static uint8_t *room(struct inbound *in, size_t length) {
   return in->opened + in->used + AEAD_HEADROOM;
 }
 
-/* Cryptokey routing (section 2): the inner source must be the peer's own. */
+/* Cryptokey routing (section 2): the inner source must be in the peer's AllowedIPs. */
 static bool is_allowed(const struct wg_ts_device *device, const struct peer *peer,
                        const uint8_t *packet, unsigned family) {
   return peer == (family == 4 ? allowedips_lookup4(device->routes, packet + 12)
@@ -127,7 +127,7 @@ static void handle_transport(struct inbound *in, struct run *run,
     count(&in->task->counters.dropped_unauthentic, 1);
     return;
   }
-  /* The window moves only for what is authentic. */
+  /* The window moves only for authentic messages. */
   if (!keypair_accept(keypair, counter)) {
     count(&in->task->counters.dropped_replayed, 1);
     return;
@@ -136,7 +136,7 @@ static void handle_transport(struct inbound *in, struct run *run,
   run->traffic |=
       packet_length > 0 ? WG_TS_TRAFFIC_DATA_RECEIVED : WG_TS_TRAFFIC_KEEPALIVE_RECEIVED;
   if (peer_is_confirmed_by(keypair->peer, keypair)) {
-    /* The staged packets go to where it came from. */
+    /* Ends the run first, so that the staged packets are sent to where this message came from. */
     end_run(run, received, now);
     *run = (struct run){.keypair = keypair};
     confirm(in, keypair, now);

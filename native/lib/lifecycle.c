@@ -1,4 +1,4 @@
-/* A device from its opening to its end. */
+/* Opens, starts and closes a device. */
 #include <errno.h>
 
 #include "device.h"
@@ -7,7 +7,7 @@
 
 #define RETIREMENTS_AT_ONCE 64
 
-/* A call can change any number of routes: what they leave must not pile up until its end. */
+/* A call can change any number of routes, whose retired memory must not pile up until its end. */
 static void retire_memory(void *context, void *memory) {
   struct wg_ts_device *device = context;
   epoch_retire_memory(&device->epoch, memory);
@@ -86,7 +86,7 @@ void wg_ts_close(struct wg_ts_device *device) {
   struct wg_ts_event events[16];
   tasks_stop(device);
   if (device->routes) remove_all_peers(device);
-  /* What is listed as touched waits for it. */
+  /* Retired peers that are listed as touched cannot be freed before this. */
   if (device->doorbell.is_open)
     while (wg_ts_drain(device, events, 16) > 0) continue;
   epoch_destroy(&device->epoch);

@@ -11,7 +11,7 @@
 bool outbound_init(struct outbound *out, struct task *task, bool reads_tun) {
   memset(out, 0, sizeof *out);
   out->task = task;
-  /* Only touched pages of it take memory. */
+  /* Only the pages that are touched take memory. */
   out->memory = malloc(AEAD_HEADROOM + CAPACITY + AEAD_SLACK);
   if (!out->memory) return false;
   memset(out->memory, 0, AEAD_HEADROOM);
@@ -32,7 +32,7 @@ void outbound_flush(struct outbound *out) {
   out->used = 0;
 }
 
-/* Whether a datagram of `size` bytes may be the next one of the run. */
+/* Returns whether a datagram of `size` bytes may be the next one of the run. */
 static bool continues(const struct outbound *out, const struct udp_message *run,
                       const struct wg_ts_endpoint *to, size_t size, uint8_t traffic_class) {
   return !run->is_closed && size <= run->segment_size && run->count < UDP_MAX_SEGMENTS &&
@@ -41,7 +41,7 @@ static bool continues(const struct outbound *out, const struct udp_message *run,
          atomic_load_explicit(&out->task->worker->udp.joins, memory_order_relaxed);
 }
 
-/* Room for `size` bytes at the end of the run that they belong to. */
+/* Returns room for `size` bytes at the end of the run that they belong to. */
 static uint8_t *place(struct outbound *out, const struct wg_ts_endpoint *to, struct peer *peer,
                       size_t size, uint8_t traffic_class) {
   if (out->used + size > CAPACITY) outbound_flush(out);
@@ -65,7 +65,7 @@ static uint8_t *place(struct outbound *out, const struct wg_ts_endpoint *to, str
   return bytes;
 }
 
-/* To a multiple of 16, but not beyond the MTU (section 5.4.6 and the kernel's practice). */
+/* Pads to a multiple of 16, but not beyond the MTU (section 5.4.6 and the kernel's practice). */
 static size_t padding_of(size_t length, size_t mtu) {
   const size_t padding = -length & (PADDING - 1);
   if (length > mtu || length + padding <= mtu) return padding;

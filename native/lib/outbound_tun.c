@@ -1,4 +1,4 @@
-/* A packet of the TUN queue: routed, cut, sealed or staged. */
+/* Routes, cuts, seals or stages a packet of the TUN queue. */
 #include "outbound_inner.h"
 #include "packet.h"
 
@@ -28,7 +28,7 @@ void outbound_handle_packet(struct outbound *out, const struct vnet_header *vnet
     return;
   }
   if (!segments_begin(&segments, vnet, packet, length)) return;
-  /* What waited for the key goes first. */
+  /* Packets that waited for the key are sent first. */
   if (UNLIKELY(atomic_load_explicit(&peer->has_staged, memory_order_acquire)))
     outbound_send_staged(out, peer, now);
   struct keypair *keypair = outbound_keypair(peer, now);

@@ -95,7 +95,7 @@ static void append(struct staged_packets *staged, struct staged_packet *packet) 
   staged->count++;
 }
 
-/* Those beyond the limit, to be freed when the lock is no longer held. */
+/* Takes out the packets beyond the limit, to be freed when the lock is no longer held. */
 static struct staged_packet *take_oldest(struct staged_packets *staged) {
   struct staged_packet *dropped = NULL;
   while (staged->count > MAX_STAGED_PACKETS) {

@@ -1,4 +1,4 @@
-/* What the control plane is told: events, statistics, and the shape of the structs. */
+/* Reports to the control plane: events, statistics, and the layout of the structs. */
 #include <stddef.h>
 
 #include "device.h"
@@ -21,7 +21,7 @@ static uint32_t traffic_of(struct touched *touched, uint32_t bits) {
   return (bits & TOUCHED_TRAFFIC_MASK) | (received > sent ? WG_TS_TRAFFIC_RECEIVED_LAST : 0);
 }
 
-/* In the order in which they make sense: a key is confirmed before it carries traffic. */
+/* Reports the events in a sensible order: a key is confirmed before it carries traffic. */
 static uint32_t report_peer(struct peer *peer, uint32_t bits, struct wg_ts_event *events) {
   uint32_t n = 0;
   const struct wg_ts_event none = {.peer = peer->id};
@@ -51,7 +51,7 @@ static struct touched *take_touched(struct doorbell *doorbell) {
   return atomic_exchange_explicit(&doorbell->touched, NULL, memory_order_acquire);
 }
 
-/* What did not fit goes back into the list; nothing is lost, and nothing is listed twice. */
+/* Puts what did not fit back into the list; nothing is lost, and nothing is listed twice. */
 static void relist(struct doorbell *doorbell, struct touched *rest) {
   while (rest) {
     struct touched *next = atomic_load_explicit(&rest->next, memory_order_relaxed);
@@ -94,7 +94,7 @@ uint32_t wg_ts_drain(struct wg_ts_device *device, struct wg_ts_event *events, ui
   if (tun_error > 0 && capacity > 0) {
     events[n].value = (uint32_t)tun_error;
     events[n++].type = WG_TS_EVENT_TUN_FAILED;
-    /* Told once; threads still see that it is gone. */
+    /* Reported once; threads still see that the device is gone. */
     atomic_store(&device->doorbell.tun_error, -tun_error);
   }
   if (n < capacity && atomic_exchange(&device->doorbell.is_tun_corrupt, false))

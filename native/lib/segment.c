@@ -9,8 +9,8 @@ _Static_assert(sizeof(struct vnet_header) == VNET_HEADER_SIZE, "as the kernel ha
 #define MAX_PACKET 65535
 
 /*
- * The field holds the sum of the pseudo-header already, so that all is summed. 0 would mean "none"
- * in UDP, and 0xffff is the same number everywhere (RFC 768).
+ * The field already holds the sum of the pseudo-header, so summing everything is enough. In UDP, 0 would
+ * mean "no checksum"; 0xffff is the same number for all protocols (RFC 768).
  */
 static bool finish_checksum(const struct vnet_header *header, uint8_t *packet, size_t length) {
   const size_t start = header->csum_start;
@@ -22,18 +22,18 @@ static bool finish_checksum(const struct vnet_header *header, uint8_t *packet, s
 }
 
 /*
- * The pseudo-header without its length. Where the kernel has summed it, its sum counts: with a
- * routing header, the destination in it is not that of the IP header (RFC 8200, 8.1).
+ * Returns the sum of the pseudo-header without its length. Where the kernel has summed it, the kernel's sum
+ * is used: with a routing header, its destination is not that of the IP header (RFC 8200, 8.1).
  */
 static uint64_t pseudo_sum(const struct segments *s, bool is_summed) {
   const uint8_t *transport = s->packet + s->transport_offset;
   if (!is_summed) return checksum_pseudo(s->packet, s->is_tcp ? PROTOCOL_TCP : PROTOCOL_UDP, 0);
   const uint16_t sum = load_be16(transport + (s->is_tcp ? TCP_CHECKSUM : UDP_CHECKSUM));
-  /* 0xffffffff is a multiple of 0xffff, hence nothing to such a sum. */
+  /* 0xffffffff is a multiple of 0xffff, so it does not change such a sum. */
   return sum + (0xffffffff - (s->length - s->transport_offset));
 }
 
-/* Keeps the headers with zeros where segments differ, and the sums of what they have in common. */
+/* Stores the headers, with zeros where segments differ, and the sums of the common part. */
 static void keep_headers(struct segments *s, bool is_pseudo_summed) {
   uint8_t *transport = s->headers + s->transport_offset;
   memcpy(s->headers, s->packet, s->headers_length);
@@ -99,7 +99,7 @@ static void write_ip(const struct segments *s, uint8_t *ip, size_t length) {
   store_be16(ip + IPV4_CHECKSUM, (uint16_t)~checksum_fold(s->ipv4_sum + length + id));
 }
 
-/* What the whole packet says once, one segment says: the end the last, and CWR the first. */
+/* Flags of the whole packet are set in one segment only: FIN and PSH in the last, CWR in the first. */
 static uint8_t tcp_flags_of(const struct segments *s) {
   unsigned flags = s->tcp_flags;
   if (s->index + 1 < s->count) flags &= ~(unsigned)(TCP_FIN | TCP_PSH);
@@ -107,7 +107,7 @@ static uint8_t tcp_flags_of(const struct segments *s) {
   return (uint8_t)flags;
 }
 
-/* `sum` has everything but what is written here. */
+/* `sum` includes everything except the fields written here. */
 static void write_tcp(const struct segments *s, uint8_t *tcp, uint64_t sum) {
   const uint32_t sequence = s->sequence + s->index * (uint32_t)s->segment_size;
   const uint8_t flags = tcp_flags_of(s);

@@ -10,8 +10,8 @@ static bool is_skippable(uint8_t next_header) {
 }
 
 /*
- * Where the transport header would begin, perhaps beyond the packet, and which one; 0 for what
- * cannot be cut, such as a fragment.
+ * Returns where the transport header would begin, perhaps beyond the packet, and its protocol; 0 for a
+ * packet that cannot be cut, such as a fragment.
  */
 static size_t find_transport4(const uint8_t *packet, uint8_t *protocol) {
   const size_t offset = ipv4_header_length(packet);
@@ -21,7 +21,7 @@ static size_t find_transport4(const uint8_t *packet, uint8_t *protocol) {
   return offset;
 }
 
-/* RFC 8200, 4: each tells its own length and what follows it. */
+/* RFC 8200, 4: each extension header has its own length and the type of the next. */
 static size_t find_transport6(const uint8_t *packet, size_t length, uint8_t *protocol) {
   size_t offset = IPV6_HEADER;
   uint8_t next_header = packet[IPV6_NEXT_HEADER];
@@ -34,7 +34,7 @@ static size_t find_transport6(const uint8_t *packet, size_t length, uint8_t *pro
   return offset;
 }
 
-/* The length of the transport header; 0 for an incomplete one. */
+/* Returns the length of the transport header; 0 for an incomplete one. */
 static size_t transport_header_length(const uint8_t *transport, size_t length, bool is_tcp) {
   if (!is_tcp) return length >= UDP_HEADER ? UDP_HEADER : 0;
   if (length < TCP_HEADER) return 0;

@@ -1,4 +1,4 @@
-/* The threads of a device: how they are made and started, what they do in turn, when they rest. */
+/* The threads of a device: how they are made and started, what they do in turn, and when they sleep. */
 #include "tasks.h"
 
 #include <stdio.h>
@@ -49,7 +49,7 @@ static bool is_stopping(const struct wg_ts_device *device) {
   return atomic_load_explicit(&device->is_stopping, memory_order_relaxed);
 }
 
-/* One round over everything that the task serves; false when nothing waited anywhere. */
+/* Does one round over everything that the task serves. Returns false when nothing waited anywhere. */
 static bool serve(struct task *task) {
   struct worker *worker = task->worker;
   bool is_busy = false;
@@ -77,7 +77,7 @@ static void run_task(void *argument) {
     }
     epoch_leave(task->reader);
     epoch_reclaim_if_any(&device->epoch);
-    /* A sleep and its wake-up cost more than a while of looking; others may have the core. */
+    /* Going to sleep and waking up costs more than polling for a while; others may have the core meanwhile. */
     if (device_now() - busy_at < patience) {
       thread_yield();
       continue;

@@ -1,4 +1,4 @@
-/* The doorbell is an eventfd that the event loop polls, as threads poll the one that interrupts them. */
+/* The doorbell is an eventfd that the event loop polls, just as threads poll their interrupt. */
 #include "events.h"
 #include "threads.h"
 

@@ -1,7 +1,7 @@
 /*
- * Included before all else where the library is linked against glibc: what moved from libpthread into
- * libc with glibc 2.32 and 2.34 is asked for under its first version, which every later glibc still
- * has. Otherwise a library that was built on a new system would not load on an old one.
+ * Included before everything else where the library is linked against glibc. Functions that moved from
+ * libpthread into libc with glibc 2.32 and 2.34 are linked under their first version, which every later
+ * glibc still has. Otherwise a library that was built on a new system would not load on an old one.
  */
 #ifndef WG_TS_OLDGLIBC_H
 #define WG_TS_OLDGLIBC_H

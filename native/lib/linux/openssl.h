@@ -1,8 +1,8 @@
 /*
- * What is used of the OpenSSL that the process carries: the executable of node has it linked in and
- * exports it. Everything is weak, so that the library loads where it is missing and can say so. The
- * second half is not OpenSSL's public interface, but what its ChaCha20-Poly1305 is made of: faster,
- * because the first block of the key stream comes with the rest in one call.
+ * The functions used of the OpenSSL in the process: the executable of Node.js has it linked in and exports
+ * it. All symbols are weak, so that the library loads where they are missing and can report it. The second
+ * half is not OpenSSL's public interface, but the building blocks of its ChaCha20-Poly1305. They are
+ * faster, because one call yields the first block of the key stream together with the rest.
  */
 #ifndef WG_TS_OPENSSL_H
 #define WG_TS_OPENSSL_H
@@ -37,7 +37,7 @@ extern WEAK void Poly1305_Init(void *context, const unsigned char key[32]);
 extern WEAK void Poly1305_Update(void *context, const unsigned char *in, size_t length);
 extern WEAK void Poly1305_Final(void *context, unsigned char mac[16]);
 
-/* The linker has done it. */
+/* Does nothing: the linker has resolved the symbols. */
 static inline void openssl_resolve(void) {}
 
 #endif

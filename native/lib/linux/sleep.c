@@ -4,7 +4,7 @@
 
 #include "outbound.h"
 
-/* Nothing to be done: each call of poll() takes the sockets that it waits for. */
+/* Does nothing: each call of poll() takes the sockets that it waits for. */
 int task_watch_sockets(struct task *task) {
   (void)task;
   return 0;
@@ -22,7 +22,7 @@ void task_sleep(struct task *task) {
       {.fd = task->inbound ? worker->udp.v6 : -1, .events = POLLIN},
   };
   count(&task->counters.sleeps, 1);
-  /* What was retired while all others were busy is looked at again soon. */
+  /* Wakes up soon to reclaim what was retired while other threads were busy. */
   const bool has_retired = atomic_load_explicit(&device->epoch.has_retired, memory_order_relaxed);
   poll(fds, sizeof fds / sizeof *fds, has_retired ? 10 : -1);
 }

@@ -1,4 +1,4 @@
-/* What the portable files want of Linux. lib/windows has a file of the same name. */
+/* What the portable files need from Linux. lib/windows has a file of the same name. */
 #ifndef WG_TS_SYSTEM_H
 #define WG_TS_SYSTEM_H
 
@@ -19,7 +19,7 @@ static inline void mutex_unlock(struct mutex *mutex) { pthread_mutex_unlock(&mut
 
 static inline void thread_yield(void) { sched_yield(); }
 
-/* Begins at a line of the cache. Freed by `aligned_memory_free` alone. */
+/* Returns memory aligned to a cache line. To be freed with `aligned_memory_free` only. */
 static inline void *aligned_memory(size_t size) {
   return aligned_alloc(64, (size + 63) & ~(size_t)63);
 }
@@ -33,13 +33,13 @@ struct thread {
   void *argument;
 };
 
-/* What wakes threads that sleep: an eventfd. */
+/* Wakes threads that sleep: an eventfd. */
 struct interrupt {
   int fd;
   bool is_open;
 };
 
-/* What rings in the event loop: an eventfd as well. */
+/* Wakes the event loop: an eventfd as well. */
 struct bell {
   struct interrupt eventfd;
 };

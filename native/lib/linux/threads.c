@@ -15,7 +15,7 @@ int interrupt_open(struct interrupt *interrupt) {
 
 void interrupt_raise(struct interrupt *interrupt) {
   const uint64_t one = 1;
-  /* It fails only where the counter is full, and then it is readable. */
+  /* This fails only when the counter is full; the eventfd is readable then anyway. */
   ssize_t written = write(interrupt->fd, &one, sizeof one);
   (void)written;
 }
@@ -43,7 +43,7 @@ static int create(struct thread *thread) {
   int error = pthread_attr_init(&attributes);
   if (error) return error;
   pthread_attr_setstacksize(&attributes, STACK_BYTES);
-  /* Signals are the main thread's. */
+  /* Signals are left to the main thread. */
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
   error = pthread_create(&thread->id, &attributes, enter, thread);

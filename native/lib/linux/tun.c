@@ -1,4 +1,4 @@
-/* What is to be done with a TUN queue besides reading and writing packets of peers. */
+/* Operations on a TUN queue other than reading and writing packets of peers. */
 #include <errno.h>
 #include <unistd.h>
 

@@ -1,4 +1,4 @@
-/* The queue of a TUN device, read packet by packet. */
+/* Reads the queue of a TUN device packet by packet. */
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -7,10 +7,10 @@
 #include "packet.h"
 #include "segment.h"
 
-/* A packet of 64 KiB, the greatest that a kernel hands over, and what has to be around it. */
+/* Room for a packet of 64 KiB, the largest that a kernel returns, and for what must be around it. */
 #define PACKET_OFFSET 128
 #define PACKET_CAPACITY 68000
-/* Reads until somebody else gets a turn. */
+/* Reads before other work gets a turn. */
 #define READS 64
 
 _Static_assert(PACKET_OFFSET >= AEAD_HEADROOM + VNET_HEADER_SIZE, "room for what comes before");

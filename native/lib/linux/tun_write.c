@@ -1,4 +1,4 @@
-/* To the TUN queue: as one packet where the system takes it so, else cut again. */
+/* Writes to the TUN queue: as one packet where the system accepts that, otherwise cut again. */
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/uio.h>
@@ -9,7 +9,7 @@
 #define CUT_OFFSET 128
 #define CUT_CAPACITY (CUT_OFFSET + 65536)
 
-/* False with errno when the system did not take all of it. */
+/* Returns false, with errno, when the system did not take all of it. */
 static bool write_parts(struct inbound *in, const struct iovec *parts, int part_count,
                         size_t length) {
   const bool has_vnet = in->task->worker->device->vnet_header;
@@ -29,7 +29,7 @@ static void failed(struct inbound *in, int error) {
   if (error == EBADFD || error == ENODEV) device_tun_failed(in->task->worker->device, error);
 }
 
-/* The system does not take joined packets of this kind after all. */
+/* To be called when the system does not accept joined packets of this kind after all. */
 static void stop_joining(struct inbound *in, uint8_t gso_type) {
   struct wg_ts_device *device = in->task->worker->device;
   const bool is_udp = gso_type == VNET_GSO_UDP_L4;

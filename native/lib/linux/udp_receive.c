@@ -13,7 +13,7 @@
 #define SOL_UDP 17
 #endif
 
-/* Not a power of two: buffers at equal offsets would compete for the same lines of the cache. */
+/* Not a power of two: buffers at equal offsets would compete for the same cache lines. */
 #define STRIDE (AEAD_HEADROOM + UDP_BUFFER_BYTES + AEAD_SLACK + 32 + 37 * 64)
 
 static int set_option(int fd, int level, int name, int value) {
@@ -25,7 +25,7 @@ int udp_prepare(struct udp_sockets *sockets, uint32_t without) {
   atomic_init(&sockets->joins, !(without & WG_TS_WITHOUT_UDP_SEGMENT));
   atomic_init(&sockets->receives_joined, gro != 0);
   atomic_init(&sockets->sends_marks, true);
-  /* GRO is refused before Linux 5.0, and not needed. */
+  /* Linux before 5.0 refuses GRO, which is not essential. */
   int error = 0;
   if (sockets->v4 >= 0) {
     set_option(sockets->v4, SOL_UDP, UDP_GRO, gro);
@@ -43,7 +43,7 @@ int udp_prepare(struct udp_sockets *sockets, uint32_t without) {
 bool udp_receiver_init(struct udp_receiver *receiver, struct udp_sockets *sockets) {
   (void)sockets;
   memset(receiver, 0, sizeof *receiver);
-  /* Only touched pages of it take memory. */
+  /* Only the pages that are touched take memory. */
   receiver->memory = malloc((size_t)UDP_BUFFERS * STRIDE);
   if (!receiver->memory) return false;
   for (size_t i = 0; i < UDP_BUFFERS; i++) {
@@ -80,7 +80,7 @@ static bool decode_name(const struct sockaddr_storage *name, struct wg_ts_endpoi
   from->family = 6;
   from->port = ntohs(in6->sin6_port);
   memcpy(from->address, &in6->sin6_addr, 16);
-  /* Only a link-local address means nothing without it. */
+  /* Only a link-local address needs its scope. */
   if (IN6_IS_ADDR_LINKLOCAL(&in6->sin6_addr)) from->scope = in6->sin6_scope_id;
   return true;
 }

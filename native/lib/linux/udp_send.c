@@ -13,7 +13,7 @@
 #define SOL_UDP 17
 #endif
 
-/* How long a full queue of the socket may hold up a thread, in milliseconds. */
+/* How long a full socket queue may delay a thread, in milliseconds. */
 #define QUEUE_PATIENCE 5
 
 static size_t encode_name(const struct wg_ts_endpoint *to, struct sockaddr_storage *name) {
@@ -80,7 +80,7 @@ static void encode(struct udp_headers *headers, size_t i, const struct udp_messa
   if (header->msg_controllen == 0) header->msg_control = NULL;
 }
 
-/* 0, or errno; waits a little where the queue is full. */
+/* Returns 0 or errno; waits a little when the queue is full. */
 static int send_encoded(struct udp_sockets *sockets, struct udp_headers *headers, int fd, size_t i) {
   for (bool has_waited = false;;) {
     udp_count(&sockets->sends, 1);
@@ -109,7 +109,7 @@ static void send_one_by_one(struct udp_sockets *sockets, struct udp_headers *hea
   }
 }
 
-/* Our own address is gone, or its interface: the system shall choose another. */
+/* Returns whether our own address or its interface is gone, so that the system should choose another. */
 static bool is_about_source(int error) {
   return error == EINVAL || error == ENODEV || error == EADDRNOTAVAIL || error == ENETUNREACH ||
          error == EHOSTUNREACH || error == ENETDOWN || error == ENXIO;
@@ -129,7 +129,7 @@ static void send_refused(struct udp_sockets *sockets, struct udp_headers *header
     udp_count(&sockets->datagrams, message->count);
     return;
   }
-  /* EMSGSIZE: the path takes less than a datagram; then the system sends single ones in fragments. */
+  /* EMSGSIZE: the path MTU is less than a datagram; the system fragments datagrams that are sent singly. */
   const bool is_of_system = error == EIO || error == EINVAL || error == ENOPROTOOPT;
   if (message->count > 1 && (is_of_system || error == EMSGSIZE)) {
     if (is_of_system) atomic_store_explicit(&sockets->joins, false, memory_order_relaxed);
@@ -139,7 +139,7 @@ static void send_refused(struct udp_sockets *sockets, struct udp_headers *header
   udp_lost(sockets, message, error);
 }
 
-/* How many from `first` on go through one socket. */
+/* Returns how many messages from `first` on go through one socket. */
 static size_t batch_length(const struct udp_message *messages, size_t first, size_t end) {
   size_t i = first + 1;
   while (i < end && messages[i].to.family == messages[first].to.family) i++;

@@ -4,10 +4,10 @@
 
 #include <sys/socket.h>
 
-/* Datagrams in one run: more only since Linux 6.9. */
+/* Datagrams in one run; only Linux 6.9 and later accept more. */
 #define UDP_MAX_SEGMENTS 64
 
-/* Kept, because to clear them costs more than to fill them. */
+/* Kept between calls, because clearing them costs more than filling them. */
 struct udp_headers {
   struct mmsghdr headers[UDP_MESSAGES];
   struct iovec vectors[UDP_MESSAGES];

@@ -1,6 +1,6 @@
 /*
- * The doorbell is a named pipe whose other end belongs to the event loop: Node.js can wait there for
- * nothing else without a thread of its own.
+ * The doorbell is a named pipe whose other end belongs to the event loop: on Windows Node.js cannot wait
+ * for anything else without an extra thread.
  */
 #include "events.h"
 #include "system_error.h"
@@ -10,14 +10,14 @@ int bell_open(struct bell *bell, const char *path) {
   return bell->pipe != INVALID_HANDLE_VALUE ? 0 : errno_of(GetLastError());
 }
 
-/* It never blocks: as many bytes wait at most as the event loop has drained us without reading. */
+/* Never blocks: at most one byte is waiting for each time that the event loop has drained without reading. */
 void bell_ring(struct bell *bell) {
   static const uint8_t one = 1;
   DWORD written;
   WriteFile(bell->pipe, &one, sizeof one, &written, NULL);
 }
 
-/* What was rung is in the pipe, and for the event loop to take out. */
+/* Does nothing: the byte is in the pipe, for the event loop to read. */
 void bell_quiet(struct bell *bell) { (void)bell; }
 
 void bell_close(struct bell *bell) { CloseHandle(bell->pipe); }

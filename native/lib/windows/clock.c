@@ -10,7 +10,7 @@ static query_interrupt_time find_interrupt_time(void) {
   return found;
 }
 
-/* Both go on while the machine sleeps, which GetTickCount64 does too, but in steps of 16 ms. */
+/* Both clocks include time asleep. So does GetTickCount64, but in steps of 16 ms. */
 uint64_t device_now(void) {
   static _Atomic int is_looked_up;
   static query_interrupt_time _Atomic interrupt_time;

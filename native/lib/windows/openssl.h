@@ -1,6 +1,6 @@
 /*
- * What is used of the OpenSSL that the process carries: node.exe has it linked in and exports it. A DLL
- * can leave nothing to be found later, so these are variables, NULL for what is not there.
+ * The functions used of the OpenSSL in the process: node.exe has it linked in and exports it. A DLL cannot
+ * have unresolved symbols, so these are variables, NULL for a function that is missing.
  */
 #ifndef WG_TS_OPENSSL_H
 #define WG_TS_OPENSSL_H
@@ -27,8 +27,8 @@ extern int (*EVP_CipherFinal_ex)(EVP_CIPHER_CTX *context, unsigned char *out, in
 extern int (*EVP_CIPHER_CTX_ctrl)(EVP_CIPHER_CTX *context, int type, int argument, void *pointer);
 
 /*
- * Always NULL. node.exe does not export them, and were it to: who uses them writes zeroes around the
- * packet, which in the ring of an adapter is what the driver is writing to.
+ * Always NULL. node.exe does not export them. Even if it did, using them means writing zeros around the
+ * packet, which in the ring of an adapter is memory that the driver is writing to.
  */
 extern void (*const ChaCha20_ctr32)(unsigned char *out, const unsigned char *in, size_t length,
                                     const unsigned int key[8], const unsigned int counter[4]);
@@ -37,7 +37,7 @@ extern void (*const Poly1305_Init)(void *context, const unsigned char key[32]);
 extern void (*const Poly1305_Update)(void *context, const unsigned char *in, size_t length);
 extern void (*const Poly1305_Final)(void *context, unsigned char mac[16]);
 
-/* Looks for them in the executable; any number of times. */
+/* Looks up the functions in the executable. May be called any number of times. */
 void openssl_resolve(void);
 
 #endif

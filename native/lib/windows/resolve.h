@@ -1,4 +1,4 @@
-/* Functions found by name while the program runs. */
+/* Finds functions by name at run time. */
 #ifndef WG_TS_RESOLVE_H
 #define WG_TS_RESOLVE_H
 
@@ -8,7 +8,7 @@
 /* Sets the pointer to a function `variable` to what `module` exports as `name`, or to NULL. */
 #define RESOLVE(variable, module, name) resolve_into(&(variable), sizeof(variable), module, name)
 
-/* Bytes, since C has no pointer that all functions' pointers convert to. */
+/* Copies bytes, since C has no type that all function pointers convert to. */
 static inline void resolve_into(void *variable, size_t size, HMODULE module, const char *name) {
   const FARPROC function = GetProcAddress(module, name);
   memcpy(variable, &function, size);

@@ -4,8 +4,8 @@
 #include "system_error.h"
 
 /*
- * Milliseconds: Wintun 0.14.1 can miss to set its event, and Winsock's may be late; so the longest that
- * a packet is held up by it.
+ * In milliseconds. Wintun 0.14.1 can fail to set its event, and Winsock's may be late; this is the longest
+ * that a packet is delayed by that.
  */
 #define LONGEST_SLEEP 100
 #define SLEEP_WITH_RETIRED 10
@@ -28,7 +28,7 @@ void task_sleep(struct task *task) {
     wait_for(task, handles, 0);
     return;
   }
-  /* The event goes with its session: who replaces that interrupts this before. */
+  /* The event ends with its session; this wait is interrupted before the session is replaced. */
   AcquireSRWLockShared(&tun->session_lock);
   const bool has_session = tun->session && !atomic_load(&tun->is_corrupt);
   if (has_session) handles[0] = tun->readable;
@@ -44,7 +44,7 @@ void task_unwatch_sockets(struct task *task) {
   }
 }
 
-/* Winsock sets the event when the first datagram comes, and again after each receive that leaves one. */
+/* Winsock sets the event when the first datagram arrives, and again after each receive that leaves one. */
 int task_watch_sockets(struct task *task) {
   const int sockets[] = {task->worker->udp.v4, task->worker->udp.v6};
   for (int i = 0; i < 2 && task->inbound; i++) {

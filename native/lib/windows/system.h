@@ -1,8 +1,8 @@
-/* What the portable files want of Windows. lib/linux has a file of the same name. */
+/* What the portable files need from Windows. lib/linux has a file of the same name. */
 #ifndef WG_TS_SYSTEM_H
 #define WG_TS_SYSTEM_H
 
-/* The order matters: windows.h would bring the first version of Winsock. */
+/* The order matters: windows.h alone would include the first version of Winsock. */
 #include <winsock2.h>
 
 #include <windows.h>
@@ -15,13 +15,13 @@
 
 #include "wintun.h"
 
-/* As sys/uio.h has it elsewhere. */
+/* As in sys/uio.h on other systems. */
 struct iovec {
   void *iov_base;
   size_t iov_len;
 };
 
-/* Held for a few instructions at a time: no allocation, and nothing to be destroyed. */
+/* Held for a few instructions at a time. Allocates nothing, and needs no destruction. */
 struct mutex {
   SRWLOCK of_system;
 };
@@ -33,7 +33,7 @@ static inline void mutex_unlock(struct mutex *mutex) { ReleaseSRWLockExclusive(&
 
 static inline void thread_yield(void) { SwitchToThread(); }
 
-/* Begins at a line of the cache. Freed by `aligned_memory_free` alone. */
+/* Returns memory aligned to a cache line. To be freed with `aligned_memory_free` only. */
 static inline void *aligned_memory(size_t size) {
   return _aligned_malloc((size + 63) & ~(size_t)63, 64);
 }
@@ -42,36 +42,36 @@ static inline void aligned_memory_free(void *memory) { _aligned_free(memory); }
 
 struct thread {
   HANDLE handle;
-  /* Set by Winsock when something waits at the socket of a family: IPv4, IPv6. */
+  /* Set by Winsock when a datagram waits at the socket of a family: IPv4, IPv6. */
   HANDLE readable[2];
   bool is_running;
   void (*run)(void *argument);
   void *argument;
 };
 
-/* What wakes threads that sleep: an event that stays set until it is lowered. */
+/* Wakes threads that sleep: an event that stays set until it is reset. */
 struct interrupt {
   HANDLE event;
   bool is_open;
 };
 
-/* What rings in the event loop: our end of a named pipe. */
+/* Wakes the event loop: our end of a named pipe. */
 struct bell {
   HANDLE pipe;
 };
 
 /*
- * The session of the adapter. Whoever uses it holds `session_lock` shared, for a batch or while
- * waiting at its event; who replaces it holds it exclusively.
+ * The session of the adapter. To use it, a thread holds `session_lock` shared, for a batch or while it
+ * waits for the event; to replace it, exclusively.
  */
 struct tun {
   struct wintun_functions wintun;
   SRWLOCK session_lock;
-  /* NULL: none. */
+  /* NULL if there is none. */
   WINTUN_SESSION_HANDLE session;
-  /* The session's own: never closed here. */
+  /* Belongs to the session: never closed here. */
   HANDLE readable;
-  /* Nobody touches the session any more until it is replaced. */
+  /* If set, no thread uses the session any more until it is replaced. */
   _Atomic bool is_corrupt;
   struct mutex send_lock;
 };

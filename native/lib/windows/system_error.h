@@ -1,4 +1,4 @@
-/* What Windows tells, as the errno of this ABI. */
+/* Converts errors of Windows to the errno of this ABI. */
 #ifndef WG_TS_SYSTEM_ERROR_H
 #define WG_TS_SYSTEM_ERROR_H
 

@@ -28,7 +28,7 @@ static unsigned __stdcall enter(void *argument) {
   return 0;
 }
 
-/* Since Windows 10 1607. */
+/* Needs Windows 10 1607. */
 static void set_name(HANDLE thread, const char *name) {
   HRESULT(WINAPI * set_description)(HANDLE, PCWSTR) = NULL;
   wchar_t wide[16];

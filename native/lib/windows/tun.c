@@ -1,4 +1,4 @@
-/* The session of a Wintun adapter: taken over, replaced, and room in its ring for what is written. */
+/* The session of a Wintun adapter: adopting it, replacing it, and allocating packets in its ring. */
 #include "tun.h"
 
 #include <errno.h>
@@ -6,7 +6,7 @@
 #include "resolve.h"
 #include "threads.h"
 
-/* Turns for which a full ring is waited for: the driver empties it faster than any timer ticks. */
+/* How often to yield while the ring is full: the driver empties it faster than any timer ticks. */
 #define FULL_PATIENCE 16
 
 static bool resolve(struct wintun_functions *wintun, HMODULE module) {
@@ -25,7 +25,7 @@ static void use_session(struct tun *tun, uint64_t session) {
   atomic_store(&tun->is_corrupt, false);
 }
 
-/* Packets of one flow come out of one ring in order: so there is one worker, with a thread each way. */
+/* Packets of one flow must be read from one ring in order, so there is one worker, with a thread each way. */
 int tun_open(struct worker *worker, const struct wg_ts_options *options) {
   struct tun *tun = &worker->tun;
   if (options->workers != 1 || options->vnet_header || !options->wintun_module) return EINVAL;
@@ -36,7 +36,7 @@ int tun_open(struct worker *worker, const struct wg_ts_options *options) {
   return 0;
 }
 
-/* A packet of Wintun may have 64 KiB, which is all that Windows needs to know to take it. */
+/* A packet of Wintun may have up to 64 KiB, so Windows accepts joined ones without further ado. */
 bool tun_takes_joined(const struct wg_ts_options *options) {
   (void)options;
   return true;
@@ -63,8 +63,8 @@ bool tun_is_in_passing(struct worker *worker, DWORD error) {
 }
 
 /*
- * Allocating and sending under one lock: order of sending is order of allocation, and rings have been
- * seen corrupt when several threads sent at once (Wintun 0.14.1).
+ * Allocates and sends under one lock: packets are sent in the order of allocation, and rings became
+ * corrupt when several threads sent at once (Wintun 0.14.1).
  */
 uint8_t *tun_allocate(struct worker *worker, size_t length) {
   struct tun *tun = &worker->tun;

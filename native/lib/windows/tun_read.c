@@ -1,9 +1,9 @@
-/* The ring of what the system sends into the adapter: packets are sealed right out of it. */
+/* Reads the ring of packets that the system sends into the adapter; they are sealed directly from it. */
 #include "outbound_inner.h"
 #include "segment.h"
 #include "tun.h"
 
-/* Packets until somebody else gets a turn. */
+/* Packets before other work gets a turn. */
 #define READS 64
 
 bool outbound_init_tun(struct outbound *out) {
@@ -13,7 +13,7 @@ bool outbound_init_tun(struct outbound *out) {
 
 void outbound_destroy_tun(struct outbound *out) { (void)out; }
 
-/* False when nothing waits, or nothing can. */
+/* Returns false when no packet waits, or the ring is not usable. */
 static bool serve_one(struct outbound *out, WINTUN_SESSION_HANDLE session, uint64_t now) {
   static const struct vnet_header none;
   struct worker *worker = out->task->worker;

@@ -1,13 +1,12 @@
-/* To the ring of what the adapter brings: as one packet where the coalescer has joined many. */
+/* Writes to the ring of packets from the adapter; those that the coalescer has joined, as one packet. */
 #include "checksum.h"
 #include "inbound.h"
 #include "segment.h"
 #include "tun.h"
 
 /*
- * Windows has nobody who would finish a checksum later. The sum is of the bytes in the ring, which the
- * copy has just left in the cache: cheaper than to sum the parts, where each of odd length shifts those
- * behind it.
+ * Nothing in Windows would finish a checksum later. This sums the bytes in the ring, which the copy has
+ * just left in the cache: cheaper than summing the parts, where each of odd length shifts those after it.
  */
 static void finish_checksum(const struct vnet_header *vnet, uint8_t *packet, size_t length) {
   if (!(vnet->flags & VNET_NEEDS_CSUM)) return;
@@ -17,9 +16,9 @@ static void finish_checksum(const struct vnet_header *vnet, uint8_t *packet, siz
 }
 
 /*
- * A copy of what was opened elsewhere. To decrypt into the ring would spare it, but what has been
- * allocated there must be sent: so nothing may be there before its tag was checked, and its length is
- * known only when the last packet that joins it has come.
+ * Copies packets that were opened elsewhere. Decrypting into the ring would avoid the copy, but what has
+ * been allocated there must be sent: so nothing may be there before its tag was checked, and its length is
+ * known only when the last packet to join it has arrived.
  */
 static bool write_packet(struct worker *worker, const struct iovec *parts, int part_count,
                          size_t length) {

@@ -1,4 +1,4 @@
-/* The calls of Winsock that each socket's provider has to be asked for. */
+/* The functions of Winsock that must be requested from the provider of a socket. */
 #ifndef WG_TS_UDP_CALLS_H
 #define WG_TS_UDP_CALLS_H
 
@@ -12,10 +12,10 @@ struct udp_calls {
 /* Set before any thread sends or receives, and the same for all sockets of UDP. */
 extern struct udp_calls udp_calls;
 
-/* False when `socket` has them not. */
+/* Returns false when `socket` does not have them. */
 bool udp_calls_find(int socket);
 
-/* Winsock joins datagrams without telling the size of each: it shall not. */
+/* For a Winsock that joins datagrams without reporting the size of each: makes it stop joining. */
 void udp_stop_receiving_joined(struct udp_sockets *sockets);
 
 #endif

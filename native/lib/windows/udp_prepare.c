@@ -1,4 +1,4 @@
-/* What a socket is told once. What this Windows does not have is done without. */
+/* Sets the options of a socket. Those that this version of Windows does not have are left out. */
 #include <errno.h>
 
 #include "udp_calls.h"
@@ -8,7 +8,7 @@ static bool set_option(int socket, int level, int name, DWORD value) {
   return setsockopt(socket_of(socket), level, name, (const char *)&value, sizeof value) == 0;
 }
 
-/* Answers to what was sent, such as that a port is closed, must not fail the next receive. */
+/* ICMP errors for what was sent, such as a closed port, must not make the next receive fail. */
 static void ignore_answers(int socket) {
   const DWORD requests[] = {SIO_UDP_CONNRESET, SIO_UDP_NETRESET};
   for (size_t i = 0; i < sizeof requests / sizeof *requests; i++) {
@@ -18,7 +18,7 @@ static void ignore_answers(int socket) {
   }
 }
 
-/* Asked and not set: set, the size would hold for each datagram that is sent without one. */
+/* Reads the option instead of setting it: a size would apply to each datagram that is sent without one. */
 static bool has_uso(int socket) {
   DWORD size = 0;
   int length = sizeof size;

@@ -13,7 +13,7 @@ _Static_assert(AEAD_HEADROOM <= ALIGNMENT && AEAD_SLACK <= ALIGNMENT, "room arou
 bool udp_receiver_init(struct udp_receiver *receiver, struct udp_sockets *sockets) {
   memset(receiver, 0, sizeof *receiver);
   receiver->sockets = sockets;
-  /* Only touched pages of it take memory. */
+  /* Only the pages that are touched take memory. */
   receiver->memory = malloc(MEMORY);
   return receiver->memory != NULL;
 }
@@ -48,7 +48,7 @@ static void decode_controls(struct udp_receiver *receiver, const WSABUF *control
   }
 }
 
-/* Some machines join datagrams and do not say so; what has come this way is not lost for it. */
+/* Some machines join datagrams without reporting it; what arrives this way must not be lost. */
 static void find_untold(struct udp_receiver *receiver, struct udp_received *received) {
   struct udp_sockets *sockets = receiver->sockets;
   if (receiver->tells_sizes || received->segment_size != received->length) return;
@@ -59,7 +59,7 @@ static void find_untold(struct udp_receiver *receiver, struct udp_received *rece
   udp_stop_receiving_joined(sockets);
 }
 
-/* 0, or Winsock's error. */
+/* Returns 0 or Winsock's error. */
 static int receive_one(struct udp_receiver *receiver, SOCKET socket,
                        struct udp_received *received) {
   _Alignas(16) char controls[128];
@@ -83,7 +83,7 @@ static int receive_one(struct udp_receiver *receiver, SOCKET socket,
   return 0;
 }
 
-/* One call brings one datagram or run; many of them make a batch, so that more of a flow is joined. */
+/* A call returns one datagram or run; many calls make a batch, so that more of a flow is joined. */
 size_t udp_receive(struct udp_receiver *receiver, int socket) {
   size_t filled = 0, used = 0;
   for (int calls = 0; calls < UDP_RECEIVES; calls++) {
@@ -92,7 +92,7 @@ size_t udp_receive(struct udp_receiver *receiver, int socket) {
     received->bytes = receiver->memory + used + ALIGNMENT;
     const int error = receive_one(receiver, socket_of(socket), received);
     if (error == WSAEWOULDBLOCK) break;
-    /* Something failed in passing: too long, or an answer to what was sent. */
+    /* A transient failure: a datagram was too long, or an ICMP error for what was sent. */
     if (error != 0) continue;
     filled++;
     used += ALIGNMENT + ((received->length + AEAD_SLACK + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1));

@@ -3,7 +3,7 @@
 #include "udp_calls.h"
 #include "winsock.h"
 
-/* How long a full queue of the socket may hold up a thread, in milliseconds. */
+/* How long a full socket queue may delay a thread, in milliseconds. */
 #define QUEUE_PATIENCE 5
 
 /* ECN, the two bits that Windows lets a program set; the others of the traffic class are its own. */
@@ -36,7 +36,7 @@ static void encode_controls(const struct udp_sockets *sockets, const struct udp_
     add_control(controls, IPPROTO_IPV6, IPV6_ECN, mark);
 }
 
-/* 0, or Winsock's error. */
+/* Returns 0 or Winsock's error. */
 static int send_encoded(SOCKET socket, const struct udp_message *message,
                         const struct controls *controls) {
   SOCKADDR_INET name;
@@ -59,7 +59,7 @@ static int send_encoded(SOCKET socket, const struct udp_message *message,
   return result == 0 ? 0 : WSAGetLastError();
 }
 
-/* 0, or Winsock's error; waits a little where the queue is full. */
+/* Returns 0 or Winsock's error; waits a little when the queue is full. */
 static int send_patiently(struct udp_sockets *sockets, SOCKET socket,
                           const struct udp_message *message) {
   struct controls controls;
@@ -73,13 +73,13 @@ static int send_patiently(struct udp_sockets *sockets, SOCKET socket,
   }
 }
 
-/* Of what was asked for besides the datagram, and not of the way that it goes. */
+/* Returns whether the error is due to the options of the call, and not to the path of the datagram. */
 static bool is_of_system(int error) {
   return error == WSAEINVAL || error == WSAENOPROTOOPT || error == WSAEOPNOTSUPP ||
          error == WSAEFAULT;
 }
 
-/* Tries without a mark what was refused with one; when it was not the mark, others keep theirs. */
+/* Retries without a mark what was refused with one. If the mark was not the cause, others keep theirs. */
 static int send_perhaps_unmarked(struct udp_sockets *sockets, SOCKET socket,
                                  const struct udp_message *message) {
   const int error = send_patiently(sockets, socket, message);
@@ -115,7 +115,7 @@ static void send_run(struct udp_sockets *sockets, SOCKET socket, const struct ud
   if (error == 0) {
     udp_count(&sockets->datagrams, run->count);
   } else if (is_of_system(error) || error == WSAEMSGSIZE) {
-    /* WSAEMSGSIZE: the path takes less than a datagram; the system sends single ones in fragments. */
+    /* WSAEMSGSIZE: the path MTU is less than a datagram; the system fragments those that are sent singly. */
     if (is_of_system(error)) atomic_store_explicit(&sockets->joins, false, memory_order_relaxed);
     send_one_by_one(sockets, socket, run);
   } else {

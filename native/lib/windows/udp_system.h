@@ -1,4 +1,4 @@
-/* What Winsock is given and gives. Only udp.h includes this. */
+/* The structs for Winsock. Only udp.h includes this. */
 #ifndef WG_TS_UDP_SYSTEM_H
 #define WG_TS_UDP_SYSTEM_H
 
@@ -6,22 +6,22 @@
 
 #include <mswsock.h>
 
-/* Of USO. */
+/* The limit of USO. */
 #define UDP_MAX_SEGMENTS 512
 
-/* Each message is a call of its own, and has all that it needs on the stack. */
+/* Each message is a separate call, with everything it needs on the stack. */
 struct udp_headers {
   uint8_t unused;
 };
 
-/* Calls of one `udp_receive`. Together they fill no more than UDP_BUFFERS that are full. */
+/* Calls of one `udp_receive`. Together they return no more bytes than UDP_BUFFERS full buffers. */
 #define UDP_RECEIVES 64
 
 struct udp_receiver {
   struct udp_sockets *sockets;
   struct udp_received received[UDP_RECEIVES];
   uint8_t *memory;
-  /* Winsock has told the size of joined datagrams at least once: it will always do. */
+  /* Winsock has reported the size of joined datagrams at least once, so it always will. */
   bool tells_sizes;
 };
 

@@ -1,4 +1,4 @@
-/* What udp_send.c and udp_receive.c share, and what MinGW's headers lack of ws2ipdef.h. */
+/* Shared by udp_send.c and udp_receive.c, with what MinGW's headers lack of ws2ipdef.h. */
 #ifndef WG_TS_WINSOCK_H
 #define WG_TS_WINSOCK_H
 
@@ -20,8 +20,8 @@
 #endif
 
 /*
- * A control message: its header, and data of up to 8 bytes behind it. (The macros for it are written
- * with signed numbers in MinGW's headers, which the compiler warns of.)
+ * A control message: its header, followed by data of up to 8 bytes. (The macros for it in MinGW's headers
+ * use signed numbers, which the compiler warns about.)
  */
 #define CONTROL_HEADER sizeof(WSACMSGHDR)
 #define CONTROL_SPACE(length) (CONTROL_HEADER + (((size_t)(length) + 7) & ~(size_t)7))
@@ -56,7 +56,7 @@ static inline bool decode_name(const SOCKADDR_INET *name, struct wg_ts_endpoint 
   from->family = 6;
   from->port = ntohs(name->Ipv6.sin6_port);
   memcpy(from->address, &name->Ipv6.sin6_addr, 16);
-  /* Only a link-local address means nothing without it. */
+  /* Only a link-local address needs its scope. */
   if (IN6_IS_ADDR_LINKLOCAL(&name->Ipv6.sin6_addr)) from->scope = name->Ipv6.sin6_scope_id;
   return true;
 }

@@ -7,10 +7,10 @@
 typedef struct _TUN_SESSION *WINTUN_SESSION_HANDLE;
 
 struct wintun_functions {
-  /* NULL with ERROR_NO_MORE_ITEMS, ERROR_HANDLE_EOF (adapter gone) or ERROR_INVALID_DATA (corrupt). */
+  /* Returns NULL with ERROR_NO_MORE_ITEMS, ERROR_HANDLE_EOF (adapter gone) or ERROR_INVALID_DATA (corrupt). */
   BYTE *(WINAPI *receive_packet)(WINTUN_SESSION_HANDLE session, DWORD *size);
   void(WINAPI *release_receive_packet)(WINTUN_SESSION_HANDLE session, const BYTE *packet);
-  /* NULL with ERROR_BUFFER_OVERFLOW (full) or ERROR_HANDLE_EOF. What it gives has to be sent. */
+  /* Returns NULL with ERROR_BUFFER_OVERFLOW (full) or ERROR_HANDLE_EOF. What it allocates must be sent. */
   BYTE *(WINAPI *allocate_send_packet)(WINTUN_SESSION_HANDLE session, DWORD size);
   void(WINAPI *send_packet)(WINTUN_SESSION_HANDLE session, const BYTE *packet);
   HANDLE(WINAPI *get_read_wait_event)(WINTUN_SESSION_HANDLE session);

@@ -1,6 +1,6 @@
 /*
- * What Wintun has to say, kept until the event loop fetches it: a thread of the driver's must not wait
- * for JavaScript, which may itself be waiting for that thread.
+ * Keeps Wintun's log messages until the event loop fetches them: a thread of the driver must not wait for
+ * JavaScript, which may itself be waiting for that thread.
  */
 #include <string.h>
 #include <windows.h>
@@ -13,7 +13,7 @@
 struct wintun_log_entry {
   uint64_t timestamp;
   int32_t level;
-  /* Of messages that found no room before this one. */
+  /* The number of messages before this one that found no room. */
   uint32_t lost;
   WCHAR text[CHARACTERS];
 };
@@ -42,7 +42,7 @@ WG_TS_EXPORT void CALLBACK wg_ts_wintun_log(int level, uint64_t timestamp, const
   ReleaseSRWLockExclusive(&lock);
 }
 
-/* 1 with the oldest message in `entry`, else 0. */
+/* Returns 1 with the oldest message in `entry`, or 0 when there is none. */
 WG_TS_EXPORT uint32_t wg_ts_take_wintun_log(struct wintun_log_entry *entry) {
   AcquireSRWLockExclusive(&lock);
   const uint32_t is_taken = count > 0;
