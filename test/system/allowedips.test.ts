@@ -33,7 +33,10 @@ describeSystem('allowed IPs', [...TUNNEL, 'tcpdump'], () => {
         const allowed = await ping(server, INNER.client[family], { from: INNER.server[family] });
         expect(allowed.received).toBe(3);
         const before = await pair.client.peer();
-        const refused = await ping(server, INNER.client[family], { from: STRANGER[family] });
+        const refused = await ping(server, INNER.client[family], {
+          from: STRANGER[family],
+          intervalSeconds: 0.05,
+        });
         expect(refused.received).toBe(0);
         expect((await pair.client.peer()).rxBytes).toBeGreaterThan(before.rxBytes + 3 * 96);
         await eventually(
@@ -55,7 +58,12 @@ describeSystem('allowed IPs', [...TUNNEL, 'tcpdump'], () => {
         const onTun = await Capture.start(lab, pair.server.namespace, pair.server.name);
         const client = pair.client.namespace;
         expect(
-          (await ping(client, INNER.server[family], { from: STRANGER[family] })).received,
+          (
+            await ping(client, INNER.server[family], {
+              from: STRANGER[family],
+              intervalSeconds: 0.05,
+            })
+          ).received,
         ).toBe(0);
         expect(
           await ping(client, INNER.server[family], { from: INNER.client[family] }),
@@ -118,7 +126,10 @@ describeSystem('allowed IPs', [...TUNNEL, 'tcpdump'], () => {
     await client.up();
     const onTun = await Capture.start(lab, client.namespace, client.name, 'icmp');
 
-    const refused = await ping(third.namespace, INNER.client.v4, { from: INNER.server.v4 });
+    const refused = await ping(third.namespace, INNER.client.v4, {
+      from: INNER.server.v4,
+      intervalSeconds: 0.05,
+    });
     expect(refused.received).toBe(0);
     expect(onTun.packets()).toEqual([]);
     expect(await ping(third.namespace, INNER.client.v4, { from: STRANGER.v4 })).toMatchObject({

@@ -205,7 +205,9 @@ describeSystem('the other examples with arguments', TUNNEL, () => {
     expect(await call('PUT', place)).toMatchObject({ code: 405 });
     expect(await call('DELETE', place)).toMatchObject({ code: 204 });
     expect(await call('DELETE', place)).toMatchObject({ code: 404 });
-    expect(await ping(peerEnd.namespace, '10.81.0.1')).toMatchObject({ received: 0 });
+    expect(await ping(peerEnd.namespace, '10.81.0.1', { patienceSeconds: 2 })).toMatchObject({
+      received: 0,
+    });
     await peer.down();
 
     expect(await server.stop('SIGTERM')).toBe(0);

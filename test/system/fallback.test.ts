@@ -1,10 +1,9 @@
 import { expect } from 'vitest';
 import { Hosts } from './support/hosts.js';
 import { type Lab, labTest } from './support/lab.js';
-import { eventually } from './support/process.js';
 import { describeSystem, isReference, TUNNEL } from './support/requirements.js';
 import { endpoint, INNER, makePair, type Pair, PORT } from './support/topology.js';
-import { ping } from './support/traffic.js';
+import { pingUntilAnswered } from './support/traffic.js';
 import { Client } from './support/tunnel.js';
 
 const NAME = 'vpn.example';
@@ -26,10 +25,7 @@ async function connects(lab: Lab, pair: Pair, endpoints: string): Promise<string
   const client = new Client(lab, namespace, `${text}\n`);
   await pair.server.start();
   await client.up();
-  await eventually('an answer', 25_000, async () => {
-    const { received } = await ping(namespace, INNER.server.v4, { count: 1 });
-    return received > 0;
-  });
+  await pingUntilAnswered(namespace, INNER.server.v4, 40_000);
   return (await client.peer()).endpoint;
 }
 

@@ -69,7 +69,9 @@ describeSystem(
         async ({ lab }) => {
           const { client, clientEnd, hidden, hiddenNamespace } = await build(lab, outer);
           const before = await client.namespace.snapshot();
-          expect((await ping(client.namespace, hidden.v4)).received).toBe(0);
+          expect((await ping(client.namespace, hidden.v4, { patienceSeconds: 2 })).received).toBe(
+            0,
+          );
 
           await client.up();
           const onCable = await Capture.start(lab, client.namespace, clientEnd.device);

@@ -3,11 +3,10 @@ import { expectNoChecksumErrors } from './support/counters.js';
 import { cProgram } from './support/cprogram.js';
 import { type Lab, type LinkEnd, labTest } from './support/lab.js';
 import { type OwnPair, startOwnPair } from './support/ownpair.js';
-import { eventually } from './support/process.js';
 import { Relay, type RelayCounts } from './support/relay.js';
 import { describeSystem, PLANE, TUNNEL } from './support/requirements.js';
 import { CLIENT_PORT, endpoint, type Family, INNER, PORT } from './support/topology.js';
-import { ping } from './support/traffic.js';
+import { pingUntilAnswered } from './support/traffic.js';
 import { expectDatagramsIntact, expectStreamsIntact } from './support/transfer.js';
 
 const MIB = Number(process.env['WG_TS_INTEGRITY_MIB'] || (PLANE === 'native' ? 1024 : 64));
@@ -37,9 +36,7 @@ async function build(lab: Lab, outer: Family): Promise<Topology> {
     endpoint: endpoint(at.address, at.port),
   });
   // A handshake may be lost too: then the next try comes after REKEY_TIMEOUT, section 6.4.
-  await eventually('a session', 30_000, async () => {
-    return (await ping(pair.client.namespace, INNER.server.v4)).received > 0;
-  });
+  await pingUntilAnswered(pair.client.namespace, INNER.server.v4, 40_000);
   return { ...pair, relay, ends: [clientEnd, serverEnd] };
 }
 

@@ -6,7 +6,7 @@ import { type Lab, type LinkEnd, labTest, type Namespace } from './support/lab.j
 import { type OwnPair, startOwnPair } from './support/ownpair.js';
 import { describeSystem, TUNNEL } from './support/requirements.js';
 import { endpoint, type Family, INNER, makeRouter, PORT } from './support/topology.js';
-import { ping } from './support/traffic.js';
+import { ping, pingUntilAnswered } from './support/traffic.js';
 import { expectDatagramsIntact, expectStreamsIntact } from './support/transfer.js';
 
 const FAMILIES: readonly Family[] = ['v4', 'v6'];
@@ -39,7 +39,7 @@ async function expectFlows({ client, server }: OwnPair, mib = MIB): Promise<void
 async function expectCarriesEverything(lab: Lab, pair: OwnPair): Promise<void> {
   for (const family of FAMILIES) {
     const size = LARGEST_PING[family];
-    await ping(pair.client.namespace, INNER.server[family], { size });
+    await pingUntilAnswered(pair.client.namespace, INNER.server[family], 30_000, { size });
     expect(await ping(pair.client.namespace, INNER.server[family], { size })).toMatchObject({
       received: 3,
     });

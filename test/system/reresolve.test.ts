@@ -4,7 +4,7 @@ import { type Lab, labTest } from './support/lab.js';
 import { eventually } from './support/process.js';
 import { describeSystem, isReference, TUNNEL } from './support/requirements.js';
 import { endpoint, INNER, makePair, type Pair, PORT } from './support/topology.js';
-import { ping } from './support/traffic.js';
+import { ping, pingUntilAnswered } from './support/traffic.js';
 import { Client } from './support/tunnel.js';
 
 const NAME = 'vpn.example';
@@ -41,10 +41,7 @@ describeSystem('a server whose name changes', TUNNEL, () => {
     expect((await client.peer()).endpoint).toBe(endpoint(NOWHERE, PORT));
 
     hosts.set({ [NAME]: [pair.serverEnd.v4] });
-    await eventually('an answer', 25_000, async () => {
-      const { received } = await ping(namespace, INNER.server.v4, { count: 1 });
-      return received > 0;
-    });
+    await pingUntilAnswered(namespace, INNER.server.v4, 40_000);
     expect((await client.peer()).endpoint).toBe(endpoint(pair.serverEnd.v4, PORT));
   });
 

@@ -23,6 +23,6 @@ describeSystem('a peer that begins anew', TUNNEL, () => {
     expect(await ping(pair.server.namespace, INNER.client.v4)).toMatchObject({ received: 3 });
     await pair.server.stop();
     await pair.server.start();
-    await pingUntilAnswered(pair.server.namespace, INNER.client.v4, 10_000);
+    await pingUntilAnswered(pair.server.namespace, INNER.client.v4, 30_000);
   });
 });

@@ -38,7 +38,7 @@ describeSystem('endpoints that change', TUNNEL, () => {
       const moved = await renumber(pair.serverEnd, outer);
       await forgetSource(pair.server.name);
       // We cannot know before the server sends: it does, from its new address.
-      await pingUntilAnswered(pair.server.namespace, INNER.client.v4, 10_000);
+      await pingUntilAnswered(pair.server.namespace, INNER.client.v4, 30_000);
       expect((await pair.client.peer()).endpoint).toBe(endpoint(moved, PORT));
       expect(await ping(pair.client.namespace, INNER.server.v4)).toMatchObject({ received: 3 });
     });
@@ -49,7 +49,7 @@ describeSystem('endpoints that change', TUNNEL, () => {
 
       const moved = await renumber(pair.clientEnd, outer);
       if (isReference) await forgetSource(pair.client.name);
-      await pingUntilAnswered(pair.client.namespace, INNER.server.v4, 10_000);
+      await pingUntilAnswered(pair.client.namespace, INNER.server.v4, 30_000);
       expect((await pair.server.peer()).endpoint).toContain(moved);
     });
   }

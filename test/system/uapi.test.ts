@@ -14,7 +14,7 @@ import {
   PORT,
   startPair,
 } from './support/topology.js';
-import { ping } from './support/traffic.js';
+import { ping, pingUntilAnswered } from './support/traffic.js';
 import { newKeyPair, newPresharedKey, peerOf, peersOf } from './support/tunnel.js';
 
 function fileOf(lab: Lab, name: string, text: string): string {
@@ -24,6 +24,9 @@ function fileOf(lab: Lab, name: string, text: string): string {
 }
 
 const wg = (...args: readonly string[]): Promise<string> => mustRun(['wg', ...args]);
+
+/** For what is not answered. */
+const IN_VAIN = { count: 1, patienceSeconds: 2 };
 
 async function reach(pair: Pair): Promise<number> {
   return (await ping(pair.client.namespace, INNER.server.v4)).received;
@@ -189,7 +192,9 @@ describeSystem('changes by wg', TUNNEL, () => {
     await wg('set', name, 'private-key', fileOf(lab, 'key', next.privateKey));
     expect(await wg('show', name, 'public-key')).toBe(`${next.publicKey}\n`);
     expect(await wg('show', name, 'private-key')).toBe(`${next.privateKey}\n`);
-    expect((await ping(pair.client.namespace, INNER.server.v4, { count: 1 })).received).toBe(0);
+    expect(await ping(pair.client.namespace, INNER.server.v4, IN_VAIN)).toMatchObject({
+      received: 0,
+    });
     await wg('set', pair.server.name, 'peer', pair.client.spec().keys.publicKey, 'remove');
     await wg(
       'set',
@@ -202,15 +207,14 @@ describeSystem('changes by wg', TUNNEL, () => {
       `${INNER.client.v4}/32`,
     );
     await wg('set', name, 'peer', server, 'preshared-key', psk);
-    await eventually(
-      'the new keys are agreed on',
-      15_000,
-      async () => (await ping(pair.client.namespace, INNER.server.v4, { count: 1 })).received > 0,
-    );
+    // The new keys are agreed on.
+    await pingUntilAnswered(pair.client.namespace, INNER.server.v4, 30_000);
     // Without a private key there is no public one, and nothing goes out.
     await wg('set', name, 'private-key', '/dev/null');
     expect(await wg('show', name, 'public-key')).toBe('(none)\n');
-    expect((await ping(pair.client.namespace, INNER.server.v4, { count: 1 })).received).toBe(0);
+    expect(await ping(pair.client.namespace, INNER.server.v4, IN_VAIN)).toMatchObject({
+      received: 0,
+    });
   });
 
   labTest('may bring the private key, as a command of the file does', async ({ lab }) => {

@@ -3,7 +3,10 @@ import { eventually } from './process.js';
 
 export interface PingOptions {
   readonly count?: number;
+  /** Whether the one before was answered or not; left out, only after its answer. */
   readonly intervalSeconds?: number;
+  /** How long each is waited for; 15 when left out, for a handshake that has to be begun again. */
+  readonly patienceSeconds?: number;
   /** Source address or interface. */
   readonly from?: string;
   /** Hexadecimal, up to 16 bytes. */
@@ -21,8 +24,10 @@ export interface PingResult {
   readonly output: string;
 }
 
+const PATIENCE_SECONDS = 15;
+
 export function pingCommand(address: string, options: PingOptions = {}): string[] {
-  const argv = ['ping', '-n', '-W', '2'];
+  const argv = ['ping', '-n', '-W', String(options.patienceSeconds ?? PATIENCE_SECONDS)];
   argv.push('-c', String(options.count ?? 3), '-i', String(options.intervalSeconds ?? 0.05));
   if (options.from !== undefined) argv.push('-I', options.from);
   if (options.pattern !== undefined) argv.push('-p', options.pattern);
@@ -31,35 +36,68 @@ export function pingCommand(address: string, options: PingOptions = {}): string[
   return [...argv, address];
 }
 
-/** Never throws for lost packets. */
+/** As long as each is answered. */
+const ONE_BY_ONE =
+  'left=$1; shift; while [ $left -gt 0 ]; do "$@" || exit; left=$((left - 1)); done';
+
+/** Never throws for lost packets. The first that is not answered is the last, but at an interval. */
 export async function ping(
   namespace: Namespace,
   address: string,
   options: PingOptions = {},
 ): Promise<PingResult> {
-  const waiting = (options.count ?? 3) * (options.intervalSeconds ?? 0.05) * 1000;
-  const { stdout, stderr } = await namespace.run(pingCommand(address, options), {
-    timeoutMs: waiting + 20_000,
-  });
-  return parsePing(stdout + stderr);
+  if (options.intervalSeconds !== undefined)
+    return pingAtInterval(namespace, address, options.intervalSeconds, options);
+  const { count = 3, patienceSeconds = PATIENCE_SECONDS } = options;
+  const each = pingCommand(address, { ...options, count: 1 });
+  const { stdout, stderr } = await namespace.run(
+    ['sh', '-c', ONE_BY_ONE, 'sh', String(count), ...each],
+    { timeoutMs: count * patienceSeconds * 1000 + 20_000 },
+  );
+  const output = stdout + stderr;
+  const counts = Array.from(output.matchAll(/(\d+) packets transmitted, (\d+) received/g));
+  const sum = (group: number): number =>
+    counts.reduce((before, match) => before + Number(match[group]), 0);
+  return { sent: sum(1), received: sum(2), output };
 }
 
-/** In bursts of five. */
+/**
+ * Where some have been answered, ping(8) waits for the others no longer than an interval or two
+ * round trips. So a few are sent after those that count.
+ */
+async function pingAtInterval(
+  namespace: Namespace,
+  address: string,
+  intervalSeconds: number,
+  { count = 3, patienceSeconds = 2, ...options }: PingOptions,
+): Promise<PingResult> {
+  const all = count + Math.ceil(patienceSeconds / intervalSeconds);
+  const argv = pingCommand(address, { ...options, intervalSeconds, patienceSeconds, count: all });
+  const { stdout, stderr } = await namespace.run(argv, {
+    timeoutMs: all * intervalSeconds * 1000 + 30_000,
+  });
+  const answered = Array.from(stdout.matchAll(/bytes from .*icmp_seq=(\d+)/g), (match) =>
+    Number(match[1]),
+  );
+  const sent = Number(/(\d+) packets transmitted/.exec(stdout)?.[1] ?? 0);
+  return {
+    sent: Math.min(sent, count),
+    received: new Set(answered.filter((sequence) => sequence <= count)).size,
+    output: stdout + stderr,
+  };
+}
+
+/** Pings, one after the other, until there is an answer. */
 export async function pingUntilAnswered(
   namespace: Namespace,
   address: string,
   timeoutMs: number,
+  options: PingOptions = {},
 ): Promise<void> {
   await eventually(`an answer from ${address}`, timeoutMs, async () => {
-    const result = await ping(namespace, address, { count: 5, intervalSeconds: 0.2 });
-    return result.received > 0;
+    const once = { ...options, count: 1, patienceSeconds: 2 };
+    return (await ping(namespace, address, once)).received > 0;
   });
-}
-
-export function parsePing(output: string): PingResult {
-  const [, sent = '0', received = '0'] =
-    /(\d+) packets transmitted, (\d+) received/.exec(output) ?? [];
-  return { sent: Number(sent), received: Number(received), output };
 }
 
 export interface Flow {
