@@ -68,7 +68,8 @@ const config: ViteUserConfig = {
           exclude: ['system', 'long', 'windows', 'wine', 'install'].map(
             (name) => `test/${name}/**`,
           ),
-          testTimeout: 20_000,
+          globalSetup: 'test/cli/readable.ts',
+          testTimeout: 60_000,
         },
       },
       {

@@ -4,7 +4,10 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+export const ROOT: string = fileURLToPath(new URL('../..', import.meta.url));
+
+/** A variable: the folder that everybody can read instead, if there has to be one. */
+export const READABLE_COPY = 'WG_TS_READABLE_COPY';
 
 /** The command-line tool as `npm run build` leaves it. */
 export const CLI: string = path.join(ROOT, 'dist/cli/main.js');
@@ -63,7 +66,7 @@ export interface RunOptions {
   readonly timeoutMs?: number;
 }
 
-const NOBODY = 65_534;
+export const NOBODY = 65_534;
 
 export function isRoot(): boolean {
   return process.geteuid?.() === 0;
@@ -79,10 +82,14 @@ export function runProgram(
   args: readonly string[],
   { stdin = '', env = {}, asNobody = false, timeoutMs }: RunOptions = {},
 ): Promise<Outcome> {
+  const becomesNobody = asNobody && isRoot();
+  const copy = becomesNobody ? process.env[READABLE_COPY] : undefined;
+  const [file = '', ...words] = [program, ...args].map((word) => inCopy(word, copy));
   return new Promise((resolve, reject) => {
-    const child = spawn(program, args, {
+    const child = spawn(file, words, {
       env: { ...process.env, NO_COLOR: '1', WG_TS_DEBUG: '', ...env },
-      ...(asNobody && isRoot() && { uid: NOBODY, gid: NOBODY }),
+      ...(becomesNobody && { uid: NOBODY, gid: NOBODY }),
+      ...(copy !== undefined && { cwd: copy }),
       ...(timeoutMs !== undefined && { timeout: timeoutMs, killSignal: 'SIGKILL' as const }),
     });
     let [stdout, stderr] = ['', ''];
@@ -97,4 +104,12 @@ export function runProgram(
     child.once('error', reject);
     child.once('close', (code) => resolve({ code, stdout, stderr }));
   });
+}
+
+/** What the copy has of the checkout, and of Node.js, is taken from there. */
+function inCopy(word: string, copy: string | undefined): string {
+  if (copy === undefined) return word;
+  const node = path.join(copy, 'node');
+  if (word === process.execPath) return existsSync(node) ? node : word;
+  return word.startsWith(ROOT) ? path.join(copy, word.slice(ROOT.length)) : word;
 }
