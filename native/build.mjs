@@ -1,14 +1,14 @@
-// Compiles the native library with the C compilers that are there: `npm run build:native`.
+// Compiles the native library with the C compilers that are installed: `npm run build:native`.
 //
 //   build.mjs                     for this machine, and with MinGW for Windows too, into dist/native;
-//                                 without a compiler it says so and ends well
-//   build.mjs --required          without a compiler for this machine it fails
-//   build.mjs --target win32-x64  for Windows alone; without a compiler for it it fails
-//   build.mjs --release           for every machine that the package has a library for, and tells which
-//                                 are missing; with --required a missing one is a failure
+//                                 reports a missing compiler and still succeeds
+//   build.mjs --required          fails without a compiler for this machine
+//   build.mjs --target win32-x64  for Windows only; fails without a compiler for it
+//   build.mjs --release           for every machine that the package has a library for; reports those
+//                                 that are missing, and with --required fails if any is
 //
 // CC names another compiler for this machine. Everything that compiles the library (tests, benchmarks,
-// fuzzers) does it through `compile`, so that the flags stand in one place.
+// fuzzers) does so through `compile`, so that the flags are in one place.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -35,12 +35,12 @@ export const LIB = join(here, 'lib');
 const WARNINGS = ['-Wall', '-Wextra', '-Wconversion', '-Werror=implicit-function-declaration'];
 const FLAGS = ['-std=c11', '-O3', '-g', '-fno-strict-aliasing'];
 
-/** The C files of the library, or those of the given names (without folder and ending), for Linux. */
+/** Returns the C files of the library for Linux, or only those of the given names (without folder and `.c`). */
 export function sources(...names) {
   return names.length === 0 ? sourcesFor('linux') : names.map((name) => join(LIB, `${name}.c`));
 }
 
-/** All C files of the library for a target such as `win32-x64`. */
+/** Returns all C files of the library for a target such as `win32-x64`. */
 export function sourcesFor(target) {
   return [LIB, join(LIB, systemOf(target).folder)].flatMap((folder) =>
     readdirSync(folder)
@@ -49,16 +49,17 @@ export function sourcesFor(target) {
   );
 }
 
-/** The compiler's name, or undefined when there is none. */
+/** Returns the compiler's name, or undefined when there is none. */
 export function findCompiler(candidates = OWN_COMPILERS) {
   return candidates.find((name) => isThere([name]));
 }
 
 /**
- * Compiles `files` into the shared library (or, with `program`, the program) `out`. Everything of a
- * shared library is hidden but what its source exports; `exportAll` is for tests of the inner parts.
- * `compiler` is a name, or the words that its command line begins with; without it that of the target,
- * or of this machine. Throws with the compiler's words; answers them (warnings) otherwise.
+ * Compiles `files` into the shared library (or, with `program`, the program) `out`. Everything in a
+ * shared library is hidden except what its source exports; `exportAll` is for tests of the inner parts.
+ * `compiler` is a name, or the words that its command line begins with; by default the compiler of the
+ * target, or of this machine. Throws an error with the compiler's output; otherwise returns that output
+ * (warnings).
  */
 export function compile({
   out,
@@ -74,7 +75,7 @@ export function compile({
   if (!words) throw new Error(`there is no C compiler for ${target ?? 'this machine'}`);
   const [cc, ...first] = [words].flat();
   mkdirSync(dirname(out), { recursive: true });
-  // Under another name first: a process that has the old one loaded must not see it change.
+  // Under another name first: a process that has the old library loaded must not see it change.
   const unfinished = `${out}.${process.pid}`;
   const visibility = system.hides ? [`-fvisibility=${exportAll ? 'default' : 'hidden'}`] : [];
   const kind = program ? [] : ['-shared', ...visibility];
@@ -93,10 +94,10 @@ export function compile({
   return stderr;
 }
 
-/** Where the library of a target is made, within the package. */
+/** Returns where the library of a target is built, within the package. */
 const placeOf = (target) => join(here, '..', 'dist', 'native', target, systemOf(target).file);
 
-/** Makes the library of a target: `{ by }`, its compiler, or `{ why }` there is none. */
+/** Builds the library of a target. Returns `{ by }` with its compiler, or `{ why }` there is no library. */
 function build(target) {
   if (!/^(linux|win32)-/.test(target)) return { why: `no native data plane for ${target} yet` };
   const compiler = compilersOf(target).find(isThere);
@@ -120,7 +121,7 @@ function buildHere(target, isRequired) {
   if (isRequired) process.exitCode = 1;
 }
 
-/** With MinGW, which takes a second; zig would take many at each build. */
+/** Builds for Windows with MinGW, which takes a second; zig would take many at each build. */
 function buildForWindowsToo() {
   if (!isThere(compilersOf(WINDOWS)[0])) return;
   const { by, why } = build(WINDOWS);
@@ -130,7 +131,7 @@ function buildForWindowsToo() {
 function buildRelease(isRequired) {
   for (const target of RELEASED) {
     const { by, why } = build(target);
-    // One of an earlier build would be taken for this one's.
+    // A library of an earlier build would be taken for one of this build.
     if (why !== undefined) rmSync(placeOf(target), { force: true });
     console.log(`build:release: ${target}: ${why === undefined ? `by ${by}` : `missing: ${why}`}`);
     if (why !== undefined && isRequired) process.exitCode = 1;

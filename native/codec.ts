@@ -81,7 +81,7 @@ export interface DecodedEvents {
   readonly hasTraffic: boolean;
 }
 
-/** Decodes `count` events. `endpointOf` decodes an endpoint, and may remember more of it than the result has. */
+/** Decodes `count` events. `endpointOf` decodes an endpoint, and may remember more of it than its result. */
 export function decodeEvents(
   bytes: Uint8Array,
   count: number,

@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 /** A pointer to an opaque object of OpenSSL; null on failure. */
 export type OpensslObject = unknown;
 
-/** The functions used of the OpenSSL in the node executable. Those that return a number return 1 for success. */
+/** The functions used of OpenSSL in the node executable. Those that return a number return 1 for success. */
 export interface Openssl {
   EVP_CIPHER_CTX_new(): OpensslObject;
   /** Clears the key in the context. */

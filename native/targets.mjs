@@ -1,4 +1,4 @@
-// The machines that the native library is built for, and by which compilers.
+// The machines that the native library is built for, and the compilers for them.
 import { spawnSync } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -7,7 +7,7 @@ const LIB = join(dirname(fileURLToPath(import.meta.url)), 'lib');
 
 const MINGW = 'x86_64-w64-mingw32-gcc';
 
-/** Of each system: its folder of `lib`, and what its compiler and linker are told. */
+/** For each system: its folder in `lib`, and the options for its compiler and linker. */
 const SYSTEMS = {
   linux: {
     folder: 'linux',
@@ -16,7 +16,7 @@ const SYSTEMS = {
     hides: true,
     file: 'libwgts.so',
   },
-  // The prototypes of Windows 10. Nothing of MinGW's may be needed where the DLL is used.
+  // The prototypes of Windows 10. The DLL must not depend on any DLL of MinGW.
   win32: {
     folder: 'windows',
     flags: ['-D_WIN32_WINNT=0x0A00', '-DWIN32_LEAN_AND_MEAN', '-D__USE_MINGW_ANSI_STDIO=0'],
@@ -31,8 +31,8 @@ const GLIBC = ['-include', join(LIB, 'linux', 'oldglibc.h')];
 const MUSL = ['-Wno-conversion', '-Wno-sign-conversion', '-Wno-sign-compare'];
 
 /**
- * Of each target that the package has a library for: compilers that make nothing else, zig's name of
- * it, flags, and what Debian calls the package with such a compiler.
+ * For each target that the package has a library for: compilers for that target only, zig's name of the
+ * target, flags, and the Debian package with such a compiler.
  */
 const TARGETS = {
   'linux-x64': {
@@ -66,41 +66,41 @@ const TARGETS = {
   },
 };
 
-/** The targets that a release has. */
+/** The targets of a release. */
 export const RELEASED = Object.keys(TARGETS);
 export const WINDOWS = 'win32-x64';
 
 export const systemOf = (target) => SYSTEMS[target.startsWith('win32') ? 'win32' : 'linux'];
 
-/** `linux-x64`, `linux-arm64-musl`: the folder of the library of this machine. */
+/** Returns the folder of this machine's library, for example `linux-x64` or `linux-arm64-musl`. */
 export function targetName() {
   const isMusl =
     process.platform === 'linux' && !process.report?.getReport().header.glibcVersionRuntime;
   return `${process.platform}-${process.arch}${isMusl ? '-musl' : ''}`;
 }
 
-/** Beyond those of `compile`, the flags of a library that is given away. */
+/** Returns the flags of a library that is distributed, in addition to those of `compile`. */
 export function flagsOf(target) {
   return ['-g0', ...(TARGETS[target]?.flags ?? [])];
 }
 
-/** What compiles for this machine. */
+/** The compilers for this machine. */
 export const OWN_COMPILERS = [process.env.CC, 'cc', 'gcc', 'clang'].filter(Boolean);
 
 /**
- * The compilers of a target, the best first: each the words that a command line begins with. zig
- * compiles for all, but brings a memcpy of its own, slower than that of the C library.
+ * Returns the compilers of a target, the best first, each as the words that a command line begins with.
+ * zig compiles for all targets, but brings its own memcpy, which is slower than that of the C library.
  */
 export function compilersOf(target) {
   const { compilers = [], zig } = TARGETS[target] ?? {};
   const own = target === targetName() ? OWN_COMPILERS : [];
-  // -s: -g0 does not keep out the debugging information of what zig itself adds.
+  // -s, because -g0 does not remove the debugging information of what zig itself adds.
   const byZig = zig ? ['cc', '-target', zig, '-s'] : [];
   const zigs = zig ? [['zig'], ['python3', '-m', 'ziglang']] : [];
   return [...[...own, ...compilers].map((name) => [name]), ...zigs.map((z) => [...z, ...byZig])];
 }
 
-/** How to get a compiler for a target, as a clause. */
+/** Returns how to get a compiler for a target, as a clause. */
 export function adviceFor(target) {
   if (target === targetName()) return 'gcc or clang';
   const { debian, zig } = TARGETS[target] ?? {};
@@ -108,7 +108,7 @@ export function adviceFor(target) {
   return ways.filter(Boolean).join(', or ') || 'gcc or clang';
 }
 
-/** Whether a compiler is there. */
+/** Returns whether a compiler is installed. */
 export function isThere([program, ...args]) {
   return spawnSync(program, [...args, '--version']).status === 0;
 }

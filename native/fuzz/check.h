@@ -1,4 +1,4 @@
-/* What the fuzz targets share: invariants that end the run, and a checksum by the book. */
+/* Shared by the fuzz targets: invariants that end the run, and a plain checksum. */
 #ifndef WG_TS_FUZZ_CHECK_H
 #define WG_TS_FUZZ_CHECK_H
 
@@ -17,7 +17,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* In memory of exactly this size, so that every byte read or written outside is noticed. */
+/* Returns a copy in memory of exactly this size, so that any access outside of it is noticed. */
 static inline uint8_t *copy_of(const uint8_t *bytes, size_t length) {
   uint8_t *copy = malloc(length > 0 ? length : 1);
   CHECK(copy != NULL);
@@ -33,7 +33,7 @@ static inline uint32_t plain_sum(uint32_t sum, const uint8_t *bytes, size_t leng
   return sum;
 }
 
-/* Of the addresses, the protocol and the length of a transport header without routing headers. */
+/* Sums the addresses, the protocol and the length, for a packet without routing headers. */
 static inline uint32_t plain_pseudo_sum(const uint8_t *ip, uint8_t protocol, size_t length) {
   const uint8_t rest[] = {0, protocol, (uint8_t)(length >> 24), (uint8_t)(length >> 16),
                           (uint8_t)(length >> 8), (uint8_t)length};

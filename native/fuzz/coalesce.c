@@ -1,7 +1,7 @@
 /*
- * Fuzzes coalesce.h with a program that makes packets: most go on where the one before ended, with
- * right checksums, some are changed at any place. Cutting what was joined must give back what was
- * added: each packet once, untouched, in the order of its flow.
+ * Fuzzes coalesce.h with a program that makes packets: most continue where the previous one ended, with
+ * right checksums; some are changed anywhere. Cutting the joined packets must give back those that were
+ * added: each once, unchanged, in the order of its flow.
  *
  * Sources: checksum segment segment_headers coalesce coalesce_packet
  */
@@ -40,7 +40,7 @@ static uint8_t protocol_of(const uint8_t *packet) {
   return packet[is_v4(packet) ? IPV4_PROTOCOL : IPV6_NEXT_HEADER];
 }
 
-/* The first of a flow: 2 bits of its kind, 2 of its addresses, 2 of its ports. */
+/* Makes the first packet of a flow; `shape` has 2 bits for its kind, 2 for its addresses, 2 for its ports. */
 static size_t make_first(uint8_t *packet, uint8_t shape, size_t payload) {
   const bool is_tcp = shape & 2;
   memset(packet, 0, MAX_LENGTH);
@@ -56,7 +56,7 @@ static size_t make_first(uint8_t *packet, uint8_t shape, size_t payload) {
   return ip_header(packet) + tcp_header_length(transport) + payload;
 }
 
-/* From one packet to the one that may follow. */
+/* Turns a packet into the one that may follow it. */
 static void go_on(uint8_t *packet, size_t length) {
   uint8_t *transport = packet + ip_header(packet);
   if (is_v4(packet)) store_be16(packet + IPV4_ID, (uint16_t)(load_be16(packet + IPV4_ID) + 1));
@@ -66,7 +66,7 @@ static void go_on(uint8_t *packet, size_t length) {
   store_be32(transport + TCP_SEQUENCE, load_be32(transport + TCP_SEQUENCE) + payload);
 }
 
-/* The caller of the coalescer has looked at these. */
+/* Writes the length, which callers of the coalescer have checked. */
 static bool tell_length(uint8_t *packet, size_t length) {
   if (packet_version(packet) == 4 && length >= IPV4_HEADER)
     store_be16(packet + IPV4_TOTAL_LENGTH, (uint16_t)length);
@@ -118,7 +118,7 @@ static void make_packets(struct run *run, struct input *in) {
   }
 }
 
-/* The one that has these bytes in it. */
+/* Returns the added packet that contains these bytes. */
 static struct added *find(struct run *run, const uint8_t *bytes) {
   for (uint32_t i = 0; i < run->count; i++) {
     struct added *packet = &run->packets[i];
@@ -128,7 +128,7 @@ static struct added *find(struct run *run, const uint8_t *bytes) {
   abort();
 }
 
-/* Whether the order of both must be kept, as far as it is known for sure. */
+/* Returns whether the order of both must certainly be kept. */
 static bool is_same_flow(const struct added *a, const struct added *b) {
   const size_t header = ip_header(a->original);
   const size_t addresses = is_v4(a->original) ? IPV4_ADDRESSES : IPV6_ADDRESSES;
@@ -147,12 +147,12 @@ static void take_out(struct run *run, struct added *packet) {
     CHECK(other->is_written || !is_same_flow(other, packet));
 }
 
-/* Both are the same number (RFC 1071): who wrote the first, may have chosen either. */
+/* 0 and 0xffff are the same number (RFC 1071): the original sender may have chosen either. */
 static void write_as_0(uint8_t *checksum) {
   if (load_be16(checksum) == 0xffff) store_be16(checksum, 0);
 }
 
-/* An id that stayed the same counts up after cutting, where nobody fragments. */
+/* An id that stayed the same counts up after cutting, where fragmentation is forbidden. */
 static void expect_equal(uint8_t *segment, size_t size, const struct added *packet) {
   uint8_t expected[MAX_LENGTH];
   CHECK(size == packet->length);

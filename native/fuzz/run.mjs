@@ -1,11 +1,11 @@
-// Fuzzes the native library with libFuzzer and the sanitizers: every C file beside this one is a
-// target. In its comment, the line "Sources: NAME..." tells which files of native/lib it is about (*:
-// all), and "Flags: FLAG...", which may be missing, what else the compiler is told.
+// Fuzzes the native library with libFuzzer and the sanitizers: every C file next to this one is a
+// target. In its comment, the line "Sources: NAME..." lists the files of native/lib that it needs (*:
+// all), and the optional line "Flags: FLAG..." has more options for the compiler.
 //
 //   run.mjs [--seconds N] [TARGET...]
 //
-// N seconds each, or 20; all targets when none is named. Starts from a copy of corpus/TARGET. Ends with
-// 1 when a target fails, and tells where what made it fail is kept; with 2 when it cannot be run at all.
+// N seconds each, by default 20; all targets when none is named. Starts from a copy of corpus/TARGET. Exits
+// with 1 when a target fails, and prints where the failing input is kept; with 2 when it cannot run at all.
 import { spawnSync } from 'node:child_process';
 import {
   cpSync,
@@ -39,7 +39,7 @@ function usage(why) {
   process.exit(2);
 }
 
-/** The words of the line "NAME: ..." in a target's comment. */
+/** Returns the words of the line "NAME: ..." in a target's comment. */
 function wordsOf(target, name) {
   const text = readFileSync(join(here, `${target}.c`), 'utf8');
   const words = new RegExp(`\\b${name}: (.+?)(?: \\*/)?$`, 'm').exec(text)?.[1];
@@ -58,7 +58,7 @@ function build(target, folder) {
   return out;
 }
 
-/** Whether it found nothing. What it did find stays in `folder`. */
+/** Returns whether fuzzing found nothing. Any findings stay in `folder`. */
 function fuzz(target, seconds, folder) {
   const program = build(target, folder);
   const corpus = join(folder, 'corpus');

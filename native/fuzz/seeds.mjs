@@ -1,5 +1,5 @@
-// Writes the first inputs of the fuzz targets, corpus/TARGET/*: they get it past the checks that chance
-// would not pass. To be run again when a target's format changes.
+// Writes the first inputs of the fuzz targets, corpus/TARGET/*. They pass checks that random input would
+// not. To be run again when a target's format changes.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -13,7 +13,7 @@ function seed(target, name, ...parts) {
   writeFileSync(join(corpus, target, name), Buffer.concat(parts.map((part) => Buffer.from(part))));
 }
 
-/** struct virtio_net_hdr, in the order of bytes of a little-endian machine. */
+/** Returns a struct virtio_net_hdr in little-endian byte order. */
 function vnet(flags, gsoType, gsoSize, start, offset) {
   const header = Buffer.alloc(10);
   header.set([flags, gsoType]);
@@ -61,11 +61,11 @@ seed('segment', 'udp6-options', vnet(1, 5, 9, 48, 6), ipv6(60, destinationOption
 seed('segment', 'udp6-routing', vnet(1, 5, 9, 64, 6), ipv6(43, routing), udp, payload);
 seed('segment', 'checksum', vnet(1, 0, 0, 20, 6), ipv4(UDP), udp, payload);
 
-// The format is told by make_packets in coalesce.c: a shape and a size, then commands.
+// make_packets in coalesce.c defines the format: a shape and a size, then commands.
 const SHAPES = { udp6: 0, udp4: 1, tcp6: 2, tcp4: 3, 'tcp4-options': 0xc3, 'udp4-whole': 0x41 };
 for (const [name, shape] of Object.entries(SHAPES)) {
   seed('coalesce', name, [shape, 100, 0, 0, 0, 0]);
-  // The last one is shorter; then a second flow, and the first again.
+  // The last packet is shorter; then a second flow, and the first again.
   seed('coalesce', `${name}-mixed`, [shape, 9, 0, 4, 3, 1, shape ^ 16, 30, 0, 0, 1, shape, 9, 0]);
 }
 seed('coalesce', 'pushed', [3, 50, 0, 0x40, 33, 8, 0, 0]);
@@ -73,7 +73,7 @@ seed('coalesce', 'damaged', [3, 50, 0, 0x48, 70, 1, 0, 0]);
 seed('coalesce', 'fragment', [0x41, 50, 0, 0x40, 6, 0x60, 0, 0]);
 seed('coalesce', 'large', [2, 100, 3, 2, 255, 2, 255, 0, 0, 0, 0, ...Array(60).fill(0)]);
 
-// The format is told by tunnel.c: a way, then for what comes in the size of the datagrams.
+// tunnel.c defines the format: a direction, then for inbound input the size of the datagrams.
 function message(counter, packet) {
   const header = Buffer.alloc(16);
   header.set([4, 0, 0, 0, 4, 3, 2, 1]);

@@ -1,14 +1,14 @@
 /*
- * Fuzzes segment.h with a vnet header of 10 bytes and a packet behind it. Reads and writes outside
- * of the packet are noticed by the sanitizers; what comes out must be the payload, all of it and once,
- * in packets with right lengths and checksums.
+ * Fuzzes segment.h with a vnet header of 10 bytes followed by a packet. The sanitizers notice reads and
+ * writes outside of the packet; the output must be the whole payload, once, in packets with right lengths
+ * and checksums.
  *
  * Sources: checksum segment segment_headers
  */
 #include "check.h"
 #include "segment.h"
 
-/* Without a routing header, whose last destination counts, the checksum can be foretold. */
+/* The checksum can be predicted only without a routing header, whose last destination counts. */
 static bool has_plain_headers(const uint8_t *packet, size_t length) {
   const unsigned family = packet_family(packet, length);
   if (family == 4) return true;
@@ -17,7 +17,7 @@ static bool has_plain_headers(const uint8_t *packet, size_t length) {
   return next == PROTOCOL_TCP || next == PROTOCOL_UDP;
 }
 
-/* What the kernel has left in the field. */
+/* Writes what the kernel leaves in the checksum field. */
 static void begin_checksum(const struct vnet_header *vnet, uint8_t *packet, size_t length) {
   const size_t start = vnet->csum_start;
   const size_t place = start + vnet->csum_offset;
@@ -54,7 +54,7 @@ static void check_cutting(struct segments *s, const uint8_t *whole, size_t lengt
     CHECK(memcmp(segment + s->headers_length, whole + covered, payload) == 0);
     covered += payload;
     check_segment(s, segment, size, count + 1 == s->count);
-    /* The caller may. */
+    /* The caller may overwrite the segment and everything before it. */
     memset(s->packet, 0xa5, (size_t)(segment - s->packet) + size);
   }
   CHECK(count == s->count);

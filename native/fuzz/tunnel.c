@@ -1,7 +1,7 @@
 /*
- * Fuzzes both ways through a device: what a socket brings, from the datagram to the packets that are
- * written, and what a TUN queue brings, from the vnet header to the datagrams. Without a cipher, so
- * that what lies behind it is reached.
+ * Fuzzes both directions through a device: from a datagram of a socket to the packets that are written,
+ * and from a vnet header and packet of a TUN queue to the datagrams. Without a cipher, so that the code
+ * after it is reached.
  *
  * Sources: *
  * Flags: -DWG_TS_NULL_CIPHER
@@ -40,7 +40,7 @@ static void open_device(void) {
   CHECK(wg_ts_set_allowed_ips(device, PEER, 1, ALLOWED, 2) == 0);
 }
 
-/* A fresh one, so that each input meets the same state. */
+/* Installs a fresh keypair, so that each input meets the same state. */
 static void install_keypair(void) {
   struct wg_ts_keypair keypair = {.local_index = LOCAL_INDEX, .is_initiator = 1};
   wg_ts_drop_keypairs(device, PEER);
@@ -48,7 +48,7 @@ static void install_keypair(void) {
   CHECK(wg_ts_install_keypair(device, PEER, &keypair) == 0);
 }
 
-/* Only whole packets of the peer's own addresses reach the system. */
+/* Checks that only whole packets from the peer's AllowedIPs reach the system. */
 static void check_written(void) {
   static uint8_t memory[VNET_HEADER_SIZE + 65536];
   for (ssize_t length; (length = read(system_end, memory, sizeof memory)) > 0;) {
@@ -84,7 +84,7 @@ static void come_in(const uint8_t *data, size_t size, uint64_t now) {
 static void go_out(const uint8_t *data, size_t size, uint64_t now) {
   if (size == 0 || write(system_end, data, size) < 0) return;
   outbound_serve(device->tasks[0]->outbound, now);
-  /* Answers to what no peer takes come from anywhere. */
+  /* Discards ICMP replies to packets that belong to no peer, which may have any source. */
   static uint8_t memory[VNET_HEADER_SIZE + ICMP_MAX_REPLY];
   while (read(system_end, memory, sizeof memory) > 0) continue;
 }

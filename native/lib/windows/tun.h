@@ -9,7 +9,7 @@ static inline WINTUN_SESSION_HANDLE tun_session(const struct tun *tun) {
   return atomic_load_explicit(&tun->is_corrupt, memory_order_relaxed) ? NULL : tun->session;
 }
 
-/* Handles `error` of a Wintun function: returns true for a transient one, else reports it to the control plane. */
+/* Returns true for a transient `error` of a Wintun function; reports any other to the control plane. */
 bool tun_is_in_passing(struct worker *worker, DWORD error);
 
 /*
