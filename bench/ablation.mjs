@@ -1,4 +1,4 @@
-// What each offload of the native data plane is worth: it is left off, everything else stays.
+// Measures what each offload of the native data plane is worth by turning it off and keeping the rest.
 import { OFFLOADS } from '../dist/native/offloads.js';
 import { burstsFor } from './comparison.mjs';
 import { newKeyPair } from './kinds.mjs';
@@ -26,7 +26,7 @@ const CASES = [
 
 const FIGURES = ['tcp1', 'cpuPerGigabit', 'udp64', 'udp1400', 'udpBursts'];
 
-/** Answers the text of the section and what went wrong. */
+/** Resolves to the text of the section and what went wrong. */
 export async function ablate(lab, kind, { repeats, seconds }) {
   const keys = { client: newKeyPair(), server: newKeyPair() };
   const problems = [];
@@ -38,7 +38,7 @@ export async function ablate(lab, kind, { repeats, seconds }) {
       if (bursts) note(await udpBursts(lab, target, seconds, bursts));
     }),
   );
-  // Without the reference there is nothing to tell.
+  // Without the reference there is nothing to report.
   const text = results.get(ALL_ON).size > 0 && report(kind, results, { repeats, seconds });
   return { text: text || undefined, missing: [...problems, ...missing] };
 }
@@ -56,8 +56,8 @@ function report(kind, results, { repeats, seconds }) {
 
 ${circumstances()}, ${wgTsVersion()}; ${kind.name}.
 
-Each row leaves one thing off and keeps the rest; both ends alike. Without vnet-hdr there is neither
-tso, uso nor coalescing. ${repeats} repeats by turns, flows of ${seconds} seconds; the cells are as above.
+Each row turns one thing off at both ends and keeps the rest. Without vnet-hdr there is no tso, uso or
+coalescing. ${repeats} repeats in turn, flows of ${seconds} seconds; the cells are as above.
 
 ${table(['', tcp1, `to ${ALL_ON}`, ...rest], rows)}`;
 }

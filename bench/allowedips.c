@@ -1,9 +1,9 @@
 /*
- * The table of allowed IPs: prints a line of JSON for each size of it, which allowedips.mjs reads.
+ * Measures the AllowedIPs table. Prints a line of JSON for each size of it, which allowedips.mjs reads.
  *
  * Half of the prefixes are IPv4, /24 to /32 anywhere; half are IPv6, /48 to /128 in fd00::/32. Each
- * owner has ten. A hit is an address within one of them that was drawn at random; a miss is any
- * that has no owner.
+ * owner has ten. A hit is an address within a randomly chosen prefix; a miss is an address without an
+ * owner.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,7 +22,7 @@ struct wanted {
 };
 
 static uint64_t state = 1;
-/* The sums of what was found: so that no lookup is left out. */
+/* The sums of the results, so that the compiler cannot leave out a lookup. */
 static volatile uintptr_t keep;
 
 /* xorshift64*: the same table each time. */
@@ -56,7 +56,7 @@ static struct wanted draw_prefix(size_t i) {
   return prefix;
 }
 
-/* Keeps the prefix, and draws what is behind it. */
+/* Keeps the prefix, and draws the bits after it at random. */
 static void draw_within(const struct wanted *prefix, uint8_t *address) {
   draw_address(address, prefix->family);
   for (unsigned bit = 0; bit < prefix->length; bit++) {
@@ -74,7 +74,7 @@ static int compare(const void *a, const void *b) {
   return (difference > 0) - (difference < 0);
 }
 
-/* One round of lookups, of which the processor can begin the next before it is done with one. */
+/* One round of lookups, which the processor can overlap. */
 static uintptr_t look_up_all(const struct allowedips *table, int family, uint8_t (*addresses)[16]) {
   uintptr_t sum = 0;
   for (size_t i = 0; i < ADDRESSES; i++)
@@ -82,7 +82,7 @@ static uintptr_t look_up_all(const struct allowedips *table, int family, uint8_t
   return sum;
 }
 
-/* The same, but which address is the next one depends on the answer before (it is always i). */
+/* The same, but the index of the next address (always i) depends on the previous result. */
 static uintptr_t look_up_alone(const struct allowedips *table, int family,
                                uint8_t (*addresses)[16]) {
   uintptr_t sum = 0;
@@ -93,7 +93,7 @@ static uintptr_t look_up_alone(const struct allowedips *table, int family,
 
 typedef uintptr_t (*lookups)(const struct allowedips *table, int family, uint8_t (*addresses)[16]);
 
-/* Nanoseconds a lookup, the median. */
+/* Returns the median of nanoseconds per lookup. */
 static double measure(const struct allowedips *table, int family, uint8_t (*addresses)[16],
                       lookups look_up) {
   double times[REPEATS];
@@ -114,7 +114,7 @@ static void measure_family(const struct allowedips *table, const struct wanted *
   }
   printf("\"hit%d\":%.1f,", family, measure(table, family, addresses, look_up_all));
   printf("\"alone%d\":%.1f,", family, measure(table, family, addresses, look_up_alone));
-  /* A default route leaves nothing to miss. */
+  /* With a default route there are no misses. */
   if (prefixes[0].length == 0) return;
   for (size_t i = 0; i < ADDRESSES;) {
     draw_address(addresses[i], family);
@@ -130,7 +130,7 @@ static void retire(void *context, void *memory) {
   free(memory);
 }
 
-/* 0 prefixes are the two default routes. */
+/* A size of 0 means the two default routes. */
 static void measure_size(size_t size) {
   size_t count = size == 0 ? 2 : size;
   struct wanted *prefixes = calloc(count, sizeof *prefixes);

@@ -1,7 +1,7 @@
 // node bench/allowedips.mjs
 //
-// What a lookup in the native table of allowed IPs costs, and what the table takes of memory: a
-// Markdown table on stdout. Needs a C compiler.
+// Measures the cost of a lookup in the native AllowedIPs table, and the memory of the table. Prints a
+// Markdown table. Needs a C compiler.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -12,7 +12,7 @@ import { compile, sources } from '../native/build.mjs';
 const SOURCE = fileURLToPath(new URL('allowedips.c', import.meta.url));
 const PARTS = ['allowedips', 'allowedips_lookup', 'allowedips_owners', 'allowedips_trie'];
 
-// Lookups in nanoseconds: overlapping with the next ones, or each after the one before.
+// Lookups in nanoseconds: overlapping with the next ones, or each after the previous one.
 const COLUMNS = {
   prefixes: ({ prefixes }) => (prefixes === 0 ? '0.0.0.0/0, ::/0' : grouped(prefixes)),
   bytes: ({ bytes }) => grouped(bytes),
@@ -56,7 +56,7 @@ function row(cells) {
 
 const rows = runProgram();
 const names = Object.keys(COLUMNS);
-console.log('Nanoseconds a lookup ("alone": each after the one before) and a change.\n');
+console.log('Nanoseconds per lookup ("alone": each after the previous one) and per change.\n');
 console.log(row(names));
 console.log(row(names.map(() => '---:')));
 for (const measured of rows) console.log(row(Object.values(COLUMNS).map((cell) => cell(measured))));

@@ -1,4 +1,4 @@
-// The main section: all kinds, all figures, and how wg-ts stands to each of the others.
+// The main section: all kinds, all figures, and the ratios of wg-ts to each of the others.
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { whyNoHandshakes, writeInitiations } from './handshakes.mjs';
@@ -10,7 +10,7 @@ import { byTurns, withTunnel } from './turns.mjs';
 
 const HANDSHAKES = fileURLToPath(new URL('./handshakes.mjs', import.meta.url));
 
-/** Answers the text of the section and what went wrong. */
+/** Resolves to the text of the section and what went wrong. */
 export async function compare(lab, kinds, { repeats, seconds }) {
   const keys = { client: newKeyPair(), server: newKeyPair() };
   const problems = [];
@@ -25,7 +25,7 @@ export async function compare(lab, kinds, { repeats, seconds }) {
     }
   });
   for (const name of cautious)
-    problems.push(`handshakes of ${name}: it answers so many with cookies instead`);
+    problems.push(`handshakes of ${name}: at this rate it answers with cookies instead`);
   problems.push(...missing);
   const isEmpty = [...results.values()].every((figures) => figures.size === 0);
   const text = isEmpty ? undefined : report(kinds, results, { repeats, seconds });
@@ -42,7 +42,7 @@ async function initiationsFor(lab, keys, problems) {
   return { file, peers: await writeInitiations(file, keys.server.publicKey) };
 }
 
-/** Answers undefined where the program cannot be made. */
+/** Resolves to the program, or undefined where it cannot be compiled. */
 export async function burstsFor(lab, problems) {
   try {
     return await buildBursts(lab.folder);
@@ -63,7 +63,7 @@ function measureTraffic(lab, kind, keys, { seconds, bursts }, note) {
   });
 }
 
-/** Answers how many were answered with a cookie reply (5.3): with any, there is no figure to note. */
+/** Resolves to how many were answered with a cookie reply (5.3): with any, no figure is noted. */
 async function measureHandshakes(lab, kind, keys, { seconds, initiations }, note) {
   const tunnel = kind.prepare(lab, keys, { peers: initiations.peers });
   await tunnel.up('s');
@@ -91,11 +91,11 @@ ${circumstances()}, ${wgTsVersion()}.
 ${versions(kinds)}
 
 Both ends of the tunnel, and the programs that make the traffic, run on this one machine, in two
-network namespaces joined by a veth pair. All columns were measured in one run, by turns. A cell is
-the median of ${repeats} repeats with the least and the greatest; flows last ${seconds} seconds. TCP uses cubic, the
-tunnel's MTU is 1420. UDP is sent as fast as iperf3 can, and what arrives is counted; a packet's
-length is that of the inner IP packet. UDP in bursts is sent as QUIC does it: 40 datagrams by one call
-(UDP_SEGMENT), with at most 1 MiB under way. Pings go every 5 ms through an otherwise idle tunnel.
+network namespaces joined by a veth pair. All columns were measured in one run, in turn. A cell is the
+median of ${repeats} repeats with the minimum and the maximum; flows last ${seconds} seconds. TCP uses cubic, the tunnel's
+MTU is 1420. UDP is sent as fast as iperf3 can, and the packets that arrive are counted; a packet's length
+is that of the inner IP packet. UDP in bursts is sent like QUIC: 40 datagrams per call (UDP_SEGMENT), with
+at most 1 MiB in flight. A ping is sent every 5 ms through an otherwise idle tunnel.
 
 ${table(['figure', ...names], figures)}
 
@@ -106,7 +106,7 @@ function ratios(names, results, measured) {
   const subject = names.includes(NATIVE) ? NATIVE : names.find((name) => name.startsWith('wg-ts'));
   const others = names.filter((name) => name !== subject);
   if (!subject || others.length === 0) return '';
-  // Last, because there it is the cost of being a tunnel at all.
+  // The bare veth is last: its ratio is the cost of having a tunnel at all.
   others.sort((a, b) => (a === BARE) - (b === BARE));
   const rows = measured.map((key) => [
     titleOf(key),

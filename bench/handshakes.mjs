@@ -1,8 +1,8 @@
-// How many handshakes a second one process answers. Many peers begin in turn, because a peer may
-// begin only every 20 ms. All initiations are made beforehand, so that making them takes no time
-// from the responder; few are under way at once, so that the responder is not under load (5.3).
+// Measures how many handshakes per second one process answers. Many peers initiate in turn, because a peer
+// may do so only every 20 ms. All initiations are made beforehand, so that making them takes no time from
+// the responder; few are in flight at once, so that the responder is not under load (5.3).
 //
-// As a program, for it has to run inside of a namespace:
+// This is a program too, because it must run inside a namespace:
 //   handshakes.mjs ADDRESS PORT FILE SECONDS    prints {"answered":..., "cookies":..., "seconds":...}
 import { randomBytes } from 'node:crypto';
 import { createSocket } from 'node:dgram';
@@ -20,7 +20,7 @@ const NOISE = new URL('../dist/protocol/noise.js', import.meta.url);
 
 export const whyNoHandshakes = () => (existsSync(NOISE) ? undefined : 'wg-ts is not built');
 
-/** Writes the initiations of all peers towards one responder; answers the peers' public keys. */
+/** Writes the initiations of all peers to one responder. Resolves to the peers' public keys. */
 export async function writeInitiations(file, responderPublicKey) {
   const { createInitiation } = await import(NOISE.href);
   const { CookieGenerator } = await import('../dist/protocol/cookie.js');
@@ -64,7 +64,7 @@ export async function writeInitiations(file, responderPublicKey) {
   return peers.map((peer) => peer.publicKey);
 }
 
-/** Sends until time or the messages are used up. */
+/** Sends until the time or the messages are used up. Resolves to the counts. */
 function flood(address, port, messages, seconds) {
   const socket = createSocket('udp4');
   const count = messages.length / INITIATION_LENGTH;
@@ -95,7 +95,7 @@ function flood(address, port, messages, seconds) {
       if (lastAnswer - begin > seconds * 1000) finish();
       else send();
     });
-    // What was lost is not waited for.
+    // Lost messages are not waited for.
     const watch = setInterval(() => {
       if (performance.now() - lastAnswer < 100) return;
       if (next >= count || performance.now() - begin > seconds * 1000) return finish();

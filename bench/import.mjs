@@ -1,8 +1,8 @@
-// What it costs to import wg-ts, and to start its command line: fresh processes by turns, medians.
+// Measures the cost of importing wg-ts and of starting its command line: medians of fresh processes, in turn.
 //
 // node bench/import.mjs [--repeats 21] [dist...]
 //
-// Several dist folders stand side by side, such as that of another checkout.
+// Several dist folders, such as one of another checkout, are compared side by side.
 import { execFileSync } from 'node:child_process';
 import path from 'node:path';
 import { performance } from 'node:perf_hooks';
@@ -18,7 +18,7 @@ const repeats = Number(values.repeats);
 const dists =
   positionals.length > 0 ? positionals : [fileURLToPath(new URL('../dist', import.meta.url))];
 
-/** Tells the milliseconds of the import and the processor time that it took, of all threads. */
+/** Prints the milliseconds of the import and the processor time that it took in all threads. */
 const TIMED = `
   const begin = performance.now();
   const used = process.cpuUsage();
@@ -60,7 +60,7 @@ function timedProgram(args) {
   return { wall: performance.now() - begin };
 }
 
-/** By turns, so that whatever else the machine does meets all alike; the first round warms the disk. */
+/** Measures in turn, so that other load on the machine affects all alike; the first round is a warm-up. */
 function measure(subjects) {
   const figures = new Map(subjects.map(({ name }) => [name, { wall: [], processor: [] }]));
   for (let round = 0; round <= repeats; round++)

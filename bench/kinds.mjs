@@ -1,5 +1,5 @@
-// What is compared: each kind brings up both ends of a tunnel between the lab's namespaces, with the
-// same configuration files.
+// The programs that are compared: each kind brings up both ends of a tunnel between the lab's namespaces,
+// with the same configuration files.
 import { existsSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -21,9 +21,9 @@ export const NULL_CIPHER = 'wg-ts native (null cipher)';
 export const BARE = 'bare veth';
 
 /**
- * The kinds that `wanted` names (the whole name, or else a part of it; none: all), ready to be
- * measured, and for the others the reason why they are not. Building happens here, before anything
- * is measured; `folder` takes what is built for this run only.
+ * Resolves to the kinds that `wanted` names (by the whole name, or else a part of it; none: all), ready to
+ * be measured, and the reasons why others are not. Everything is built here, before anything is measured;
+ * `folder` takes what is built for this run only.
  */
 export async function prepareKinds(wanted, folder) {
   const kinds = [];
@@ -82,7 +82,7 @@ const DECLARED = [
   },
 ];
 
-/** What `npm run build:native` made. An old one is refused: beside others made anew it would mislead. */
+/** Resolves to the library of `npm run build:native`. An outdated one is refused: it would mislead. */
 async function builtLibrary() {
   const { LIB, targetName } = await import(BUILD.href);
   const built = fileURLToPath(
@@ -103,7 +103,7 @@ function bareVeth(name) {
   };
 }
 
-/** Driven by wg-quick; WG_SUDO lets those keep their rights that would drop them. */
+/** A program that wg-quick drives. WG_SUDO keeps those from dropping their privileges that would. */
 function wgQuick(name, program, version) {
   if (existsSync('/sys/module/wireguard'))
     throw new Error('wg-quick would use the WireGuard of this kernel instead');
@@ -134,8 +134,8 @@ function tunnelKind({ name, version, command, env, verify = () => {} }) {
     version,
     isTunnel: true,
     /**
-     * Ends for `client` and `server`. `peers` are public keys that the server knows besides;
-     * `variation` is environment of both ends.
+     * Returns a tunnel with ends for `client` and `server`. `peers` are more public keys for the server;
+     * `variation` is added to the environment of both ends.
      */
     prepare(lab, keys, { peers = [], variation = {} } = {}) {
       const namespaces = { c: lab.client, s: lab.server };
@@ -158,7 +158,7 @@ function tunnelKind({ name, version, command, env, verify = () => {} }) {
         },
         async down() {
           for (const end of ['c', 's']) if (isUp[end]) await run('down', end);
-          // wg-quick deletes the interface, and not every program ends with it.
+          // wg-quick deletes the interface, but not every program ends with it.
           lab.clear();
         },
       };
@@ -173,7 +173,7 @@ function writeConfigs(file, lab, keys, peers) {
   writeFileSync(file('s'), config(keys.server, INNER_SERVER, PORT, clients), { mode: 0o600 });
 }
 
-/** Base64, as in configuration files. */
+/** Returns a key pair in base64, as in configuration files. */
 export function newKeyPair() {
   const key = generatePrivateKey();
   return { privateKey: encodeKey(key.expose()), publicKey: encodeKey(publicKeyOf(key)) };

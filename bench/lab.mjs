@@ -1,4 +1,4 @@
-// Two network namespaces with a cable between them, and programs run in them.
+// Two network namespaces with a cable between them, in which programs are run.
 import { spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
@@ -6,14 +6,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { holdsTun } from './processes.mjs';
 
-/** Runs a program to its end. Throws with its words when it fails or takes longer than `limit` ms. */
+/** Runs a program to its end. Rejects with its output when it fails or takes longer than `limit` ms. */
 export function run(argv, env = {}, limit = 60_000) {
   const child = start(argv, env);
   const timer = setTimeout(() => child.end(), limit);
   return child.finished.finally(() => clearTimeout(timer));
 }
 
-/** Starts a program in a process group of its own; `finished` is its stdout. */
+/** Starts a program in a process group of its own; `finished` resolves to its stdout. */
 export function start(argv, env = {}) {
   const [file, ...args] = argv;
   const child = spawn(file, args, {
@@ -31,7 +31,7 @@ export function start(argv, env = {}) {
   });
   const finished = new Promise((resolve, reject) => {
     child.once('error', reject);
-    // Not `close`: a daemon may hold on to the pipes.
+    // Not `close`: a daemon may keep the pipes open.
     child.once('exit', (code) =>
       setTimeout(() => {
         child.stdout.destroy();
@@ -59,7 +59,7 @@ export class Lab {
   server = `wgts-${this.id}-server`;
   clientAddress = '198.18.1.1';
   serverAddress = '198.18.1.2';
-  /** Interfaces are this and `c` or `s`. */
+  /** The names of the interfaces are this prefix with `c` or `s`. */
   tunnelPrefix = `wgb${this.id}`;
 
   async open() {
@@ -93,7 +93,7 @@ export class Lab {
     return stdout.split('\n').filter(Boolean).map(Number);
   }
 
-  /** Of the process that moves the packets in a namespace; throws when that is not exactly one. */
+  /** Returns the PID of the process that moves the packets in a namespace. Throws unless there is just one. */
   tunnelPid(namespace) {
     const pids = this.pids(namespace).filter(holdsTun);
     if (pids.length !== 1)
@@ -101,20 +101,20 @@ export class Lab {
     return pids[0];
   }
 
-  /** Ends what a measurement left behind, so that the next begins anew. */
+  /** Ends what a measurement left behind, so that the next one starts clean. */
   clear() {
     for (const namespace of [this.client, this.server]) {
       for (const pid of this.pids(namespace)) kill(pid);
-      // Its interface goes with the last of a process.
+      // The interface is deleted with its last process.
       for (let i = 0; i < 100 && this.pids(namespace).length > 0; i++) pause(10);
     }
-    // Programs that are killed leave their socket and notes.
+    // Programs that are killed leave their socket and state files behind.
     for (const folder of ['/var/run/wireguard', '/run/wg-ts'])
       for (const file of filesOf(folder))
         if (file.startsWith(this.tunnelPrefix)) rmSync(join(folder, file), { recursive: true });
   }
 
-  /** Synchronous, so that it can run on the way out; ends what still lives in the namespaces. */
+  /** Ends what still runs in the namespaces. Synchronous, so that it can run while the process exits. */
   close() {
     this.clear();
     for (const name of [this.client, this.server]) spawnSync('ip', ['netns', 'del', name]);
@@ -122,7 +122,7 @@ export class Lab {
   }
 }
 
-/** Synchronous. */
+/** Waits synchronously. */
 function pause(ms) {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 }

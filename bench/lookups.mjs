@@ -1,4 +1,4 @@
-// The section of the allowed-IPs table: what allowedips.mjs prints.
+// The section of the AllowedIPs table: what allowedips.mjs prints.
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { run } from './lab.mjs';
@@ -8,7 +8,7 @@ import { inShort } from './tables.mjs';
 const PROGRAM = fileURLToPath(new URL('./allowedips.mjs', import.meta.url));
 const LIMIT = 10 * 60_000;
 
-/** Answers the text of the section and what went wrong. */
+/** Resolves to the text of the section and what went wrong. */
 export async function lookUp() {
   if (!existsSync(PROGRAM)) return { missing: ['allowed-IPs lookups: no allowedips.mjs'] };
   try {

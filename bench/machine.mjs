@@ -1,4 +1,4 @@
-// What a section says of the circumstances under which it was measured.
+// Describes the circumstances under which a section was measured.
 import { execFileSync } from 'node:child_process';
 import { cpus, release, totalmem } from 'node:os';
 import { CLI } from './kinds.mjs';
@@ -18,7 +18,7 @@ export function circumstances() {
   ].join(', ');
 }
 
-/** A sentence for each kind that has a version to tell. */
+/** Returns a line for each kind whose version is known. */
 export function versions(kinds) {
   return kinds
     .filter(({ version }) => version)
@@ -26,7 +26,7 @@ export function versions(kinds) {
     .join('\n');
 }
 
-/** What wg-ts tells of itself: its version, and whose cryptography it uses. */
+/** Returns what wg-ts reports: its version, and the library of its cryptography. */
 export function wgTsVersion() {
   try {
     const output = execFileSync(process.execPath, [CLI, 'version'], { encoding: 'utf8' });
@@ -40,7 +40,7 @@ export function wgTsVersion() {
 
 const QUIET = 0.1;
 
-/** What is to be said when others use the machine. */
+/** Resolves to a remark when other programs use the machine, else undefined. */
 export async function whyNotQuiet() {
   const before = machineSeconds();
   await new Promise((resolve) => setTimeout(resolve, 2000));

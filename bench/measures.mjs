@@ -1,4 +1,4 @@
-// Each measure answers an object of figures; the keys are those of `FIGURES`.
+// Each measure returns an object of figures; its keys are those of `FIGURES`.
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { machineSeconds, peakMemory, processSeconds } from './processes.mjs';
@@ -22,7 +22,7 @@ export const FIGURES = {
 
 export const titleOf = (key) => `${FIGURES[key].title} (${FIGURES[key].unit})`;
 
-/** Of the inner packet: IPv4 and UDP. */
+/** The headers of the inner packet: IPv4 and UDP. */
 const HEADERS = 20 + 8;
 const BURSTS_PORT = 5202;
 
@@ -67,7 +67,7 @@ export async function tcp(lab, target, seconds, streams, pids) {
   };
 }
 
-/** Sends packets of `bytes` as fast as iperf3 can; what counts is what arrives. */
+/** Sends packets of `bytes` as fast as iperf3 can, and counts those that arrive. */
 export async function udp(lab, target, seconds, bytes) {
   const payload = bytes - HEADERS;
   const args = ['-u', '-b', '0', '-l', String(payload), '-t', String(seconds)];
@@ -76,7 +76,7 @@ export async function udp(lab, target, seconds, bytes) {
   return { [`udp${bytes}`]: (packets - lost) / elapsed / 1000 };
 }
 
-/** Compiles the program of the bursts into `folder`; throws without a compiler. */
+/** Compiles the program for bursts into `folder`, and resolves to its path. Rejects without a compiler. */
 export async function buildBursts(folder) {
   const { compile } = await import('../native/build.mjs');
   const out = join(folder, 'udpbursts');
@@ -85,7 +85,7 @@ export async function buildBursts(folder) {
   return out;
 }
 
-/** `program` is what `buildBursts` answered. */
+/** `program` is the path from `buildBursts`. */
 export async function udpBursts(lab, target, seconds, program) {
   const payload = 1400 - HEADERS;
   const where = [target, String(BURSTS_PORT)];
@@ -110,7 +110,7 @@ export async function ping(lab, target) {
   return { pingP50: quantile(0.5), pingP99: quantile(0.99) };
 }
 
-/** Brings up the client's end; the server's is up already. */
+/** Brings up the client's end; the server's end is already up. */
 export async function bringUp(lab, tunnel) {
   const before = performance.now();
   await tunnel.up('c');

@@ -1,6 +1,6 @@
-// Other programs that speak WireGuard, at their newest. They are built from the registries of their
-// languages into a cache folder, so that only a new version takes time. Where a toolchain is missing
-// or a build fails, the program is not compared, and the report says why.
+// Other implementations of WireGuard, in their newest versions. They are built from the registries of
+// their languages into a cache folder, so that only a new version takes time. Where a toolchain is
+// missing or a build fails, the program is not compared, and the report says why.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { homedir } from 'node:os';
@@ -11,14 +11,14 @@ const BUILD_LIMIT = 20 * 60_000;
 
 const GO_MODULE = 'golang.zx2c4.com/wireguard';
 
-/** The programs, without building them: `build` answers `{ program, version }`, or throws. */
+/** The programs, not yet built: `build` returns `{ program, version }`, or throws. */
 export const PEERS = [
   { name: 'wireguard-go (newest)', build: buildWireguardGo },
   { name: 'boringtun (newest)', build: () => buildCrate('boringtun-cli', 'boringtun-cli') },
   { name: 'gotatun (newest)', build: () => buildCrate('gotatun-cli', 'gotatun') },
 ];
 
-/** The first line of what a program says of its version. */
+/** Returns the first line of a program's version output. */
 export function versionOf(program, args = ['--version']) {
   const { status, stdout } = spawnSync(program, args, { encoding: 'utf8' });
   return status === 0 ? stdout.split('\n', 1)[0].trim() : undefined;
@@ -35,7 +35,7 @@ function buildWireguardGo() {
   }
   const built = goVersion(program, env);
   if (built !== newest) throw new Error(`${program} is ${built}, not ${newest}`);
-  // What --version says is the year-old number in its source.
+  // --version prints an outdated number from its source.
   return { program, version: `${GO_MODULE} ${newest}, ${versionOf('go', ['version'])}` };
 }
 
@@ -49,7 +49,7 @@ function goVersion(program, env) {
   }
 }
 
-/** cargo builds only when the registry has a newer version than the one there. */
+/** cargo builds only when the registry has a newer version than the installed one. */
 function buildCrate(crate, binary) {
   const root = join(CACHE, 'cargo');
   ask('cargo', ['install', crate, '--locked', '--root', root]);
@@ -62,7 +62,7 @@ function buildCrate(crate, binary) {
 function ask(program, args, env = {}) {
   mkdirSync(CACHE, { recursive: true });
   const { status, stdout, stderr, error } = spawnSync(program, args, {
-    // Not the repository: its folder is nobody's module.
+    // Not in the repository, which is not a Go module or crate.
     cwd: CACHE,
     encoding: 'utf8',
     env: { ...process.env, ...env },

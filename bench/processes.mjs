@@ -1,9 +1,9 @@
-// What /proc tells of processes and of the machine.
+// Reads figures of processes and of the machine from /proc.
 import { readdirSync, readFileSync } from 'node:fs';
 
 const TICKS_PER_SECOND = 100;
 
-/** Seconds of processor time, user and system, that processes have used so far. */
+/** Returns the seconds of processor time, user and system, that processes have used so far. */
 export function processSeconds(pids) {
   const ticks = pids.map((pid) => {
     const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
@@ -14,7 +14,7 @@ export function processSeconds(pids) {
   return ticks.reduce((sum, value) => sum + value, 0) / TICKS_PER_SECOND;
 }
 
-/** Seconds of processor time that the whole machine was not idle so far. */
+/** Returns the seconds of processor time for which the whole machine was busy so far. */
 export function machineSeconds() {
   const [user, nice, system, , , irq, softirq, steal] = readFileSync('/proc/stat', 'utf8')
     .split('\n', 1)[0]
@@ -25,25 +25,25 @@ export function machineSeconds() {
   return (user + nice + system + irq + softirq + steal) / TICKS_PER_SECOND;
 }
 
-/** The most memory that a process ever had resident, in MiB. */
+/** Returns the peak resident memory of a process, in MiB. */
 export function peakMemory(pid) {
   const [, kib] = /VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
   return Number(kib) / 1024;
 }
 
-/** Whether a process has a TUN device open. */
+/** Returns whether a process has a TUN device open. */
 export function holdsTun(pid) {
   try {
     const folder = `/proc/${pid}/fdinfo`;
     return readdirSync(folder).some((fd) => /^iff:/m.test(readFileSync(`${folder}/${fd}`, 'utf8')));
   } catch (error) {
-    // It ended, or closed a file, meanwhile.
+    // The process ended, or closed a file, meanwhile.
     if (error.code === 'ENOENT' || error.code === 'ESRCH') return false;
     throw error;
   }
 }
 
-/** Whether a process has a file (a path, or the end of one) mapped. */
+/** Returns whether a process has a file (a path, or the end of one) mapped. */
 export function hasMapped(pid, file) {
   return readFileSync(`/proc/${pid}/maps`, 'utf8')
     .split('\n')

@@ -1,4 +1,4 @@
-// What a packet costs, stage by stage: both ends of a tunnel are sampled while one TCP stream runs.
+// Measures what a packet costs, by stage: both ends of a tunnel are sampled while one TCP stream runs.
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -12,17 +12,17 @@ import { hasSymbol, STAGES, stageOf } from './profilestages.mjs';
 import { inShort, round, table } from './tables.mjs';
 import { withTunnel } from './turns.mjs';
 
-/** No multiple of the system's tick. */
+/** Not a multiple of the system's tick rate. */
 const SAMPLES_PER_SECOND = 999;
-/** How long the flow runs before and after the samples are taken. */
+/** Seconds for which the flow runs before and after the samples are taken. */
 const MARGIN = 1;
-/** Of TCP over IPv4 with timestamps, in a tunnel with an MTU of 1420. */
+/** Payload of TCP over IPv4 with timestamps, in a tunnel with an MTU of 1420. */
 const SEGMENT = 1420 - 20 - 20 - 12;
 const SHOWN_SYMBOLS = 3;
 
 export const whyNoProfile = () => (versionOf('perf') ? undefined : 'no perf (linux-perf) in PATH');
 
-/** Answers the text of the section and what went wrong. */
+/** Resolves to the text of the section and what went wrong. */
 export async function profile(lab, kinds, { seconds }) {
   const keys = { client: newKeyPair(), server: newKeyPair() };
   const parts = [];
@@ -62,7 +62,7 @@ async function sampled(lab, kind, target, pids, seconds) {
   return { kind, megabits: tcp1, client, server, symbols, unknown };
 }
 
-/** The cores that each process kept busy meanwhile. */
+/** Records samples, and resolves to the cores that each process kept busy meanwhile. */
 async function record(file, pids, seconds) {
   await new Promise((resolve) => setTimeout(resolve, MARGIN * 1000));
   const used = () => pids.map((pid) => processSeconds([pid]));
@@ -102,11 +102,11 @@ function report(parts, seconds) {
 
 ${circumstances()}, ${wgTsVersion()}, ${versionOf('perf')}.
 
-Samples of both tunnel processes (cpu-clock, ${SAMPLES_PER_SECOND} a second) during ${seconds} seconds of one TCP stream. A
-packet is one full segment, and bears its share of what acknowledges it. What the network stacks do
-for a packet within a system call of the tunnel counts as the tunnel's: a write to the TUN device goes
-up to the program's socket, and a send goes through the veth to the socket of the other end. A virtual
-machine takes no samples while interrupts are off: what happens then is found right after.
+Samples of both tunnel processes (cpu-clock, ${SAMPLES_PER_SECOND} per second) during ${seconds} seconds of one TCP stream. A packet is
+one full segment, including its share of the acknowledgments. Work of the network stacks within a system
+call of the tunnel counts as the tunnel's: a write to the TUN device goes up to the program's socket, and a
+send goes through the veth to the socket of the other end. A virtual machine takes no samples while
+interrupts are off: that work shows up right after them.
 
 ${parts.map(partReport).join('\n\n')}`;
 }
@@ -149,7 +149,7 @@ function mostly(counts) {
     .join(', ');
 }
 
-/** Without the path of the package that some languages put before a name. */
+/** Returns a symbol without the package path that some languages put before a name. */
 function shortened(symbol) {
   const name = symbol.replace(/^[^ (]*\//, '');
   return name.length > 44 ? `${name.slice(0, 43)}…` : name;

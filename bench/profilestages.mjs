@@ -1,5 +1,4 @@
-// To which stage of a packet's way a sample belongs: by what its call chain, innermost frame first,
-// goes through.
+// Assigns a sample to a stage of a packet's path, by its call chain, innermost frame first.
 
 const CRYPTO = 'encryption and authentication';
 const COPYING = 'copying between kernel and process';
@@ -30,7 +29,7 @@ export const STAGES = [
   OTHER_KERNEL,
 ];
 
-/** The first that matches decides; `leaf` looks at the innermost frame only. */
+/** The first rule that matches decides; `leaf` is matched with the innermost frame only. */
 const IN_KERNEL = [
   { stage: COPYING, leaf: /^_*copy_|copy_(to|from)_|^rep_movs|^memcpy|skb_copy/ },
   { stage: CHECKSUMS, leaf: /csum|checksum/ },
@@ -50,7 +49,7 @@ const IN_PROCESS = [
   { stage: OWN_COPYING, leaf: /mem(cpy|p?cpy|move|set|clr)/ },
 ];
 
-/** `frames` are `{ symbol, object }`; `object` is the file that has the code. */
+/** Returns the stage of a sample. `frames` are `{ symbol, object }`; `object` is the file with the code. */
 export function stageOf(frames) {
   const [leaf] = frames;
   if (isKernel(leaf)) {
@@ -71,7 +70,7 @@ export function stageOf(frames) {
 
 export const hasSymbol = (frame) => frame.symbol !== '[unknown]';
 
-/** Modules are `[name]`, as the kernel is. */
+/** Modules are shown as `[name]`, like the kernel. */
 const isKernel = ({ object }) => /^\[(?!unknown\]|vdso\]|heap\]|stack\]|anon)/.test(object);
 
 /** Generated code belongs to no file. */

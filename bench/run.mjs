@@ -1,18 +1,18 @@
 // npm run bench -- [sections] [options]       needs root, iproute2, iperf3 and wireguard-tools
 //
 //   --comparison   all kinds, all figures (the default)
-//   --ablation     wg-ts native with each offload left off
+//   --ablation     wg-ts native with each offload turned off
 //   --profile      what a packet costs by stage; needs perf
 //   --allowed-ips  lookups of the native and the portable table
 //   --windows      both data planes on the Windows build of Node.js; needs wine and MinGW
 //   --all          everything
 //
-//   --only KINDS     names of kinds or parts of them, with commas between; --list prints them
-//   --repeats N      5; for the ablation 3
-//   --seconds N      4: how long a flow lasts
-//   --dry            print, and leave bench/RESULTS.md as it is
+//   --only KINDS     names of kinds or parts of them, separated by commas; --list prints the names
+//   --repeats N      default 5, for --ablation and --windows 3
+//   --seconds N      how long a flow lasts, default 4
+//   --dry            print only, without writing to bench/RESULTS.md
 //
-// Newest versions of other programs are built first where go and cargo are there, into
+// The newest versions of other programs are built first where go and cargo are installed, into
 // $XDG_CACHE_HOME/wg-ts-bench.
 import { parseArgs } from 'node:util';
 import { compare } from './comparison.mjs';
@@ -46,7 +46,7 @@ const repeatsOr = (usual) => Number(options.repeats ?? usual);
 if (!(repeatsOr(1) >= 1) || !(seconds >= 1))
   throw new Error('--repeats and --seconds are 1 or more');
 
-/** Each answers `{ text, missing }`: the text of the section, if any, and what is not in it. */
+/** Each resolves to `{ text, missing }`: the text of the section, if any, and what it lacks. */
 const MAKE = {
   comparison: async (lab) => {
     const { kinds, missing } = await prepareKinds(only, lab.folder);
@@ -56,7 +56,7 @@ const MAKE = {
     const { kinds, missing } = await prepareKinds(only.length > 0 ? only : [NATIVE], lab.folder);
     const [kind] = kinds;
     if (!kind) return { missing: missing.map((reason) => `ablation: ${reason}`) };
-    // Not before: it needs what was built.
+    // Imported only here: it needs the build.
     const { ablate } = await import('./ablation.mjs');
     return after(missing, await ablate(lab, kind, { repeats: repeatsOr(3), seconds }));
   },
@@ -99,7 +99,7 @@ async function main() {
   }
 }
 
-/** Each section is written as soon as it is there. */
+/** Prints and writes a section, as soon as it is complete. */
 function show(name, text, { missing, unrest }) {
   const remarks = [
     ...(unrest ? [`Not a quiet machine: ${unrest}.`] : []),

@@ -1,4 +1,4 @@
-// RESULTS.md is written by sections: each run replaces the ones that it measured and keeps the others.
+// RESULTS.md is written by section: each run replaces the sections that it measured and keeps the others.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 
 /** In the order of the file; the notes are written by hand. */
@@ -6,14 +6,14 @@ const NAMES = ['notes', 'comparison', 'ablation', 'profile', 'allowed-ips', 'win
 
 const TITLE = `# Benchmark results
 
-Written by \`npm run bench\`, section by section; each tells when and on what machine it was measured.
-Compare the columns of one table, not tables and not machines.
+Written by \`npm run bench\`, section by section; each says when and on which machine it was measured.
+Compare the columns of one table, not different tables or machines.
 `;
 
 const begin = (name) => `<!-- begin ${name} -->`;
 const end = (name) => `<!-- end ${name} -->`;
 
-/** `replaced` maps names of sections to their text. */
+/** Returns the document with some sections replaced. `replaced` maps names of sections to their text. */
 export function withSections(document, replaced) {
   const unknown = Object.keys(replaced).find((name) => !NAMES.includes(name));
   if (unknown) throw new Error(`no section is called ${unknown}`);

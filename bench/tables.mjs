@@ -1,4 +1,4 @@
-// Figures and reasons in the form that the report gives them.
+// Formats figures and reasons for the report.
 
 export function median(values) {
   const sorted = values.toSorted((a, b) => a - b);
@@ -11,14 +11,14 @@ export function round(value) {
   return value.toFixed(digits);
 }
 
-/** The median with the least and the greatest. */
+/** Returns the median with the minimum and the maximum. */
 export function cell(values) {
   if (values === undefined || values.length === 0) return '';
   const spread = `[${round(Math.min(...values))} - ${round(Math.max(...values))}]`;
   return values.length === 1 ? round(values[0]) : `${round(median(values))} ${spread}`;
 }
 
-/** Of the medians. */
+/** Returns the ratio of the medians. */
 export function ratio(values, reference) {
   if (!values?.length || !reference?.length) return '';
   return `${round(median(values) / median(reference))}x`;
@@ -29,7 +29,7 @@ export function table(header, rows) {
   return [line(header), line(header.map(() => '---')), ...rows.map(line)].join('\n');
 }
 
-/** The end of it, in one line: a program's last words tell more than its command. */
+/** Returns the end of the message in one line: the end of a program's output says more than its command. */
 export function inShort(error) {
   const words = error.message.replace(/\s+/g, ' ').trim();
   return words.length <= 200 ? words : `… ${words.slice(-200)}`;

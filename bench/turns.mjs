@@ -1,18 +1,17 @@
-// What every section does with its subjects: measure them by turns, so that whatever else the machine
-// does meanwhile meets all of them alike.
+// How every section measures its subjects: in turn, so that other load on the machine affects all alike.
 import { bringUp } from './measures.mjs';
 import { inShort } from './tables.mjs';
 
 /**
- * `measure(subject, note)` is called `repeats` times for each; it hands its figures to `note`.
- * Answers, by the name of the subject, a map of each figure to the values of all repeats; and why
- * which were given up. A subject that failed once is not measured again.
+ * `measure(subject, note)` is called `repeats` times for each subject; it passes its figures to `note`.
+ * Resolves to a map from each figure to the values of all repeats, by the name of the subject, and to the
+ * reasons why subjects were given up. A subject that failed once is not measured again.
  */
 export async function byTurns(lab, subjects, repeats, measure) {
   const results = new Map(subjects.map(({ name }) => [name, new Map()]));
   const failures = new Map();
   for (let repeat = 1; repeat <= repeats; repeat++) {
-    // Forth and back: none is always the one after a certain other.
+    // Alternately forwards and backwards, so that no subject always follows the same other one.
     const order = repeat % 2 === 1 ? subjects : subjects.toReversed();
     for (const subject of order.filter(({ name }) => !failures.has(name)))
       try {
@@ -36,8 +35,8 @@ export async function byTurns(lab, subjects, repeats, measure) {
 }
 
 /**
- * Brings up both ends of `kind`, lets `use` measure, and takes all down again. After a failure what is
- * up stays, for `Lab.clear` to end.
+ * Brings up both ends of `kind`, lets `use` measure, and takes both down again. After a failure they stay
+ * up, for `Lab.clear` to end.
  */
 export async function withTunnel(lab, kind, keys, options, use) {
   const tunnel = kind.prepare(lab, keys, options);

@@ -1,13 +1,13 @@
 /*
- * UDP as QUIC sends it: bursts that the kernel cuts into datagrams (UDP_SEGMENT), joined again
- * where they arrive (UDP_GRO), and never more under way than a window. Unlike a flood it leaves the
- * processor to the tunnel: what arrives is what the tunnel can carry.
+ * UDP as QUIC sends it: bursts that the kernel cuts into datagrams (UDP_SEGMENT), joined again on
+ * arrival (UDP_GRO), and never more in flight than a window. Unlike a flood it leaves the processor to
+ * the tunnel: the rate that arrives is the rate that the tunnel can carry.
  *
  *   udpbursts receive ADDRESS PORT             prints bytes, and seconds from the first to the last
  *   udpbursts send ADDRESS PORT SIZE SECONDS   datagrams of SIZE bytes
  *
- * Each datagram begins with its place in the stream. The receiver tells the furthest end that it
- * saw; what is lost before that is not sent again.
+ * Each datagram begins with its position in the stream. The receiver reports the furthest end that it
+ * saw; datagrams lost before that are not sent again.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -93,7 +93,7 @@ static void receive(const struct sockaddr_in *address) {
   printf("%llu %.6f\n", (unsigned long long)bytes, last - first);
 }
 
-/* Takes what the receiver told; answers whether it told anything within `milliseconds`. */
+/* Reads the reports of the receiver. Returns whether there was one within `milliseconds`. */
 static int take_told(int fd, uint64_t *told, int milliseconds) {
   uint64_t end;
   if (milliseconds && !wait_readable(fd, milliseconds)) return 0;

@@ -1,5 +1,5 @@
-// The section of the Windows data planes: packets a second between the stand-in for Wintun and the
-// sockets, on the Windows build of Node.js under Wine. The planes take turns.
+// The section of the Windows data planes: packets per second between the stand-in for Wintun and the
+// sockets, on the Windows build of Node.js under Wine. The planes are measured in turn.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
@@ -19,14 +19,14 @@ const LIMIT = 120_000;
 const PLANES = ['portable', 'native'];
 const CASES = ['out', 'in'].flatMap((direction) => [64, 1400].map((size) => ({ direction, size })));
 const SOCKETS = fileURLToPath(new URL('./windows/winsock.c', import.meta.url));
-/** Calls of the library that winsock.c answers. */
+/** Functions called by the library that winsock.c replaces. */
 const REPLACED = {
   WSASendTo: 'bench_send_to',
   WSAIoctl: 'bench_ioctl',
   WSAEventSelect: 'bench_event_select',
 };
 
-/** Answers the text of the section and what went wrong. */
+/** Resolves to the text of the section and what went wrong. */
 export async function measureWindows({ repeats, seconds }) {
   const reason = whyNoWine();
   if (reason !== undefined) return { missing: [`Windows: ${reason}`] };
@@ -114,16 +114,16 @@ function textOf({ none, wine }, repeats, seconds) {
 
 ${circumstances()}; the Windows build of Node.js under Wine.
 
-Packets a second, medians of ${repeats} runs of ${seconds} seconds, the planes in turn. Wintun is a stand-in
-that keeps to its contract, without a driver: what that costs on a real Windows is not in here. "out":
-from a ring that never runs empty, sealed and sent. "in": received, opened, and put into the ring.
+Packets per second, medians of ${repeats} runs of ${seconds} seconds, the planes in turn. Wintun is replaced by a stand-in
+with the same contract but no driver, so the driver's cost on a real Windows is not included. "out": read
+from a ring that never runs empty, sealed and sent. "in": received, opened, and written to the ring.
 
-With sockets that cost next to nothing on either side, so that each plane shows what it can do:
+With sockets that cost next to nothing on either side, to show what each plane can do:
 
 ${tableOf(none)}
 
-With Wine's own sockets, where a server of Wine's has a part in each datagram of both planes and bounds
-the faster one ("in": from a sender outside of Wine):
+With Wine's own sockets, where a server process of Wine handles each datagram of both planes and limits the
+faster one ("in": from a sender outside of Wine):
 
 ${tableOf(wine)}
 `;

@@ -1,4 +1,4 @@
-// node flood.mjs PORT SIZE: valid transport messages for pump.ts to 127.0.0.1:PORT, until it is ended.
+// node flood.mjs PORT SIZE: sends valid transport messages for pump.ts to 127.0.0.1:PORT until killed.
 import { setImmediate as turn } from 'node:timers/promises';
 import { Secret } from '../../dist/crypto/secret.js';
 import { fastestProviders } from '../../dist/native/providers.js';
@@ -23,7 +23,7 @@ const logger = { debug() {}, info() {}, warn() {}, error() {} };
 const onTunError = () => undefined;
 const plane = new PortableDataPlane({ tun, udp, open, mtu: MTU, aead, clock, logger, onTunError });
 plane.start();
-// As pump.ts has it, the other way round.
+// As in pump.ts, with the roles exchanged.
 plane.apply({
   type: 'setPeer',
   peer: 1,

@@ -3,7 +3,7 @@ import type { UdpHandlers, UdpTransport } from '../../udp/open.js';
 const BATCH = 64;
 const FROM = { address: '127.0.0.1', port: 9 };
 
-/** For the portable data plane what winsock.c is for the native one: sockets without a network. */
+/** Sockets without a network for the portable data plane, as winsock.c is for the native one. */
 export class MemoryUdp implements UdpTransport {
   readonly implementation = 'memory';
   readonly port = 0;
@@ -23,7 +23,7 @@ export class MemoryUdp implements UdpTransport {
     this.#handlers = undefined;
   }
 
-  /** Datagrams of `stride` bytes, one after the other; a batch in each turn of the event loop. */
+  /** Delivers datagrams of `stride` bytes, one after the other; a batch in each turn of the event loop. */
   feed(datagrams: Uint8Array, stride: number): void {
     let at = 0;
     const deliver = (): void => {

@@ -1,12 +1,12 @@
 /**
- * node pump.ts RESULT PLANE DIRECTION SIZE SECONDS SOCKETS, under Wine: what a data plane moves between
- * the stand-in for Wintun and its sockets. Writes { packets, milliseconds } as JSON.
+ * node pump.ts RESULT PLANE DIRECTION SIZE SECONDS SOCKETS, under Wine: measures what a data plane moves
+ * between the stand-in for Wintun and its sockets. Writes { packets, milliseconds } as JSON.
  *
- * `out`: the ring never runs empty, and what is sealed goes to a socket that nobody reads. `in`: its
- * port is written to RESULT.port, for flood.mjs to send to; packets count that came out.
+ * `out`: the ring never runs empty, and sealed datagrams go to a socket that is never read. `in`: its port
+ * is written to RESULT.port, for flood.mjs to send to; the packets that come out are counted.
  *
- * SOCKETS: `wine` for those that Wine has, or the path of a library whose sockets are winsock.c: then
- * nothing of Wine's network has a part, and what comes in was sealed and laid out before.
+ * SOCKETS: `wine` for Wine's own sockets, or the path of a library whose sockets are winsock.c: then Wine's
+ * network is not involved, and inbound datagrams were sealed and put into memory before.
  */
 import { copyFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -35,11 +35,11 @@ const PEER = 1;
 const MTU = 1420;
 const IPV4_HEADER = 20;
 const WARM_UP_MS = 1500;
-/** Of a transport message, section 5.4.6. */
+/** The layout of a transport message, section 5.4.6. */
 const TRANSPORT = 4;
 const HEADER = 16;
 const TAG = 16;
-/** Datagrams that lie in memory, how long they may take, and how often is looked whether they have. */
+/** Number of datagrams in memory, how long they may take, and how often to check whether they are done. */
 const FED = Number(size) < 500 ? 400_000 : 150_000;
 const FED_MS = 30_000;
 const POLL_MS = 2;
@@ -61,7 +61,7 @@ const prefix = (text: string) => {
 interface End {
   readonly name: string;
   readonly port: number;
-  /** Keys are bytes that repeat: this is no place for secrets. */
+  /** Keys are a repeated byte: no secrets are needed here. */
   join(to: Endpoint, theirs: string, send: number, receive: number, isInitiator: boolean): void;
   feed(datagrams: Uint8Array, stride: number): void;
   close(): Promise<void>;
@@ -149,7 +149,7 @@ async function out(dataPlane: DataPlaneKind) {
   return measured;
 }
 
-/** Transport messages of one size, as the peer of `Receiver` would send them. */
+/** Returns transport messages of one size, as the peer of the receiver would send them. */
 function sealed(count: number): { datagrams: Uint8Array; stride: number } {
   const { aead } = fastestProviders();
   const keys = { ...keypair(1, 2), isInitiator: true, createdAt: clock.now() };

@@ -1,7 +1,7 @@
 /*
- * Sockets without a network, compiled into the library in place of Winsock: what is sent is gone, and
- * what is received was laid out in memory before. They cost next to nothing, which is what they are
- * for: to see what a data plane can do by itself.
+ * Sockets without a network, compiled into the library in place of Winsock: what is sent is discarded, and
+ * what is received was put into memory before. They cost next to nothing, to show what a data plane alone
+ * can do.
  */
 #include <winsock2.h>
 #include <mswsock.h>
@@ -16,7 +16,7 @@ static uint32_t feed_stride;
 static _Atomic uint32_t feed_next;
 static WSAEVENT readable;
 
-/* `count` datagrams of `stride` bytes, one after the other; the memory stays the caller's. */
+/* Feeds `count` datagrams of `stride` bytes, one after the other. The caller keeps ownership of the memory. */
 __declspec(dllexport) void bench_feed(const uint8_t *datagrams, uint32_t count, uint32_t stride) {
   feed = datagrams;
   feed_stride = stride;
@@ -82,7 +82,7 @@ int WSAAPI bench_event_select(SOCKET socket, WSAEVENT event, long what) {
   return 0;
 }
 
-/* The headers of Winsock, where each of these has the name of one of theirs, take them from a DLL. */
+/* Winsock's headers declare the functions replaced here as imports from a DLL, so these must be pointers. */
 void *__imp_bench_send_to = (void *)bench_send_to;
 void *__imp_bench_ioctl = (void *)bench_ioctl;
 void *__imp_bench_event_select = (void *)bench_event_select;
