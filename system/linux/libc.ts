@@ -9,7 +9,7 @@ export interface PollHandle {
   unref(): void;
 }
 
-/** The calls that Node does not offer. Unless noted, each returns -1 on failure; `errno()` is then the reason. */
+/** The calls that Node does not offer. Unless noted, each returns -1 on failure, with the reason in `errno()`. */
 export interface Libc {
   ioctl(fd: number, request: number, argument: Uint8Array): number;
   /** ioctl(2) for requests that take a number instead of an address. */
