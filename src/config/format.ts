@@ -27,8 +27,8 @@ export function formatEndpoint({ host, port }: EndpointConfig): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
-/** As `formatEndpoint`, of where a peer is. */
-export function formatPlace({ address, port }: Endpoint): string {
+/** Like `formatEndpoint`, for the endpoint at which a device has a peer. */
+export function formatDeviceEndpoint({ address, port }: Endpoint): string {
   return formatEndpoint({ host: address, port });
 }
 

@@ -1,7 +1,7 @@
 import type { Action, PeerId } from '../../protocol/dataplane.js';
 import type { Device } from '../../protocol/device.js';
 import { MessageType } from '../../protocol/messages.js';
-import { formatPlace } from '../config/format.js';
+import { formatDeviceEndpoint } from '../config/format.js';
 import { encodeKey } from '../config/key.js';
 import type { Logger } from '../logger.js';
 
@@ -19,7 +19,7 @@ export function handshakeLog(device: Device, logger: Logger): (action: Action) =
         );
         return;
       case 'handshakeAuthenticated':
-        say(action.peer, `received handshake message from ${formatPlace(action.from)}`);
+        say(action.peer, `received handshake message from ${formatDeviceEndpoint(action.from)}`);
         return;
       case 'installKeypair':
         say(
@@ -44,5 +44,5 @@ function nameOf(device: Device, id: PeerId): string {
 
 function whereIs(device: Device, id: PeerId): string {
   const endpoint = device.peer(id)?.endpoint;
-  return endpoint ? formatPlace(endpoint) : 'nowhere';
+  return endpoint ? formatDeviceEndpoint(endpoint) : 'nowhere';
 }

@@ -4,7 +4,7 @@ import type { Action, DataPlaneEvent, Millis, PeerId } from '../../protocol/data
 import type { Device } from '../../protocol/device.js';
 import type { Clock } from '../../system/clock.js';
 import { orAborted } from '../../system/waiting.js';
-import { formatPlace } from '../config/format.js';
+import { formatDeviceEndpoint } from '../config/format.js';
 import { encodeKey } from '../config/key.js';
 import type { Driver } from './driver.js';
 
@@ -159,10 +159,10 @@ export class SessionWatch {
   }
 
   #add(peer: PeerId): void {
-    const place = this.#parts.device.peer(peer);
-    if (!place) return;
+    const known = this.#parts.device.peer(peer);
+    if (!known) return;
     this.#peers.set(peer, {
-      publicKey: encodeKey(place.publicKey),
+      publicKey: encodeKey(known.publicKey),
       endpoint: this.#endpointOf(peer),
       expiresAt: Number.NEGATIVE_INFINITY,
       next: undefined,
@@ -213,7 +213,7 @@ export class SessionWatch {
 
   #endpointOf(peer: PeerId): string | undefined {
     const endpoint = this.#parts.device.peer(peer)?.endpoint;
-    return endpoint && formatPlace(endpoint);
+    return endpoint && formatDeviceEndpoint(endpoint);
   }
 }
 

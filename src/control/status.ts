@@ -1,7 +1,7 @@
 import type { DataPlane } from '../../protocol/dataplane.js';
 import type { Device, DevicePeerStatus } from '../../protocol/device.js';
 import { formatPrefix } from '../../protocol/ip.js';
-import { formatPlace } from '../config/format.js';
+import { formatDeviceEndpoint } from '../config/format.js';
 import { encodeKey } from '../config/key.js';
 
 /** A tunnel as `wg show` tells of it. */
@@ -75,7 +75,7 @@ export function shownOf(
   plane: DataPlane,
 ): Omit<PeerStatus, 'publicKey' | 'hasPresharedKey'> {
   return {
-    ...(endpoint && { endpoint: formatPlace(endpoint) }),
+    ...(endpoint && { endpoint: formatDeviceEndpoint(endpoint) }),
     allowedIps: allowedIps.map(formatPrefix),
     latestHandshake,
     ...plane.transfer(id),

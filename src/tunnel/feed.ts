@@ -90,8 +90,8 @@ export class TunnelFeed {
     this.#timer = undefined;
     const { device, plane } = this.#parts;
     for (const peer of this.#due) {
-      const place = device.peer(peer);
-      if (!place) {
+      const known = device.peer(peer);
+      if (!known) {
         this.#moved.delete(peer);
         continue;
       }
@@ -100,7 +100,7 @@ export class TunnelFeed {
       if (before?.rxBytes === now.rxBytes && before.txBytes === now.txBytes) continue;
       this.#moved.set(peer, now);
       const { rxBytes, txBytes } = now;
-      this.#tell('transfer', { publicKey: encodeKey(place.publicKey), rxBytes, txBytes });
+      this.#tell('transfer', { publicKey: encodeKey(known.publicKey), rxBytes, txBytes });
     }
     this.#due.clear();
   }

@@ -2,7 +2,7 @@ import { Secret } from '../../crypto/secret.js';
 import type { Endpoint } from '../../protocol/dataplane.js';
 import type { PeerChange } from '../../protocol/device.js';
 import { formatPrefix, type IpPrefix, parsePrefix } from '../../protocol/ip.js';
-import { formatPlace } from '../config/format.js';
+import { formatDeviceEndpoint } from '../config/format.js';
 import { parseUapiEndpoint } from './addresses.js';
 import type { DeviceChange } from './change.js';
 import { integerOf, keyOf, Lines, linesOf, textOf, UapiError } from './lines.js';
@@ -27,7 +27,7 @@ function encodePeer(out: Lines, peer: PeerChange): void {
   if (peer.remove) out.text('remove', 'true');
   if (peer.updateOnly) out.text('update_only', 'true');
   if (peer.presharedKey) out.key('preshared_key', peer.presharedKey.expose());
-  if (peer.endpoint) out.text('endpoint', formatPlace(peer.endpoint));
+  if (peer.endpoint) out.text('endpoint', formatDeviceEndpoint(peer.endpoint));
   if (peer.persistentKeepalive !== undefined)
     out.text('persistent_keepalive_interval', peer.persistentKeepalive);
   if (peer.replaceAllowedIps) out.text('replace_allowed_ips', 'true');

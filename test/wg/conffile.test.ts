@@ -6,7 +6,7 @@ import { resolutionRetries } from '../../cli/wg/retries.js';
 import { formatShowconf } from '../../cli/wg/showconf.js';
 import { formatPrefix } from '../../protocol/ip.js';
 import { ConfigError } from '../../src/config/errors.js';
-import { formatPlace } from '../../src/config/format.js';
+import { formatDeviceEndpoint } from '../../src/config/format.js';
 import { base64, bytes, prefixes, secret, uapiDevice, uapiPeer } from './support.js';
 
 const parse = (...lines: string[]) => parseWgFile(lines.join('\n'), { file: 'x.wg' });
@@ -109,7 +109,7 @@ describe('a file of wg(8)', () => {
           peers: read.map(({ publicKey: _, endpoint, allowedIps = [], ...more }, i) =>
             uapiPeer(specs[i]?.fill ?? 0, {
               ...(more as object),
-              ...(endpoint && { endpoint: formatPlace(endpoint) }),
+              ...(endpoint && { endpoint: formatDeviceEndpoint(endpoint) }),
               allowedIps: allowedIps.map(formatPrefix),
             }),
           ),

@@ -3,7 +3,7 @@ import type { Action, Endpoint, PeerId } from '../../../protocol/dataplane.js';
 import type { Device } from '../../../protocol/device.js';
 import { MessageType } from '../../../protocol/messages.js';
 import type { Clock } from '../../../system/clock.js';
-import { formatPlace } from '../../config/format.js';
+import { formatDeviceEndpoint } from '../../config/format.js';
 import { encodeKey } from '../../config/key.js';
 import type { Logger } from '../../logger.js';
 import type { Driver } from '../driver.js';
@@ -85,7 +85,7 @@ class EndpointKeeper implements Connector {
       clock,
       current: () => device.peer(publicKey)?.endpoint,
       move: (endpoint, reason) => {
-        const where = `peer ${key.slice(0, 8)}…: ${formatPlace(endpoint)}`;
+        const where = `peer ${key.slice(0, 8)}…: ${formatDeviceEndpoint(endpoint)}`;
         if (reason === 'name') logger.info(`${where} is its address now`);
         else logger.debug(`${where} is tried next`);
         this.#byUs(() => driver.configure({ publicKey, endpoint, updateOnly: true }));
