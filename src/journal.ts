@@ -1,12 +1,12 @@
 import type { Command } from '../system/commands.js';
 
-/** Where the undo of what is about to be done is written down, for when this process is killed. */
+/** Records how to undo the next changes, in case this process is killed. */
 export interface UndoJournal {
   /** All commands so far, in the order of the steps. Called before each step that adds to them. */
   record(commands: readonly Command[]): void;
 }
 
-/** Commands of all steps so far, told to whoever keeps them. */
+/** Collects the commands of all steps and passes them to the `UndoJournal`. */
 export class Journal {
   readonly #target: UndoJournal | undefined;
   readonly #commands: Command[] = [];

@@ -6,17 +6,17 @@ import { Secret } from '../crypto/secret.js';
 import { passesX25519 } from '../crypto/selftest.js';
 import { clamp, createNobleX25519, type X25519 } from '../crypto/x25519.js';
 
-/** A new private key, clamped as wg(8) does. */
+/** Returns a new private key, clamped as wg(8) does. */
 export function generatePrivateKey(): Secret {
   return Secret.take(clamp(randomKey()));
 }
 
-/** A new preshared key, 32 random bytes. */
+/** Returns a new preshared key, 32 random bytes. */
 export function generatePresharedKey(): Secret {
   return Secret.take(randomKey());
 }
 
-/** 32 bytes. */
+/** Returns 32 bytes. */
 export function publicKeyOf(privateKey: Secret): Uint8Array {
   x25519 ??= passesX25519(nodeX25519) ? nodeX25519 : requireNoble();
   return x25519.publicKey(privateKey.expose());
@@ -24,13 +24,13 @@ export function publicKeyOf(privateKey: Secret): Uint8Array {
 
 let x25519: X25519 | undefined;
 
-/** Where node:crypto does without X25519, as under FIPS rules: only then is it worth its time to load. */
+/** Loaded only where node:crypto has no X25519, as in FIPS mode, because loading it takes time. */
 function requireNoble(): X25519 {
   const noble = createRequire(import.meta.url)('@noble/curves/ed25519.js');
   return createNobleX25519((noble as typeof import('@noble/curves/ed25519.js')).x25519);
 }
 
-/** Small buffers of randomBytes lie in memory of their own, not in Node's shared pool. */
+/** randomBytes gives small buffers their own memory, outside Node's shared pool. */
 function randomKey(): Uint8Array {
   return randomBytes(KEY_LENGTH);
 }

@@ -1,29 +1,29 @@
 import { throwUncaught } from '../system/uncaught.js';
 
-/** Takes lines for people. Never given a secret. */
+/** Receives log lines, each for people to read. Never called with a secret. */
 export interface Logger {
-  /** For whoever looks for a fault. */
+  /** Details for debugging. */
   debug(message: string): void;
-  /** What happens in the ordinary course. */
+  /** Normal events. */
   info(message: string): void;
-  /** What the user may not expect; the tunnel goes on. */
+  /** Something that the user may not expect; the tunnel goes on. */
   warn(message: string): void;
-  /** What failed. */
+  /** A failure. */
   error(message: string): void;
 }
 
 let makeLogger: ((name: string) => Logger) | undefined;
 
-/** LogTape is only for those who log: a program that has a logger of its own never loads it. */
+/** Loaded on demand: a program with its own logger never loads LogTape. */
 async function loadLogTape(): Promise<(name: string) => Logger> {
   makeLogger ??= (await import('./logtape.js')).logTapeLogger;
   return makeLogger;
 }
 
 /**
- * Lines go to LogTape under the category `wg-ts` and the interface's name; without a LogTape
- * configuration in the program they go nowhere. LogTape is loaded at the first line: what is logged
- * until it is there waits, and keeps its order.
+ * Returns a logger that writes to LogTape under the category `wg-ts` and the interface's name; unless
+ * the program configures LogTape, the lines are dropped. LogTape is loaded at the first line: lines
+ * that are logged before it is loaded wait, and keep their order.
  */
 export function defaultLogger(name: string): Logger {
   let loaded: Logger | undefined;
@@ -34,7 +34,7 @@ export function defaultLogger(name: string): Logger {
       loaded = (await loadLogTape())(name);
       for (const line of waiting ?? []) line(loaded);
     } catch {
-      // Where LogTape is missing nobody has configured it, so the lines go nowhere as well.
+      // Without LogTape the program has not configured it either, so the lines are dropped too.
     }
     waiting = undefined;
   };
@@ -58,12 +58,12 @@ export function defaultLogger(name: string): Logger {
   };
 }
 
-/** The default logger once LogTape is there: no line waits. */
+/** Returns the default logger once LogTape is loaded: no line has to wait. */
 export async function loadedLogger(name: string): Promise<Logger> {
   return (await loadLogTape())(name);
 }
 
-/** A logger of the program's own that never throws into our code. */
+/** Wraps the program's logger so that its exceptions never reach the library's code. */
 export function uncaughtLogger(logger: Logger): Logger {
   const say =
     (level: keyof Logger) =>

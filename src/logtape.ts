@@ -2,10 +2,10 @@ import { getLogger } from '@logtape/logtape';
 
 type Level = 'debug' | 'info' | 'warn' | 'error';
 
-/** Hands lines to LogTape under the category `wg-ts` and the interface's name. */
+/** Passes lines to LogTape under the category `wg-ts` and the interface's name. */
 export function logTapeLogger(name: string): Readonly<Record<Level, (message: string) => void>> {
   const logger = getLogger(['wg-ts', name]);
-  // LogTape takes braces for placeholders, but leaves a message without an opening one as it is.
+  // LogTape takes braces for placeholders, but leaves a message without an opening brace unchanged.
   const literal = (message: string): string =>
     message.includes('{') ? message.replace(/[{}]/g, '$&$&') : message;
   return {

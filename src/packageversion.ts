@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 
-/** Of package.json, which lies above both `src` and `dist/src`. */
+/** Reads package.json, which lies above both `src` and `dist/src`. */
 export function packageVersion(): string {
   for (const path of ['../package.json', '../../package.json']) {
     try {
@@ -8,7 +8,7 @@ export function packageVersion(): string {
       const { name, version } = JSON.parse(text) as { name?: string; version?: string };
       if (name === 'wg-ts' && version !== undefined) return version;
     } catch {
-      // Not this one.
+      // Not in this folder.
     }
   }
   return 'unknown';

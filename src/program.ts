@@ -1,4 +1,4 @@
-/** What the command line takes of the library beyond the public API. */
+/** The part of the library that the command line uses beyond the public API. */
 import type { Config } from './config/model.js';
 import type { ConnectOptions } from './tunnel/connect.js';
 import type { ProgramOptions } from './tunnel/programoptions.js';
@@ -11,15 +11,15 @@ export { loadedLogger } from './logger.js';
 export type { ProgramOptions, StatusSource } from './tunnel/programoptions.js';
 export { UndoStack } from './undo.js';
 
-/** All that a tunnel can be brought up with. */
+/** All options of a tunnel. */
 export interface ConnectProgramOptions extends ConnectOptions, ProgramOptions {}
 
-/** As `connect` of the public API, which leaves `ProgramOptions` out of account. */
+/** Like `connect` of the public API, which ignores `ProgramOptions`. */
 export async function connectProgram(
   config: Config | string,
   options: ConnectProgramOptions = {},
 ): Promise<Tunnel> {
-  // Not before: the command line takes other things from here for its `--help`.
+  // Loaded late: the command line imports other things from here for its `--help`.
   const { connectWith } = await import('./tunnel/connect.js');
   return await connectWith(config, options, options);
 }

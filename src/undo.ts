@@ -1,4 +1,4 @@
-/** What has to be undone when a later step fails or the tunnel goes down, last first. */
+/** The steps to undo when a later step fails or the tunnel goes down; the last step is undone first. */
 export class UndoStack {
   readonly #steps: { readonly name: string; readonly undo: () => Promise<void> | void }[] = [];
 
@@ -6,7 +6,7 @@ export class UndoStack {
     this.#steps.push({ name, undo });
   }
 
-  /** Runs every step even when one fails; failures go to `onError` with the step's name. */
+  /** Runs every step even when one fails; failures are passed to `onError` with the step's name. */
   async unwind(onError: (name: string, error: unknown) => void): Promise<void> {
     for (let step = this.#steps.pop(); step; step = this.#steps.pop()) {
       try {

@@ -2,23 +2,26 @@ import { createRequire } from 'node:module';
 import type { CryptoNames } from '../crypto/providers.js';
 import { packageVersion } from './packageversion.js';
 
-/** What runs here. */
+/** Versions and implementations in use. */
 export interface Versions {
-  /** Of this package. */
+  /** Version of this package. */
   readonly wgTs: string;
-  /** Of Node.js. */
+  /** Version of Node.js. */
   readonly node: string;
-  /** Which library stands behind each primitive. */
+  /** Which library implements each primitive. */
   readonly crypto: CryptoNames;
-  /** Which data plane an interface of the system's would get: `native` or `portable`. */
+  /** Which data plane a system interface would get: `native` or `portable`. */
   readonly dataPlane: string;
   /** Why that is not the native one, in one line; undefined when it is. */
   readonly whyPortable: string | undefined;
-  /** Undefined when it cannot be loaded on this machine: then there are no network interfaces. */
+  /**
+   * Version of koffi. Undefined when it cannot be loaded on this machine: then there are no network
+   * interfaces.
+   */
   readonly koffi: string | undefined;
 }
 
-/** Loads what it tells of, the native library included; never rejects. */
+/** Loads everything it reports on, including the native library; never rejects. */
 export async function versions(): Promise<Versions> {
   const [{ cryptoNames }, { fastestProviders }, { defaultPlane }] = await Promise.all([
     import('../crypto/providers.js'),

@@ -11,9 +11,9 @@ import {
 } from './model.js';
 
 export interface DescribeOptions {
-  /** Of the interface. */
+  /** The interface's name. */
   readonly name?: string;
-  /** That belongs to the private key; 32 bytes. */
+  /** The public key of the interface; 32 bytes. */
   readonly publicKey?: Uint8Array;
 }
 
@@ -22,8 +22,8 @@ type Row = readonly [label: string, value: string];
 const LABEL_WIDTH = 16;
 
 /**
- * What a configuration will do, for people. Holds no secret: private and preshared keys are not
- * shown, and commands are only counted, as a token may stand in them.
+ * Describes for people what a configuration will do. Holds no secret: private and preshared keys are
+ * not shown, and commands are only counted, as one may contain a token.
  */
 export function describeConfig(config: Config, options: DescribeOptions = {}): string {
   const { publicKey, name } = options;
@@ -100,7 +100,7 @@ function describeHooks(config: InterfaceConfig): readonly Row[] {
     .filter(([, commands]) => commands.length > 0)
     .map(([key, { length }]): Row => [key, length === 1 ? '1 command' : `${length} commands`]);
   return config.saveConfig
-    ? [...rows, ['SaveConfig', 'on the way down the file takes over what runs']]
+    ? [...rows, ['SaveConfig', 'the file is updated on the way down']]
     : rows;
 }
 
@@ -108,7 +108,7 @@ function describePeer(peer: PeerConfig): readonly Row[] {
   const { endpoint, fallbackEndpoints = [], allowedIps, excludedIps = [], presharedKey } = peer;
   const { persistentKeepalive } = peer;
   return [
-    ['endpoint', endpoint ? formatEndpoint(endpoint) : 'none: the peer has to come to us'],
+    ['endpoint', endpoint ? formatEndpoint(endpoint) : 'none: the peer has to connect first'],
     ...fallbackEndpoints.map((other): Row => ['or else', formatEndpoint(other)]),
     ['allowed IPs', joined(allowedIps.map(formatPrefix))],
     ...(excludedIps.length > 0

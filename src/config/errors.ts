@@ -13,26 +13,26 @@ export interface ConfigProblem {
   readonly message: string;
 }
 
-/** `office.conf:7:14: AllowedIPs: ...` */
+/** Returns a line such as `office.conf:7:14: AllowedIPs: ...`. */
 export function formatProblem(file: string, problem: ConfigProblem): string {
   const key = problem.key === undefined ? '' : `${problem.key}: `;
   return oneLine(`${file}:${problem.line}:${problem.column}: ${key}${problem.message}`);
 }
 
-/** A configuration file that cannot be used. The message tells the first problem. */
+/** A configuration file that cannot be used. The message is that of the first problem. */
 export class ConfigError extends WgTsError {
-  /** The name that `parseConfig` was given. */
+  /** The file name that was passed to `parseConfig`. */
   readonly file: string;
-  /** Of the first problem, from 1. */
+  /** Line of the first problem, from 1. */
   readonly line: number;
-  /** Of the first problem, from 1, in UTF-16 units. */
+  /** Column of the first problem, from 1, in UTF-16 units. */
   readonly column: number;
-  /** Of the first problem. */
+  /** Key of the first problem. */
   declare readonly key?: string;
-  /** In the order of the file; a file with very many problems is read up to the twentieth. */
+  /** In the order of the file; reading stops at the twentieth problem. */
   readonly problems: readonly ConfigProblem[];
 
-  /** The message is made of the first problem. */
+  /** The message is that of the first problem. */
   constructor(file: string, problems: readonly [ConfigProblem, ...ConfigProblem[]]) {
     const [first, ...others] = problems;
     const more = others.length === 0 ? '' : ` (and ${others.length} more)`;

@@ -1,4 +1,4 @@
-/** ExcludedIPs: what is taken out of AllowedIPs. wg(8) has nothing of the kind. */
+/** ExcludedIPs: networks that are taken out of AllowedIPs. wg(8) has no such key. */
 import { excludeCidr, mergeCidr } from 'cidr-tools';
 import { formatPrefix, type IpPrefix, maskPrefix, parsePrefix } from '../../protocol/ip.js';
 import type { Config, ExcludedIp, InterfaceConfig, PeerConfig } from './model.js';
@@ -6,9 +6,9 @@ import { quote } from './redact.js';
 import type { Report } from './values.js';
 
 /**
- * Of the local network, and nothing that a provider routes on: RFC 1918, RFC 3927 and RFC 4291 link
- * local, RFC 4193, and multicast. So RFC 6598, which is between a provider and its customers, is not
- * among them.
+ * Addresses of the local network, without any that a provider routes on: RFC 1918, link-local addresses
+ * of RFC 3927 and RFC 4291, RFC 4193, and multicast. RFC 6598 is therefore not among them: it lies
+ * between a provider and its customers.
  */
 const LAN: readonly string[] = [
   '10.0.0.0/8',
@@ -22,7 +22,7 @@ const LAN: readonly string[] = [
 ];
 const LONGEST_ADDRESS = 64;
 
-/** Networks and the word `lan`, with commas between them. Host bits are cleared. */
+/** Parses networks and the word `lan`, separated by commas. Host bits are cleared. */
 export function parseExcludedIps(value: string, report: Report): readonly ExcludedIp[] {
   const excluded: ExcludedIp[] = [];
   if (value === '') return excluded;
@@ -44,7 +44,10 @@ export function formatExcludedIp(excluded: ExcludedIp): string {
   return excluded === 'lan' ? excluded : formatPrefix(excluded);
 }
 
-/** The peer with what is left of its AllowedIPs; the ones that were written are kept beside. */
+/**
+ * Returns the peer with what is left of its AllowedIPs; the written ones are kept in
+ * `writtenAllowedIps`.
+ */
 export function applyExclusion(peer: PeerConfig, own: InterfaceConfig): PeerConfig {
   const { excludedIps = [] } = peer;
   if (excludedIps.length === 0) return peer;
@@ -53,7 +56,10 @@ export function applyExclusion(peer: PeerConfig, own: InterfaceConfig): PeerConf
   return { ...peer, writtenAllowedIps: written, allowedIps: left.map(toPrefix) };
 }
 
-/** With `lan` left out of every default route; the same configuration when there is none. */
+/**
+ * Returns the configuration with `lan` left out of every default route, or the same one when it has
+ * none.
+ */
 export function excludeLan(config: Config): Config {
   const peers = config.peers.map((peer) => {
     const { excludedIps = [], writtenAllowedIps: written = peer.allowedIps } = peer;
@@ -64,8 +70,8 @@ export function excludeLan(config: Config): Config {
 }
 
 /**
- * What goes past the tunnel because it was asked for, and may be let past a kill switch: disjoint
- * networks, as text. What another peer has of them goes to that one.
+ * Returns the networks that bypass the tunnel on request, and so may pass a kill switch: disjoint, as
+ * text. Parts of them that are in the AllowedIPs of another peer go to that peer.
  */
 export function excludedNetworks({ interface: own, peers }: Config): readonly string[] {
   const excluded = peers.flatMap(({ excludedIps = [] }) => networksOf(excludedIps, own));
@@ -73,19 +79,22 @@ export function excludedNetworks({ interface: own, peers }: Config): readonly st
   return subtract(excluded, allowed);
 }
 
-/** A tunnel in a private network must not lose itself to `lan`: its own networks stay in it. */
+/**
+ * The tunnel's own networks are not excluded by `lan`, so that a tunnel in a private network keeps
+ * working.
+ */
 function networksOf(excludedIps: readonly ExcludedIp[], own: InterfaceConfig): readonly string[] {
   const networks = excludedIps.filter((one) => one !== 'lan').map(formatPrefix);
   if (!excludedIps.includes('lan')) return networks;
   const kept = [
     ...own.addresses.map((address) => formatPrefix(maskPrefix(address))),
-    // One with a zone is of a local network.
+    // A server with a zone is on a local network.
     ...own.dnsServers.filter((server) => !server.includes('%')),
   ];
   return [...networks, ...subtract(LAN, kept)];
 }
 
-/** Canonical text, as short a list as can be. */
+/** Returns canonical text, in as few networks as possible. */
 function subtract(networks: readonly string[], taken: readonly string[]): readonly string[] {
   if (networks.length === 0) return [];
   const left =
@@ -95,6 +104,6 @@ function subtract(networks: readonly string[], taken: readonly string[]): readon
 
 function toPrefix(network: string): IpPrefix {
   const prefix = parsePrefix(network);
-  if (!prefix) throw new Error('cidr-tools answered what is no network');
+  if (!prefix) throw new Error('cidr-tools returned an invalid network');
   return prefix;
 }

@@ -12,7 +12,7 @@ const WORLD_BITS = 0o007;
 
 export interface ConfigFile {
   readonly text: string;
-  /** One line each. */
+  /** One line for each. */
   readonly warnings: readonly string[];
 }
 
@@ -32,7 +32,7 @@ export async function readConfigFile(file: string): Promise<ConfigFile> {
   }
 }
 
-/** Does not trust the size that the system tells: a pipe has none. */
+/** Does not trust the size that the system reports: a pipe has none. */
 async function readBounded(handle: FileHandle, file: string): Promise<Uint8Array> {
   const buffer = new Uint8Array(MAX_CONFIG_BYTES + 1);
   let length = 0;
@@ -43,7 +43,7 @@ async function readBounded(handle: FileHandle, file: string): Promise<Uint8Array
   }
   buffer.fill(0);
   throw new WgTsError('ERR_FILE', `${file} is larger than 1 MiB`, {
-    hint: 'is this the right file? A configuration is a text of a few lines',
+    hint: 'is this the right file? A configuration is a few lines of text',
   });
 }
 
@@ -52,7 +52,7 @@ function decode(bytes: Uint8Array, file: string): string {
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {
-    throw new WgTsError('ERR_FILE', `${file} is not a text in UTF-8`, {
+    throw new WgTsError('ERR_FILE', `${file} is not UTF-8 text`, {
       hint: 'save it as UTF-8 in the editor',
     });
   } finally {
@@ -78,7 +78,7 @@ function explainReadError(error: unknown, file: string): WgTsError {
       });
     case 'EACCES':
     case 'EPERM':
-      return new WgTsError('ERR_FILE', `${file} may not be read by this user`, {
+      return new WgTsError('ERR_FILE', `${file} cannot be read by this user`, {
         hint: 'run the command as root',
         cause: error,
       });
@@ -94,13 +94,19 @@ function explainReadError(error: unknown, file: string): WgTsError {
   }
 }
 
-/** Where NAME alone is looked for: as wg-quick(8) has it, and on Windows in a folder of our own. */
+/**
+ * Returns the folder in which NAME alone is looked up: that of wg-quick(8), and on Windows one of
+ * wg-ts.
+ */
 export function configFolder(platform: NodeJS.Platform = process.platform): string {
   if (platform !== 'win32') return '/etc/wireguard';
   return path.win32.join(knownFolder('ProgramData'), 'wg-ts', 'configurations');
 }
 
-/** A path or a file name in .conf stays; NAME alone is NAME.conf in the folder of configurations. */
+/**
+ * Returns a path or a name ending in .conf unchanged; NAME alone becomes NAME.conf in the configuration
+ * folder.
+ */
 export function resolveConfigPath(nameOrFile: string): string {
   if (nameOrFile.endsWith(EXTENSION) || /[/\\]/.test(nameOrFile)) return nameOrFile;
   checkInterfaceName(nameOrFile);
@@ -112,7 +118,7 @@ export function interfaceNameOf(file: string): string {
   const base = path.basename(file);
   if (!base.endsWith(EXTENSION))
     throw new WgTsError('ERR_NAME', `the name of ${file} does not end in ${EXTENSION}`, {
-      hint: `the file is called as the interface is to be, for example office${EXTENSION}`,
+      hint: `name the file after the interface, for example office${EXTENSION}`,
     });
   const name = base.slice(0, -EXTENSION.length);
   checkInterfaceName(name);

@@ -1,13 +1,13 @@
 import type { ConfigProblem } from './errors.js';
 import type { Report } from './values.js';
 
-/** A remark that does not keep the file from being used. */
+/** A finding that does not keep the file from being used. */
 export type ConfigWarning = ConfigProblem;
 
-/** Enough to repair a file by; a hostile one must not make more work than that. */
+/** Enough to repair a file by. The limit bounds the work that a hostile file can cause. */
 export const MAX_FINDINGS = 20;
 
-/** Thrown at the last problem that is told, and caught by parseConfig. */
+/** Thrown at the last problem that is reported, and caught by parseConfig. */
 export class TooManyProblems extends Error {}
 
 export interface Place {
@@ -15,7 +15,7 @@ export interface Place {
   readonly column: number;
 }
 
-/** Collects what is to be said about a file. */
+/** Collects the problems and warnings of a file. */
 export class Findings {
   readonly #problems: ConfigProblem[] = [];
   readonly #warnings: ConfigWarning[] = [];
@@ -30,7 +30,7 @@ export class Findings {
       this.#warnings.push({ line, column, message, ...(key !== undefined && { key }) });
   }
 
-  /** For the value of `key` that begins at `place`. */
+  /** Returns a `Report` for the value of `key`, which begins at the given place. */
   reporter({ line, column }: Place, key: string): Report {
     return (message, offset = 0) => this.problem({ line, column: column + offset }, message, key);
   }

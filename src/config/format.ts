@@ -13,26 +13,28 @@ import {
 } from './model.js';
 
 /**
- * The configuration as a file that parseConfig and wg-quick(8) read. The text holds the private key
- * and the preshared keys, so it is a secret itself: do not log it, and write it with mode 0600.
+ * Returns the configuration as a file that parseConfig and wg-quick(8) read. The text contains the
+ * private key and the preshared keys, so it is a secret itself: do not log it, and write it with mode
+ * 0600.
  *
- * @throws WgTsError ERR_CONFIG for a text that a line of the file cannot hold, such as a command with `#`.
+ * @throws WgTsError ERR_CONFIG for a text that does not fit on a line of the file, such as a command
+ * with `#`.
  */
 export function formatConfig(config: Config): string {
   return [formatInterface(config.interface), ...config.peers.map(formatPeer)].join('\n');
 }
 
-/** `host:port`, with brackets around an IPv6 address. */
+/** Returns `host:port`, with brackets around an IPv6 address. */
 export function formatEndpoint({ host, port }: EndpointConfig): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
-/** Like `formatEndpoint`, for the endpoint at which a device has a peer. */
+/** Like `formatEndpoint`, for an endpoint of the device. */
 export function formatDeviceEndpoint({ address, port }: Endpoint): string {
   return formatEndpoint({ host: address, port });
 }
 
-/** As wg(8) shows it. */
+/** Returns the mark as wg(8) shows it. */
 export function formatFwMark(fwMark: number): string {
   return `0x${fwMark.toString(16)}`;
 }
@@ -78,8 +80,12 @@ function list(key: string, items: readonly string[]): string {
 
 function line(key: string, value: string): string {
   if (/[#\n\r\0]/.test(value))
-    throw new WgTsError('ERR_CONFIG', `${key}: a '#' or a line break cannot stand in the file`, {
-      hint: 'put the command into a script and name the script here',
-    });
+    throw new WgTsError(
+      'ERR_CONFIG',
+      `${key}: a '#' or a line break cannot be written to the file`,
+      {
+        hint: 'put the command into a script and call the script here',
+      },
+    );
   return `${key} = ${value}\n`;
 }

@@ -52,7 +52,7 @@ export class InterfaceSection {
     this.#findings = findings;
   }
 
-  /** The line of `entry` has been refused, and most likely stands for `key`. */
+  /** The line of `entry` has been refused, and most likely means `key`. */
   misspelt(key: string, entry: Entry): void {
     if (key === 'PrivateKey') this.#given.meant(key, entry.line);
   }
@@ -83,7 +83,7 @@ export class InterfaceSection {
         this.#privateKey?.zero();
         this.#privateKey = parseSecretKey(value, report);
         if (this.#privateKey && isAllZero(this.#privateKey.expose()))
-          report('is all zeros, which is no key');
+          report('is all zeros, which is not a key');
         return;
       case 'ListenPort':
         this.#listenPort = parsePort(value, report);
@@ -122,7 +122,7 @@ export class InterfaceSection {
     else this.#hooks[key].push(entry.value);
   }
 
-  /** As wg-quick(8) shows for those who keep the key elsewhere: `wg set %i private-key FILE`. */
+  /** wg-quick(8) documents this for keys that are stored elsewhere: `wg set %i private-key FILE`. */
   #doWithoutPrivateKey(): void {
     if ([...this.#hooks.PreUp, ...this.#hooks.PostUp].length === 0) {
       this.#findings.problem(this.place, '[Interface] has no PrivateKey');
@@ -133,7 +133,7 @@ export class InterfaceSection {
     this.#privateKey = Secret.take(new Uint8Array(KEY_LENGTH));
   }
 
-  /** Undefined when there is no private key; what is missing has then been reported. */
+  /** Returns undefined when there is no private key; the problem has been reported then. */
   finish(): InterfaceConfig | undefined {
     if (!this.#given.has('PrivateKey')) this.#doWithoutPrivateKey();
     const isIpv6 = this.#addresses.some(({ address }) => address.length === 16);
@@ -165,7 +165,7 @@ export class InterfaceSection {
     };
   }
 
-  /** Zeroes the secrets of a file that is not going to be used. */
+  /** Zeroes the secrets of a file that will not be used. */
   discard(): void {
     this.#privateKey?.zero();
   }

@@ -4,7 +4,7 @@ import { KEY_LENGTH } from '../../crypto/aead.js';
 const CANONICAL = /^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$/;
 
 /**
- * 32 bytes as 44 characters of base64.
+ * Encodes 32 bytes as 44 characters of base64.
  *
  * @throws RangeError for another length.
  */
@@ -15,8 +15,8 @@ export function encodeKey(bytes: Uint8Array): string {
 }
 
 /**
- * 32 bytes, or undefined when `text` is not exactly 44 characters of canonical base64. Private keys
- * are not clamped.
+ * Returns 32 bytes, or undefined when `text` is not exactly 44 characters of canonical base64. Private
+ * keys are not clamped.
  */
 export function decodeKey(text: string): Uint8Array | undefined {
   if (!CANONICAL.test(text)) return undefined;
@@ -26,7 +26,7 @@ export function decodeKey(text: string): Uint8Array | undefined {
   return bytes;
 }
 
-/** Why `decodeKey` refused `text`, without any part of it. */
+/** Says why `decodeKey` refused `text`, without any part of it. */
 export function explainBadKey(text: string): string {
   if (text === '') return 'has no value';
   if (/^[0-9A-Fa-f]{64}$/.test(text))

@@ -1,4 +1,7 @@
-/** One line of a configuration file that says something. Columns are 1-based, in UTF-16 units. */
+/**
+ * A line of a configuration file that is neither empty nor a comment. Columns are 1-based, in UTF-16
+ * units.
+ */
 export type ConfigLine =
   | {
       readonly type: 'section';
@@ -23,7 +26,7 @@ export type ConfigLine =
       readonly column: number;
     };
 
-/** What wg(8) takes as white space; JavaScript's own trim() would also take other characters. */
+/** White space as wg(8) defines it; JavaScript's trim() would remove other characters too. */
 function isSpace(code: number): boolean {
   return code === 32 || (code >= 9 && code <= 13);
 }

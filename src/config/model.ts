@@ -3,63 +3,67 @@ import type { IpPrefix } from '../../protocol/ip.js';
 
 /** A WireGuard configuration: the union of the keys of wg(8) and wg-quick(8). */
 export interface Config {
-  /** Of [Interface]. */
+  /** The [Interface] section. */
   readonly interface: InterfaceConfig;
-  /** Of each [Peer], in the order of the file; one for each public key. */
+  /** The [Peer] sections, in the order of the file; one for each public key. */
   readonly peers: readonly PeerConfig[];
 }
 
-/** Our own side of a tunnel. */
+/** The local side of a tunnel. */
 export interface InterfaceConfig {
-  /** 32 zero bytes: PostUp has to set it. */
+  /** 32 zero bytes mean that PostUp has to set it. */
   readonly privateKey: Secret;
   /** 0 or absent: the system chooses. */
   readonly listenPort?: number;
   /** 0 or absent: none. */
   readonly fwMark?: number;
-  /** Of the interface, with the length of its network. */
+  /** Addresses of the interface, with the length of its network. */
   readonly addresses: readonly IpPrefix[];
-  /** IP addresses of DNS. */
+  /** IP addresses of DNS servers. */
   readonly dnsServers: readonly string[];
-  /** Domains of DNS. */
+  /** DNS search domains. */
   readonly dnsSearch: readonly string[];
-  /** Bytes; absent: that of the route to the endpoint less 80. */
+  /** Bytes; absent: the MTU of the route to the endpoint minus 80. */
   readonly mtu?: number;
-  /** `MTU = probe`: the largest that passes is found when the tunnel is up; `mtu` is absent then. */
+  /**
+   * `MTU = probe`: the largest MTU that passes is found once the tunnel is up; `mtu` is absent then.
+   */
   readonly probesMtu?: boolean;
-  /** Where routes go: `auto` as wg-quick does it, `off` is no routes, else a number of a table. */
+  /**
+   * Where routes are added: `auto` works like wg-quick, `off` adds none, a number is a routing table.
+   */
   readonly table: 'auto' | 'off' | number;
-  /** Commands of a shell, run before the interface has addresses; %i is its name. */
+  /** Shell commands, run before the interface has addresses; %i is the interface's name. */
   readonly preUp: readonly string[];
-  /** When all is configured. */
+  /** Shell commands, run when everything is configured. */
   readonly postUp: readonly string[];
-  /** Before anything is undone. */
+  /** Shell commands, run before anything is undone. */
   readonly preDown: readonly string[];
-  /** When all is undone. */
+  /** Shell commands, run when everything is undone. */
   readonly postDown: readonly string[];
-  /** The state at the end is written back to the file, by whoever has given `save`. */
+  /** The state at shutdown is written back to the file, by the program that passed `save`. */
   readonly saveConfig: boolean;
-  /** Nothing may leave the machine past the tunnel. */
+  /** No traffic may leave the machine outside the tunnel. */
   readonly killSwitch?: boolean;
-  /** Seconds after which the names of Endpoints are looked up again; absent is off. */
+  /** Seconds after which the host names of Endpoints are looked up again; absent is off. */
   readonly reresolveInterval?: number;
-  /** Where metrics are served by HTTP: an IP address and a port; absent is nowhere. */
+  /** IP address and port at which metrics are served by HTTP; absent is off. */
   readonly metrics?: EndpointConfig;
 }
 
-/** Somebody to whom packets go and from whom they come. */
+/** A peer: where its packets are sent, and which packets it may send. */
 export interface PeerConfig {
   /** 32 bytes. */
   readonly publicKey: Uint8Array;
   /** 32 bytes, mixed into each handshake. */
   readonly presharedKey?: Secret;
-  /** Without the networks that `excludedIps` takes out of them. */
+  /** Without the networks that `excludedIps` removes from them. */
   readonly allowedIps: readonly IpPrefix[];
   /** As written. */
   readonly excludedIps?: readonly ExcludedIp[];
   /** AllowedIPs as written, where there are `excludedIps`. */
   readonly writtenAllowedIps?: readonly IpPrefix[];
-  /** Absent: the peer is found when it comes to us. */
+  /** Absent: the endpoint is learned when the peer connects. */
   readonly endpoint?: EndpointConfig;
   /** Tried in turn when no handshake completes at `endpoint`. */
   readonly fallbackEndpoints?: readonly EndpointConfig[];
@@ -67,7 +71,9 @@ export interface PeerConfig {
   readonly persistentKeepalive?: number;
 }
 
-/** A network, or the private, link-local and multicast ranges but for the tunnel's own networks. */
+/**
+ * A network, or `lan`: the private, link-local and multicast ranges except the tunnel's own networks.
+ */
 export type ExcludedIp = IpPrefix | 'lan';
 
 /** `host` is an IP address or a name to be resolved, without brackets. */
@@ -78,7 +84,7 @@ export interface EndpointConfig {
   readonly port: number;
 }
 
-/** Of a peer, the preferred one first. */
+/** Returns the endpoints of a peer, the preferred one first. */
 export function endpointsOf({
   endpoint,
   fallbackEndpoints = [],
@@ -86,12 +92,12 @@ export function endpointsOf({
   return endpoint ? [endpoint, ...fallbackEndpoints] : fallbackEndpoints;
 }
 
-/** False: PostUp has to set it. */
+/** Returns false when PostUp has to set the key. */
 export function hasPrivateKey({ privateKey }: InterfaceConfig): boolean {
   return !isAllZero(privateKey.expose());
 }
 
-/** Zeroes the secrets of a configuration that is not needed any more. */
+/** Zeroes the secrets of a configuration that is no longer needed. */
 export function zeroConfig({ interface: own, peers }: Config): void {
   own.privateKey.zero();
   for (const { presharedKey } of peers) presharedKey?.zero();

@@ -13,18 +13,18 @@ export type { ConfigWarning } from './findings.js';
 
 /** A configuration that can be used. */
 export interface ParsedConfig {
-  /** Its secrets are the caller's to zero. */
+  /** The caller has to zero its secrets. */
   readonly config: Config;
-  /** What may not be meant as it is written. */
+  /** Parts of the file that may not be meant as written. */
   readonly warnings: readonly ConfigWarning[];
 }
 
 const SECTIONS = ['Interface', 'Peer'] as const;
 
 /**
- * Reads a configuration of wg(8) or wg-quick(8). `file` is only for messages.
+ * Reads a configuration of wg(8) or wg-quick(8). `file` is only used in messages.
  *
- * @throws ConfigError ERR_CONFIG with all problems found; no message holds a part of a secret key.
+ * @throws ConfigError ERR_CONFIG with all problems found; no message contains a part of a secret key.
  */
 export function parseConfig(
   text: string,
@@ -43,7 +43,7 @@ class Parser {
   readonly findings = new Findings();
   #interface: InterfaceSection | undefined;
   readonly #peers: PeerSection[] = [];
-  /** Undefined before the first section; after an unknown one nothing more is said about its keys. */
+  /** Undefined before the first section. The keys of an unknown section are not reported. */
   #section: InterfaceSection | PeerSection | 'unknown' | undefined;
 
   parse(text: string): Config | undefined {
@@ -70,7 +70,7 @@ class Parser {
     const line = text.slice(0, lineStart).split('\n').length;
     this.findings.problem(
       { line, column: at - lineStart + 1 },
-      'holds a NUL character: it is no text file, or it is in UTF-16 and has to be saved as UTF-8',
+      'contains a NUL character: it is not a text file, or it is UTF-16 and has to be saved as UTF-8',
     );
     return true;
   }
@@ -86,11 +86,11 @@ class Parser {
     this.#endSection();
     switch (findKey(SECTIONS, line.name)) {
       case 'Interface':
-        // Both wg(8) and wg-quick(8) read on as if it were the same section.
+        // Both wg(8) and wg-quick(8) continue as if it were the same section.
         if (this.#interface)
           this.findings.warning(
             line,
-            `[Interface] is here again: it adds to the one on line ${this.#interface.place.line}`,
+            `[Interface] appears again: it adds to the one on line ${this.#interface.place.line}`,
           );
         this.#interface ??= new InterfaceSection(line, this.findings);
         this.#section = this.#interface;

@@ -45,7 +45,7 @@ export class PeerSection {
     return this.#networks;
   }
 
-  /** The line of `entry` has been refused, and most likely stands for `key`. */
+  /** The line of `entry` has been refused, and most likely means `key`. */
   misspelt(key: string, entry: Entry): void {
     if (key === 'PublicKey') this.#given.meant(key, entry.line);
   }
@@ -89,7 +89,7 @@ export class PeerSection {
       this.#findings.problem(this.place, '[Peer] has no PublicKey');
   }
 
-  /** What this section leaves out keeps the value of an earlier one for the same peer. */
+  /** Keys that this section leaves out keep the values of an earlier section for the same peer. */
   inherit(earlier: PeerSection): void {
     if (this.#given.has('PresharedKey')) earlier.#presharedKey?.zero();
     else this.#presharedKey = earlier.#presharedKey;
@@ -98,7 +98,7 @@ export class PeerSection {
     if (!this.#given.has('ExcludedIPs')) this.#excludedIps.push(...earlier.#excludedIps);
   }
 
-  /** `allowedIps` are those that no later peer has taken. */
+  /** `allowedIps` are those that no later peer has taken over. */
   toConfig(publicKey: Uint8Array, allowedIps: readonly IpPrefix[]): PeerConfig {
     // A preshared key of zeros is the same as none (section 5.2).
     const presharedKey =
@@ -117,7 +117,7 @@ export class PeerSection {
     };
   }
 
-  /** Zeroes the secrets of a file that is not going to be used. */
+  /** Zeroes the secrets of a file that will not be used. */
   discard(): void {
     this.#presharedKey?.zero();
   }

@@ -11,9 +11,9 @@ interface MergedPeer {
 }
 
 /**
- * Makes one peer of all sections with the same PublicKey, and gives each network to one peer only.
- * The sections take effect one after another, as when wg(8) hands them to an interface: a later
- * section for the same peer replaces its AllowedIPs and keeps what it does not mention, and a
+ * Merges all sections with the same PublicKey into one peer, and gives each network to one peer only.
+ * The sections take effect one after another, as when wg(8) passes them to an interface: a later
+ * section for the same peer replaces its AllowedIPs and keeps the keys it does not mention, and a
  * network moves to the last peer that names it.
  */
 export function mergePeers(

@@ -1,22 +1,22 @@
 import { distance } from 'fastest-levenshtein';
 
 /**
- * What of a file may appear in a message. A secret can stand anywhere: under a misspelt key, under
- * another key, or cut by a line break. So a text is quoted only when it cannot hold a piece of a
- * key that is long enough to be worth something, whatever its place.
+ * Decides which text of a file may appear in a message. A secret can be anywhere: under a misspelt key,
+ * under another key, or cut by a line break. So a text is quoted only when it cannot contain a piece of
+ * a key that is long enough to be useful, wherever it appears.
  */
 const LONGEST_HARMLESS_RUN = 7;
 const LONGEST_QUOTE = 64;
 
 const BASE64_RUN = new RegExp(`[A-Za-z0-9+/_-]{${LONGEST_HARMLESS_RUN + 1},}`, 'g');
-/** As in host names; a random piece of base64 is hardly ever all in lower case. */
+/** Words as in host names; a random piece of base64 is hardly ever all in lower case. */
 const WORD = /^[a-z]+(-[a-z]+)*$/;
-/** As in PostConnect; each part a capital and at least two small letters. */
+/** Words as in PostConnect: each part has a capital and at least two small letters. */
 const CAMEL_WORDS = /^([A-Za-z][a-z]{2,}){1,4}$/;
 
 /**
- * `'item' ` with the space after it, or nothing when `value`, which `item` is a part of, may hold a
- * secret: a piece alone can look more harmless than it is.
+ * Returns `'item' ` with the space after it, or an empty string when `value`, which contains `item`,
+ * may hold a secret: a piece alone can look more harmless than it is.
  */
 export function quote(item: string, value: string = item): string {
   return item.length <= LONGEST_QUOTE && isHarmless(value) ? `'${item}' ` : '';
@@ -27,7 +27,7 @@ function isHarmless(value: string): boolean {
   return (value.match(BASE64_RUN) ?? []).every((run) => WORD.test(run));
 }
 
-/** The known name that a misspelt one most likely stands for. */
+/** Returns the known name that a misspelt one most likely means. */
 export function nearest(name: string, known: readonly string[]): string | undefined {
   if (name.length > 32) return undefined;
   const lower = name.toLowerCase();
@@ -41,8 +41,8 @@ export function nearest(name: string, known: readonly string[]): string | undefi
 }
 
 /**
- * The unknown name of a key or section in quotes with a space before, or nothing when it might be a
- * piece of a secret: the end of a key in base64 looks like a name and an empty value.
+ * Returns the unknown name of a key or section in quotes with a space before, or an empty string when
+ * it might be a piece of a secret: the end of a key in base64 looks like a name and an empty value.
  */
 export function quoteName(name: string, known: readonly string[], hasValue: boolean): string {
   if (!isPrintableAscii(name) || name === '') return '';

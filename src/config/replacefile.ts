@@ -4,13 +4,13 @@ import path from 'node:path';
 const PERMISSION_BITS = 0o7777;
 
 /**
- * Gives a file another text: at any moment, also after a crash or with a full disk, the old text or
- * the new one is there as a whole. Owner and mode stay, and where it is a symbolic link, its target is
- * what changes; a new file has mode 0600. Throws the error of the file system, with the old text
+ * Replaces the text of a file atomically: at any moment, also after a crash or with a full disk, either
+ * the old or the new text is there as a whole. Owner and mode stay; a symbolic link stays and its
+ * target changes; a new file has mode 0600. Throws the error of the file system, with the old text
  * untouched.
  *
- * write-file-atomic takes a write that a full disk has cut short for a complete one, and what it
- * leaves behind when it is killed, here a private key, would stay.
+ * write-file-atomic takes a write that a full disk has cut short for a complete one, and the file it
+ * leaves behind when it is killed, which contains a private key here, would stay.
  */
 export async function replaceFile(file: string, text: string): Promise<void> {
   const target = await realpath(file).catch(() => file);
@@ -44,7 +44,7 @@ async function fill(handle: FileHandle, text: string, target: string): Promise<v
   }
 }
 
-/** Of processes that were killed in the middle. */
+/** Removes the temporary files of processes that were killed while writing. */
 async function removeLeftovers(target: string): Promise<void> {
   const prefix = `${path.basename(target)}.`;
   for (const name of await readdir(path.dirname(target))) {
@@ -64,7 +64,7 @@ function exists(pid: number): boolean {
   }
 }
 
-/** Without it a power failure may still take the new name back. */
+/** Without it a power failure may still undo the rename. */
 async function syncFolder(folder: string): Promise<void> {
   if (process.platform === 'win32') return;
   const handle = await open(folder, 'r');

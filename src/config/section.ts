@@ -37,7 +37,7 @@ export const PEER_KEYS = [
 export type InterfaceKey = (typeof INTERFACE_KEYS)[number];
 export type PeerKey = (typeof PEER_KEYS)[number];
 
-/** In any mixture of case. */
+/** Ignores case. */
 export function findKey<K extends string>(keys: readonly K[], written: string): K | undefined {
   if (written.length > 32) return undefined;
   const lower = written.toLowerCase();
@@ -52,12 +52,12 @@ export class Given<K extends string> {
     return this.#lines.has(key);
   }
 
-  /** For a key that was meant although it is misspelt: it is not missing as well. */
+  /** For a misspelt key: it is not reported as missing as well. */
   meant(key: K, line: number): void {
     this.#lines.set(key, line);
   }
 
-  /** Of a key that has one value, the last one counts, as in wg(8). */
+  /** When a key that takes one value is repeated, the last one counts, as in wg(8). */
   once(key: K, entry: Entry, findings: Findings, advice = ''): void {
     const earlier = this.#lines.get(key);
     if (earlier !== undefined)
@@ -70,12 +70,12 @@ export function valuePlace(entry: Entry): Place {
   return { line: entry.line, column: entry.valueColumn };
 }
 
-/** wg(8) removes white space wherever it stands. */
+/** Removes all white space, as wg(8) does. */
 export function withoutSpaces(value: string): string {
   return /\s/.test(value) ? value.replace(/\s+/g, '') : value;
 }
 
-/** 32 bytes. */
+/** Returns 32 bytes. */
 export function parseKey(value: string, report: Report): Uint8Array | undefined {
   const bytes = decodeKey(value);
   if (!bytes) report(explainBadKey(value));

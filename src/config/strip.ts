@@ -5,7 +5,7 @@ import { zeroConfig } from './model.js';
 import { parseConfig } from './parse.js';
 import { findKey, INTERFACE_KEYS, PEER_KEYS, withoutSpaces } from './section.js';
 
-/** What wg(8) takes; every other key is for who sets up the rest of the machine. */
+/** The keys that wg(8) takes; all others configure the rest of the machine. */
 const OF_WG: ReadonlySet<string> = new Set([
   'PrivateKey',
   'ListenPort',
@@ -20,16 +20,17 @@ const OF_WG: ReadonlySet<string> = new Set([
 interface Line {
   /** Without blanks around it. */
   readonly text: string;
-  /** Absent for what is no key of its section. */
+  /** Absent when the line has no key of its section. */
   readonly key?: string;
   readonly value?: string;
 }
 
 /**
- * The text of a configuration file less what wg(8) does not take, byte for byte as `wg-quick strip`
- * prints it: comments and what is misspelt stay, blanks around a line go, and an empty line is added.
- * Of several Endpoints the first one stays; ExcludedIPs is taken out of AllowedIPs. The text holds the
- * secrets of the file. Throws ConfigError where ExcludedIPs has to be worked out in a wrong file.
+ * Returns the text of a configuration file without the keys that wg(8) does not take, byte for byte as
+ * `wg-quick strip` prints it: comments and misspelt lines stay, blanks around a line are removed, and
+ * an empty line is added. Of several Endpoints the first one stays; ExcludedIPs is taken out of
+ * AllowedIPs. The text contains the secrets of the file. Throws ConfigError when ExcludedIPs has to be
+ * applied in a file that is wrong.
  */
 export function stripConfig(text: string, file?: string): string {
   const sections = sectionsOf(text);
@@ -39,10 +40,10 @@ export function stripConfig(text: string, file?: string): string {
   return [...kept, '', ''].join('\n');
 }
 
-/** The first one is what stands before any section. */
+/** The first section holds the lines before any section header. */
 function sectionsOf(text: string): Line[][] {
   const lines = (text.startsWith('\ufeff') ? text.slice(1) : text).split('\n');
-  // What follows the last line feed is no line when it is empty.
+  // An empty rest after the last line feed is not a line.
   if (lines.at(-1) === '') lines.pop();
   const sections: Line[][] = [[]];
   let keys: readonly string[] = [];
@@ -76,7 +77,7 @@ function keysOf(section: string): readonly string[] {
   }
 }
 
-/** By public key in base64. */
+/** Returns AllowedIPs by public key in base64. */
 function allowedIpsOf(text: string, file: string | undefined): Map<string, string> {
   const { config } = parseConfig(text, file === undefined ? {} : { file });
   zeroConfig(config);

@@ -1,7 +1,10 @@
 import { type Config, zeroConfig } from './model.js';
 import { parseConfig } from './parse.js';
 
-/** Text is read first, and the secrets in it are zeroed after `work`. Throws ConfigError. */
+/**
+ * Calls `work` with the parsed configuration; secrets of a text are zeroed afterwards. Throws
+ * ConfigError.
+ */
 export async function withConfig<T>(
   config: Config | string,
   work: (config: Config) => Promise<T>,

@@ -8,7 +8,7 @@ import {
 import type { EndpointConfig } from './model.js';
 import { quote } from './redact.js';
 
-/** Takes what is wrong with a value; `offset` counts from the value's start in UTF-16 units. */
+/** Called with what is wrong with a value; `offset` counts from the value's start in UTF-16 units. */
 export type Report = (message: string, offset?: number) => void;
 
 /** Longer than any address with prefix length and zone; keeps hostile text from the IP parser. */
@@ -45,7 +45,7 @@ function* splitAtCommasAndSpaces(value: string): Generator<Item> {
   for (const match of value.matchAll(/[^,\s]+/g)) yield { text: match[0], offset: match.index };
 }
 
-/** Networks with commas between them; host bits are cleared. An empty value is an empty list. */
+/** Parses networks separated by commas; host bits are cleared. An empty value is an empty list. */
 export function parseNetworks(value: string, report: Report): readonly IpPrefix[] {
   const networks: IpPrefix[] = [];
   if (value === '') return networks;
@@ -57,7 +57,7 @@ export function parseNetworks(value: string, report: Report): readonly IpPrefix[
   return networks;
 }
 
-/** Addresses with prefix lengths, with commas or spaces between them. Host bits stay. */
+/** Parses addresses with prefix lengths, separated by commas or spaces. Host bits stay. */
 export function parseAddresses(value: string, report: Report): readonly IpPrefix[] {
   const addresses: IpPrefix[] = [];
   for (const { text, offset } of splitAtCommasAndSpaces(value)) {
@@ -96,7 +96,7 @@ function explainBadPrefix(text: string, value: string, what: string): string {
   return `${complaint}: the prefix length is a number from 0 to ${bits}`;
 }
 
-/** What is not an address is a search domain, as in wg-quick(8). */
+/** An entry that is not an address is a search domain, as in wg-quick(8). */
 export function parseDns(
   value: string,
   report: Report,
@@ -116,7 +116,7 @@ export function parseDns(
   return { servers, search };
 }
 
-/** Canonical text of an IP address, with its zone if it has one. */
+/** Returns the canonical text of an IP address, with its zone if it has one. */
 function readHostAddress(text: string): string | undefined {
   if (text.length > LONGEST_ADDRESS) return undefined;
   const zone = text.split('%')[1];
@@ -126,25 +126,26 @@ function readHostAddress(text: string): string | undefined {
 function isHostName(text: string): boolean {
   if (text.length > LONGEST_HOST_NAME) return false;
   const labels = (text.endsWith('.') ? text.slice(0, -1) : text).split('.');
-  // Here, as reading it takes milliseconds that a program without names need not spend at its start.
+  // Not a constant: compiling it takes milliseconds that a program without names need not spend at
+  // startup.
   const pattern = /^[\p{L}\p{N}_](?:[\p{L}\p{N}\p{M}_-]*[\p{L}\p{N}\p{M}_])?$/u;
   return labels.every((label) => label.length <= LONGEST_LABEL && pattern.test(label));
 }
 
-/** `host:port` or `[v6]:port`; the host becomes canonical text when it is an address. */
+/** Parses `host:port` or `[v6]:port`; the host becomes canonical text when it is an address. */
 export function parseEndpoint(value: string, report: Report): EndpointConfig | undefined {
   const said = quote(value);
   const colon = value.lastIndexOf(':');
   const bracketed = value.startsWith('[');
   const hostEnd = bracketed ? value.indexOf(']') : colon;
   if (value === '') return void report('has no value');
-  if (bracketed && hostEnd === -1) return void report(`${said}lacks the closing ]`);
+  if (bracketed && hostEnd === -1) return void report(`${said}has no closing ]`);
   if (!bracketed && value.indexOf(':') !== colon)
     return void report(
-      `${said}is not host:port: an IPv6 address stands in brackets, as in [2001:db8::1]:51820`,
+      `${said}is not host:port: write an IPv6 address in brackets, as in [2001:db8::1]:51820`,
     );
   if (colon === -1 || (bracketed && colon !== hostEnd + 1))
-    return void report(`${said}has no port: it reads as in vpn.example.com:51820`);
+    return void report(`${said}has no port: write it as in vpn.example.com:51820`);
 
   const hostText = value.slice(bracketed ? 1 : 0, hostEnd);
   const host = bracketed ? readHostAddress(hostText) : readHost(hostText);
@@ -161,16 +162,16 @@ export function parseEndpoint(value: string, report: Report): EndpointConfig | u
   return { host, port };
 }
 
-/** Where to listen: an address of this machine, and a port. */
+/** Parses the address at which to listen: an IP address of this machine, and a port. */
 export function parseListener(value: string, report: Report): EndpointConfig | undefined {
   const listener = parseEndpoint(value, report);
   if (!listener || LIKE_AN_ADDRESS.test(listener.host)) return listener;
   return void report(
-    `${quote(listener.host, value)}is a name: it takes an IP address, as in 127.0.0.1:9586`,
+    `${quote(listener.host, value)}is a name: use an IP address, as in 127.0.0.1:9586`,
   );
 }
 
-/** Endpoints with commas between them, the preferred one first. */
+/** Parses endpoints separated by commas, the preferred one first. */
 export function parseEndpoints(value: string, report: Report): readonly EndpointConfig[] {
   if (!value.includes(',')) return [parseEndpoint(value, report) ?? []].flat();
   const endpoints: EndpointConfig[] = [];
@@ -213,7 +214,7 @@ export function parseMtu(value: string, report: Report): number | undefined {
   return parseInteger(value, report, [MIN_MTU, MAX_MTU]);
 }
 
-/** Seconds; 0 is off. */
+/** Returns seconds; 0 is off. */
 export function parseKeepalive(value: string, report: Report): number | undefined {
   if (value.toLowerCase() === 'off') return 0;
   const seconds = readInteger(value);
@@ -221,7 +222,7 @@ export function parseKeepalive(value: string, report: Report): number | undefine
   return void report(`${quote(value)}is neither 'off' nor a number of seconds up to 65535`);
 }
 
-/** Seconds; 0 is off. */
+/** Returns seconds; 0 is off. */
 export function parseReresolveInterval(value: string, report: Report): number | undefined {
   if (value.toLowerCase() === 'off') return 0;
   const seconds = readInteger(value);
@@ -231,7 +232,7 @@ export function parseReresolveInterval(value: string, report: Report): number | 
   );
 }
 
-/** 0 is off. */
+/** Returns the mark; 0 is off. */
 export function parseFwMark(value: string, report: Report): number | undefined {
   if (value.toLowerCase() === 'off') return 0;
   const mark = readUint32(value);

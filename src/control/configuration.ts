@@ -9,7 +9,7 @@ import { type StatusParts, shownOf } from './status.js';
 
 const EPERM = 1;
 const EADDRINUSE = 98;
-/** What wg(8) shall be told by the code of an error of ours. */
+/** The errno to report to wg(8) for the code of a WgTsError. */
 const ERRNO: Readonly<Record<string, number>> = {
   ERR_PORT_IN_USE: EADDRINUSE,
   ERR_MARK: EPERM,
@@ -23,15 +23,15 @@ export interface LiveParts extends StatusParts {
 /** Reads and changes the configuration of a running device, as wg(8) does. */
 export class LiveConfiguration {
   readonly #parts: LiveParts;
-  /** What was asked for; 0: the system chose. */
+  /** The port that was asked for; 0: the system chose. */
   #wantedPort: number;
   readonly #routingMark: number;
   readonly #onChanged: () => void;
 
   /**
-   * `routingMark`: was chosen for the policy rules of a default route, which would send the tunnel's
-   * own packets into it without. So a file that names no mark, as after `wg-ts strip`, leaves it.
-   * `onChanged`: the port or the endpoints of peers may be other ones.
+   * `routingMark` was chosen for the policy rules of a default route; without it they would send the
+   * tunnel's own packets into the tunnel. So a file without a mark, as after `wg-ts strip`, leaves it
+   * unchanged. `onChanged` is called when the port or endpoints of peers may have changed.
    */
   constructor(
     parts: LiveParts,
@@ -61,7 +61,9 @@ export class LiveConfiguration {
     };
   }
 
-  /** The change that would make it what it is, from nothing. The secrets are as with `read`. */
+  /**
+   * Returns the change that would turn an empty device into this one. The secrets are as with `read`.
+   */
   state(): DeviceChange {
     return {
       ...this.#ofInterface(),
@@ -76,8 +78,8 @@ export class LiveConfiguration {
   }
 
   /**
-   * Not before the change before it is done. What can fail comes first, so that a change that is
-   * refused changes nothing; sessions of peers that stay go on. Throws ChangeError.
+   * Call it only after the previous change is done. Whatever can fail comes first, so that a refused
+   * change changes nothing; peers that stay keep their sessions. Throws ChangeError.
    */
   async change(change: DeviceChange): Promise<void> {
     const peers = withBlanks(change);
@@ -113,7 +115,7 @@ export class LiveConfiguration {
         parts.fwMark = fwMark;
       }
       if (listenPort === undefined || listenPort === this.#wantedPort) return;
-      // A port that was chosen by the system already is as good as another one.
+      // A port that the system has already chosen is as good as another one.
       if (listenPort !== parts.listenPort) parts.listenPort = await parts.plane.listen(listenPort);
       this.#wantedPort = listenPort;
     } catch (error) {
@@ -129,7 +131,10 @@ export class LiveConfiguration {
   }
 }
 
-/** With `replacePeers`, all that a peer keeps unless told otherwise is its sessions and its endpoint. */
+/**
+ * With `replacePeers`, a peer keeps only its sessions and its endpoint, apart from what the change
+ * sets.
+ */
 function withBlanks({ peers, replacePeers }: DeviceChange): PeerChange[] {
   const seen = new Set<string>();
   return peers.map((peer) => {

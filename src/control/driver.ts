@@ -13,8 +13,8 @@ import type { Clock } from '../../system/clock.js';
 const OVERDUE = 1000;
 
 /**
- * Joins a device to a data plane: carries events up and actions down, and wakes the device when its
- * time-out has come.
+ * Connects a device to a data plane: passes events to the device and actions to the data plane, and
+ * wakes the device at its next deadline.
  */
 export class Driver {
   readonly #device: Device;
@@ -27,7 +27,7 @@ export class Driver {
   readonly #observers = new Set<(action: Action) => void>();
   readonly #eventObservers = new Set<(event: DataPlaneEvent) => void>();
 
-  /** `onRoamed`: some peer has another endpoint than before. */
+  /** `onRoamed` is called when the endpoint of a peer has changed. */
   constructor(device: Device, plane: DataPlane, clock: Clock, onRoamed?: () => void) {
     this.#device = device;
     this.#plane = plane;
@@ -49,7 +49,7 @@ export class Driver {
     this.#carryOut(now);
   }
 
-  /** As `Device.reconnect`. */
+  /** See `Device.reconnect`. */
   reconnect(publicKey?: Uint8Array): void {
     if (this.#closed) return;
     const now = this.#clock.now();
@@ -58,21 +58,21 @@ export class Driver {
   }
 
   /**
-   * Told each action before it is carried out; it must not call back into the driver. Answers what
-   * ends it.
+   * Calls `observer` with each action before it is carried out; it must not call back into the driver.
+   * Returns a function that ends the observation.
    */
   observe(observer: (action: Action) => void): () => void {
     this.#observers.add(observer);
     return () => this.#observers.delete(observer);
   }
 
-  /** As `observe`, for what the data plane tells: after the device has taken it in. */
+  /** Like `observe`, for events of the data plane: called after the device has handled them. */
   observeEvents(observer: (event: DataPlaneEvent) => void): () => void {
     this.#eventObservers.add(observer);
     return () => this.#eventObservers.delete(observer);
   }
 
-  /** A handshake with the peer begins now, or when REKEY_TIMEOUT allows the next. */
+  /** Starts a handshake with the peer now, or as soon as REKEY_TIMEOUT allows. */
   initiate(peer: PeerId): void {
     if (this.#closed) return;
     const now = this.#clock.now();
@@ -80,7 +80,7 @@ export class Driver {
     this.#carryOut(now);
   }
 
-  /** As `Device.setPrivateKey`. */
+  /** See `Device.setPrivateKey`. */
   setPrivateKey(privateKey: Secret): void {
     if (this.#closed) return;
     this.#device.setPrivateKey(privateKey);
@@ -100,8 +100,8 @@ export class Driver {
   #carryOut(now: Millis): void {
     this.#drain();
     const next = this.#device.pollTimeout();
-    // A wake-up that comes too early does no harm, so that a later deadline moves no timer. One that
-    // does not come is made up for: while the machine sleeps, its timers stand still.
+    // An early wake-up does no harm, so a later deadline does not move the timer. A late one is
+    // replaced: timers stand still while the machine sleeps.
     const isOverdue = now - this.#expectedAt > OVERDUE;
     if (next === undefined || (next >= this.#wakeAt && !isOverdue)) return;
     this.#timer?.cancel();

@@ -5,7 +5,7 @@ import { formatDeviceEndpoint } from '../config/format.js';
 import { encodeKey } from '../config/key.js';
 import type { Logger } from '../logger.js';
 
-/** For `Driver.observe`: tells of handshakes as wireguard-go does, without anything secret. */
+/** For `Driver.observe`: logs handshakes as wireguard-go does, without secrets. */
 export function handshakeLog(device: Device, logger: Logger): (action: Action) => void {
   const say = (id: PeerId, what: string): void => logger.debug(`${nameOf(device, id)}: ${what}`);
   return (action) => {

@@ -1,4 +1,4 @@
-/** Which peers have a session, and what a program that embeds the tunnel is told of them. */
+/** Which peers have a session, and the notifications that an embedding program gets about them. */
 import { REJECT_AFTER_TIME } from '../../protocol/constants.js';
 import type { Action, DataPlaneEvent, Millis, PeerId } from '../../protocol/dataplane.js';
 import type { Device } from '../../protocol/device.js';
@@ -11,21 +11,21 @@ import type { Driver } from './driver.js';
 export interface SessionListener {
   onHandshake(publicKey: string, role: 'initiator' | 'responder', endpoint?: string): void;
   onEndpoint(publicKey: string, endpoint: string): void;
-  /** Packets have passed, and the counters of the peer are others than before. */
+  /** Packets have passed and the peer's counters have changed. */
   onTraffic(peer: PeerId): void;
-  /** How many peers have a session is another number, or it may be. */
+  /** The number of peers with a session may have changed. */
   onSessions(): void;
 }
 
-/** `removed`: the peer, or the tunnel with it. */
+/** `removed`: the peer, or the whole tunnel, was removed. */
 export type HandshakeOutcome = 'done' | 'given up' | 'removed';
 
 interface Watched {
   readonly publicKey: string;
   endpoint: string | undefined;
-  /** Of the session in use; minus infinity without one. */
+  /** When the session in use expires; minus infinity without one. */
   expiresAt: Millis;
-  /** The responder's, of which the first message is awaited. */
+  /** The responder's next session, until its first message arrives. */
   next: { readonly localIndex: number; readonly expiresAt: Millis } | undefined;
   readonly waiting: Set<(outcome: HandshakeOutcome) => void>;
 }
@@ -45,7 +45,7 @@ export class SessionWatch {
   #timer: { cancel(): void } | undefined;
   #wakeAt: Millis = Number.POSITIVE_INFINITY;
 
-  /** From before the first peer is configured. */
+  /** To be created before the first peer is configured. */
   constructor(parts: SessionWatchParts) {
     this.#parts = parts;
     const { driver } = parts;
@@ -59,14 +59,14 @@ export class SessionWatch {
     this.#listener = listener;
   }
 
-  /** Whether any peer has a session. */
+  /** Returns whether any peer has a session. */
   get isConnected(): boolean {
     const now = this.#parts.clock.now();
     for (const { expiresAt } of this.#peers.values()) if (expiresAt > now) return true;
     return false;
   }
 
-  /** How many have one. */
+  /** The number of peers with a session. */
   get connected(): number {
     const now = this.#parts.clock.now();
     let count = 0;
@@ -79,7 +79,7 @@ export class SessionWatch {
     return watched !== undefined && watched.expiresAt > this.#parts.clock.now();
   }
 
-  /** What comes of the next handshake with the peer. */
+  /** Resolves to the outcome of the next handshake with the peer. */
   nextHandshake(peer: PeerId): Promise<HandshakeOutcome> {
     const watched = this.#peers.get(peer);
     return new Promise((resolve) => {
@@ -99,7 +99,7 @@ export class SessionWatch {
     return orAborted(first, signal).finally(() => this.#firsts.delete(onFirst));
   }
 
-  /** Those who wait for a handshake are told that the peer is gone. Idempotent. */
+  /** Resolves all waiting handshakes with `removed`. Idempotent. */
   close(): void {
     for (const end of this.#unobserve) end();
     this.#timer?.cancel();
@@ -139,7 +139,7 @@ export class SessionWatch {
         this.#ended(action.peer);
         return;
       case 'dropStaged': {
-        // Nobody has answered for REKEY_ATTEMPT_TIME: what is left of the session reaches nobody.
+        // The peer has not answered for REKEY_ATTEMPT_TIME: the rest of its session is of no use.
         const watched = this.#peers.get(action.peer);
         if (watched) settle(watched, 'given up');
         this.#ended(action.peer);
@@ -188,7 +188,7 @@ export class SessionWatch {
     this.#listener?.onSessions();
   }
 
-  /** A session that nothing renews ends without a word of anybody. */
+  /** A session that is not renewed expires without an event. */
   #wakeBy(time: Millis): void {
     if (time >= this.#wakeAt) return;
     const { clock } = this.#parts;

@@ -4,9 +4,9 @@ import { formatPrefix } from '../../protocol/ip.js';
 import { formatDeviceEndpoint } from '../config/format.js';
 import { encodeKey } from '../config/key.js';
 
-/** A tunnel as `wg show` tells of it. */
+/** The state of a tunnel as `wg show` shows it. */
 export interface TunnelStatus {
-  /** Of the interface. */
+  /** The interface's name. */
   readonly name: string;
   /** Base64. */
   readonly publicKey: string;
@@ -14,7 +14,7 @@ export interface TunnelStatus {
   readonly listenPort: number;
   /** 0 is none. */
   readonly fwMark: number;
-  /** Bytes; it changes where it follows the network. */
+  /** Bytes; may change when it follows the network. */
   readonly mtu: number;
   /** Which data plane runs: `native` or `portable`. */
   readonly dataPlane: string;
@@ -22,32 +22,32 @@ export interface TunnelStatus {
   readonly peers: readonly PeerStatus[];
 }
 
-/** A peer as `wg show` tells of it; never with a secret. */
+/** The state of a peer as `wg show` shows it; never with a secret. */
 export interface PeerStatus {
   /** Base64. */
   readonly publicKey: string;
-  /** Whether there is one; itself it is not told. */
+  /** Whether it has a preshared key; the key itself is never included. */
   readonly hasPresharedKey: boolean;
   /** `192.0.2.1:51820`, `[2001:db8::1]:51820`. */
   readonly endpoint?: string;
   /** `10.0.0.0/24`, `fd00::/64`. */
   readonly allowedIps: readonly string[];
-  /** Unix nanoseconds, 0 is never. */
+  /** Unix nanoseconds; 0 is never. */
   readonly latestHandshake: bigint;
   /** Received from the peer: bytes of UDP payload, handshakes and overhead included. */
   readonly rxBytes: bigint;
-  /** Sent to the peer, counted alike. */
+  /** Sent to the peer, counted the same way. */
   readonly txBytes: bigint;
-  /** Seconds, 0 is off. */
+  /** Seconds; 0 is off. */
   readonly persistentKeepalive: number;
 }
 
-/** What of a running tunnel the status is read from. */
+/** The parts of a running tunnel that its status is read from. */
 export interface StatusParts {
   readonly device: Device;
   readonly plane: DataPlane;
   listenPort: number;
-  /** Changes where it follows the network. */
+  /** May change when it follows the network. */
   mtu: number;
   fwMark: number;
 }
@@ -69,7 +69,7 @@ export function statusOf(name: string, parts: StatusParts): TunnelStatus {
   };
 }
 
-/** All that wg(8) shows of a peer besides its keys. */
+/** Returns everything that wg(8) shows of a peer besides its keys. */
 export function shownOf(
   { id, endpoint, allowedIps, latestHandshake, persistentKeepalive }: DevicePeerStatus,
   plane: DataPlane,

@@ -10,20 +10,22 @@ import { MAX_WORKERS } from '../../native/layout.js';
 import { isOffload, OFFLOADS, type Offload } from '../../native/offloads.js';
 import { messageOf, WgTsError } from '../../system/errors.js';
 
-/** `native` is C with threads of its own, `portable` is TypeScript. */
+/** `native` is C with its own threads, `portable` is TypeScript. */
 export type DataPlaneKind = 'native' | 'portable';
 
 /** Which data plane moves the packets of a tunnel. */
 export interface PlaneOptions {
-  /** By default what WG_TS_DATAPLANE says, else `native` where it loads. */
+  /** By default the value of WG_TS_DATAPLANE, otherwise `native` where it can be loaded. */
   readonly dataPlane?: DataPlaneKind;
-  /** Threads of the native plane, 1 to 16; by default what WG_TS_WORKERS says, else one a core up to 4. */
+  /**
+   * Threads of the native plane, 1 to 16; by default WG_TS_WORKERS, otherwise one per core, up to 4.
+   */
   readonly workers?: number;
 }
 
 const DEFAULT_WORKERS = 4;
 
-/** What was chosen, before anything is opened. */
+/** The chosen data plane, before anything is opened. */
 export interface PlaneChoice {
   /** Undefined: the portable plane. */
   readonly native:
@@ -33,15 +35,16 @@ export interface PlaneChoice {
         readonly without: ReadonlySet<Offload>;
       }
     | undefined;
-  /** Why it is not the native one although nobody asked for the portable one. */
+  /** Why the portable plane was chosen although it was not asked for. */
   readonly fallback: string | undefined;
 }
 
 /**
- * `hasOwnTun`: packets come from the caller and not from the system; then the native plane is taken
- * only when it is asked for, as they cross JavaScript anyway. `hasOwnTransport`: so do the datagrams;
- * then it is never taken, whatever the environment wants. Throws WgTsError ERR_UNSUPPORTED when
- * the plane that was asked for cannot run, and ERR_USAGE for a setting that makes no sense.
+ * Chooses the data plane of a tunnel. With `hasOwnTun`, packets come from the caller instead of the
+ * system; the native plane is then used only on request, as the packets cross JavaScript anyway. With
+ * `hasOwnTransport`, so do the datagrams; the native plane is then never used, whatever the environment
+ * says. Throws WgTsError ERR_UNSUPPORTED when the requested plane cannot run, and ERR_USAGE for an
+ * invalid setting.
  */
 export function choosePlane(
   options: PlaneOptions,
@@ -50,22 +53,16 @@ export function choosePlane(
 ): PlaneChoice {
   const portable: PlaneChoice = { native: undefined, fallback: undefined };
   if (hasOwnTransport && options.dataPlane === 'native')
-    throw new WgTsError(
-      'ERR_UNSUPPORTED',
-      'a transport of the program’s own goes with the portable data plane',
-      { hint: 'leave dataPlane away, or transport' },
-    );
+    throw new WgTsError('ERR_UNSUPPORTED', 'a custom transport requires the portable data plane', {
+      hint: 'leave out dataPlane, or transport',
+    });
   if (hasOwnTransport) return portable;
   const wanted = options.dataPlane ?? wantedByEnvironment();
   if (wanted === 'portable' || (wanted === undefined && hasOwnTun)) return portable;
   if (hasOwnTun && process.platform === 'win32')
-    throw new WgTsError(
-      'ERR_UNSUPPORTED',
-      'packets of a program’s own go by the portable data plane',
-      {
-        hint: 'leave dataPlane and WG_TS_DATAPLANE away',
-      },
-    );
+    throw new WgTsError('ERR_UNSUPPORTED', 'a custom tun requires the portable data plane', {
+      hint: 'leave out dataPlane and WG_TS_DATAPLANE',
+    });
   const workers = hasOwnTun ? 1 : workerCount(options.workers);
   const without = offloadsLeftOff();
   try {
@@ -76,19 +73,22 @@ export function choosePlane(
     if (!(error instanceof NativeUnavailableError)) throw error;
     if (wanted === 'native')
       throw new WgTsError('ERR_UNSUPPORTED', `no native data plane: ${error.message}`, {
-        hint: 'without dataPlane, --data-plane and WG_TS_DATAPLANE the portable one is used, a few times slower',
+        hint: 'without dataPlane, --data-plane and WG_TS_DATAPLANE the portable one is used, which is a few times slower',
         cause: error,
       });
     return { native: undefined, fallback: error.message };
   }
 }
 
-/** The plane that a tunnel of the system's would get, and why it is not the native one, for `wg-ts version`. */
+/**
+ * Returns the plane that a system interface would get, and why it is not the native one, for `wg-ts
+ * version`.
+ */
 export function defaultPlane(): { readonly name: DataPlaneKind; readonly why?: string } {
   try {
     const { native, fallback } = choosePlane({}, false);
     if (native) return { name: 'native' };
-    return { name: 'portable', why: fallback ?? 'WG_TS_DATAPLANE asks for it' };
+    return { name: 'portable', why: fallback ?? 'WG_TS_DATAPLANE requests it' };
   } catch (error) {
     return { name: 'portable', why: messageOf(error) };
   }
@@ -99,7 +99,7 @@ function wantedByEnvironment(): DataPlaneKind | undefined {
   if (value === undefined || value === '') return undefined;
   if (value === 'native' || value === 'portable') return value;
   throw new WgTsError('ERR_USAGE', `WG_TS_DATAPLANE is ${JSON.stringify(value)}`, {
-    hint: 'it is `native` or `portable`',
+    hint: 'use `native` or `portable`',
   });
 }
 
@@ -108,12 +108,12 @@ function workerCount(option: number | undefined): number {
   const wanted = option ?? (text ? Number(text) : undefined);
   if (wanted === undefined) return Math.min(availableParallelism(), DEFAULT_WORKERS);
   if (Number.isInteger(wanted) && wanted >= 1 && wanted <= MAX_WORKERS) return wanted;
-  throw new WgTsError('ERR_USAGE', `${text ?? wanted} is no number of workers`, {
-    hint: `it is 1 to ${MAX_WORKERS}`,
+  throw new WgTsError('ERR_USAGE', `${text ?? wanted} is not a valid number of workers`, {
+    hint: `use 1 to ${MAX_WORKERS}`,
   });
 }
 
-/** WG_TS_NATIVE_WITHOUT, for measurements and tests: a list of what shall not be used. */
+/** WG_TS_NATIVE_WITHOUT, for measurements and tests: a list of the offloads to leave off. */
 function offloadsLeftOff(): ReadonlySet<Offload> {
   const names = (process.env['WG_TS_NATIVE_WITHOUT'] ?? '').split(',').filter(Boolean);
   const unknown = names.find((name) => !isOffload(name));

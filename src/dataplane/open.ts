@@ -1,4 +1,4 @@
-/** How the chosen data plane gets its interface and its sockets. */
+/** Opens the interface and the sockets of the chosen data plane. */
 import type { CryptoProviders } from '../../crypto/providers.js';
 import { bridgeTun } from '../../native/bridge.js';
 import { NativeDataPlane } from '../../native/dataplane.js';
@@ -25,12 +25,12 @@ export type PlaneTun = { readonly luid?: bigint; close(): void } & (
 
 export interface PlaneTunOptions extends Pick<PlaneParts, 'onTunError' | 'logger'> {
   readonly name: string;
-  /** What makes this network the one it is, for Windows: without secrets. */
+  /** The identity of the network for Windows: without secrets. */
   readonly identity: string;
   readonly own: Tun | undefined;
 }
 
-/** Makes the interface, or takes `own`. Throws TunError. */
+/** Creates the interface, or uses `own`. Throws TunError. */
 export async function openPlaneTun(
   { native }: PlaneChoice,
   { name, identity, own, onTunError, logger }: PlaneTunOptions,
@@ -68,9 +68,9 @@ export interface PlaneParts {
   readonly choice: PlaneChoice;
   readonly tun: PlaneTun;
   readonly udp: UdpOptions;
-  /** Takes the place of the system’s sockets, under the portable plane. */
+  /** Replaces the system's sockets, with the portable plane. */
   readonly transport?: OwnTransport | undefined;
-  /** Gives up the opening of such a transport. */
+  /** Aborts the opening of such a transport. */
   readonly signal?: AbortSignal | undefined;
   readonly mtu: number;
   readonly crypto: CryptoProviders;
@@ -79,7 +79,7 @@ export interface PlaneParts {
   readonly onTunError: (error: Error) => void;
 }
 
-/** Nothing moves before `start`. Throws UdpError. */
+/** No packets move before `start`. Throws UdpError. */
 export async function openPlane(parts: PlaneParts): Promise<RunningPlane> {
   const { choice, tun, transport, signal, mtu, clock, logger, onTunError } = parts;
   if (tun.kind !== 'packets') {
@@ -125,7 +125,7 @@ async function openNativePlane(
   }
 }
 
-/** `code`: errno, on Windows what GetLastError told. */
+/** `code` is errno, or on Windows the result of GetLastError. */
 function tunFailure(name: string, code: number): Error {
   return process.platform === 'win32'
     ? new WintunError('WintunReceivePacket', code)

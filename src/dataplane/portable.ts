@@ -18,7 +18,7 @@ import {
 } from '../../udp/transport.js';
 import type { Logger } from '../logger.js';
 
-/** The system's, or those of the program. */
+/** The system's sockets, or the transport of the program. */
 export type PortableSockets = PlaneSockets & UdpTransport;
 
 export interface PortableOptions {
@@ -29,14 +29,17 @@ export interface PortableOptions {
   readonly aead: AeadProvider;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** The TUN device is gone, for example deleted by `ip link del`. */
+  /** Called when the TUN device is gone, for example deleted by `ip link del`. */
   readonly onTunError: (error: Error) => void;
 }
 
-/** Send errors repeat with every packet: one line of the log for each reason and so many ms. */
+/** Send errors repeat with every packet: each reason is logged once per this many ms. */
 const LOG_AGAIN_AFTER = 60_000;
 
-/** The data plane in TypeScript: the readable reference, and the fallback where nothing faster loads. */
+/**
+ * The data plane in TypeScript: the readable reference, and the fallback where the native one cannot
+ * run.
+ */
 export class PortableDataPlane implements RunningPlane {
   readonly name = 'portable';
   readonly #options: PortableOptions;
@@ -48,7 +51,7 @@ export class PortableDataPlane implements RunningPlane {
   #isStarted = false;
   #closed = false;
 
-  /** Takes over `tun` and `udp`; nothing is read from them before `start`. */
+  /** Takes ownership of `tun` and `udp`; nothing is read from them before `start`. */
   constructor(options: PortableOptions) {
     const { tun } = options;
     this.#options = options;
@@ -146,7 +149,7 @@ export class PortableDataPlane implements RunningPlane {
   }
 }
 
-/** Either device may be the caller's: where it throws one packet is lost, and not those behind it. */
+/** Either device may be the caller's: when it throws, one packet is lost, but not those behind it. */
 function guarded(hand: () => unknown): void {
   try {
     hand();

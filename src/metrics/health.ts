@@ -9,7 +9,7 @@ export interface PeerProblem {
   readonly problem: string;
 }
 
-/** Of both clocks, as a tunnel that slept has handshakes that are old by one of them only. */
+/** A time on both clocks: a tunnel that has slept has old handshakes by one of them only. */
 export interface Moment {
   /** Monotonic milliseconds. */
   readonly now: Millis;
@@ -19,36 +19,36 @@ export interface Moment {
 
 /** A key is used no longer than this. */
 const FRESH_SECONDS = REJECT_AFTER_TIME / 1000;
-/** With a keepalive a new handshake begins at the first one after this (REKEY_AFTER_TIME). */
+/** With a keepalive, a new handshake starts at the first one after this time (REKEY_AFTER_TIME). */
 const REKEY_SECONDS = 120;
-/** Some tries of a handshake, 5 seconds each (REKEY_TIMEOUT). */
+/** Enough for a few handshake attempts, 5 seconds each (REKEY_TIMEOUT). */
 const PATIENCE_MS = 10_000;
-/** What was sent longer ago is not waited for any more. */
+/** Older traffic needs no fresh handshake. */
 const TRAFFIC_MS = REJECT_AFTER_TIME;
 
 interface Watched {
   readonly txBytes: bigint;
   readonly sentAt: Millis | undefined;
-  /** Since then it is sent to without a key. */
+  /** Since when packets have been sent to it without a valid key. */
   readonly unansweredSince: Millis | undefined;
 }
 
 /**
- * Judges the peers by their handshakes. A peer shall have a fresh one when it has a keepalive and an
- * endpoint, or when something was sent to it in the last three minutes; else it is idle, and well.
- * It sees only what it is shown: between two looks at most some seconds should pass.
+ * Judges the peers by their handshakes. A peer should have a fresh one when it has a keepalive and an
+ * endpoint, or when something was sent to it in the last three minutes; otherwise it is idle and
+ * healthy. It knows only the states passed to `look`: call it every few seconds.
  */
 export class Health {
   #peers = new Map<string, Watched>();
 
-  /** Takes notice of what was sent since the look before. */
+  /** Records what was sent since the previous call. */
   look({ peers }: TunnelStatus, moment: Moment): void {
     this.#peers = new Map(
       peers.map((peer) => [peer.publicKey, watch(peer, this.#peers.get(peer.publicKey), moment)]),
     );
   }
 
-  /** Of the peers as they were looked at last. */
+  /** Returns the problems of the peers, based on the last call of `look`. */
   problems({ peers }: TunnelStatus, moment: Moment): readonly PeerProblem[] {
     return peers.flatMap((peer) => {
       const problem = problemOf(peer, this.#peers.get(peer.publicKey), moment);
@@ -86,12 +86,12 @@ function isFresh(peer: PeerStatus, moment: Moment): boolean {
   const age = ageSeconds(peer, moment);
   if (age === undefined) return false;
   const { persistentKeepalive: keepalive } = peer;
-  // One that is rarer than keys are renewed renews them late.
+  // A keepalive interval longer than the rekey interval delays the renewal of keys.
   const rare = keepalive === 0 ? 0 : REKEY_SECONDS + keepalive + PATIENCE_MS / 1000;
   return age <= Math.max(FRESH_SECONDS, rare);
 }
 
-/** Undefined when there was none. */
+/** Returns undefined when there was no handshake. */
 function ageSeconds({ latestHandshake }: PeerStatus, { wallNanos }: Moment): number | undefined {
   if (latestHandshake === 0n) return undefined;
   return Number((wallNanos - latestHandshake) / 1_000_000n) / 1000;

@@ -10,25 +10,25 @@ export interface MetricsAddress {
   readonly port: number;
 }
 
-/** A Tunnel is one. */
+/** A source of the state to serve, such as a `Tunnel`. */
 export interface MetricsSource {
-  /** The state of now. */
+  /** Returns the current state. */
   status(): TunnelStatus;
 }
 
-/** Of a server of metrics. */
+/** Options of a metrics server. */
 export interface MetricsOptions {
-  /** By which the age of handshakes is told; by default the system's. */
+  /** The clock for the age of handshakes; by default the system's. */
   readonly clock?: Clock;
-  /** By default that of the interface's name. */
+  /** By default `defaultLogger` with the interface's name. */
   readonly logger?: Logger;
 }
 
-/** What `serveMetrics` has begun. */
+/** A running metrics server, as started by `serveMetrics`. */
 export interface MetricsServer {
-  /** Where it listens. */
+  /** The address it listens at. */
   readonly address: MetricsAddress;
-  /** Neither it nor its connections keep the process alive any more. */
+  /** Lets the process end although the server and its connections are open. */
   unref(): void;
   /** Ends all connections. */
   close(): Promise<void>;

@@ -6,8 +6,9 @@ const MICROS = 1e6;
 const RESOLUTION_MS = 20;
 
 /**
- * Metrics of this process, under the names that Prometheus' clients have for them. prom-client's own
- * collection of them cannot be ended, so an embedder's process would keep it. Answers what ends it.
+ * Registers metrics of this process, under the names that Prometheus clients use. prom-client's own
+ * collection of them cannot be ended, so it would remain in an embedding process. Returns a function
+ * that ends the collection.
  */
 export function registerProcessMetrics(registry: Registry): () => void {
   const registers = [registry];
@@ -46,7 +47,7 @@ function registerMemory(registry: Registry): void {
   });
   new Gauge({
     name: 'nodejs_heap_size_used_bytes',
-    help: 'Used part of the heap of JavaScript, in bytes.',
+    help: 'Used part of the JavaScript heap, in bytes.',
     registers,
     collect() {
       this.set(process.memoryUsage().heapUsed);
@@ -54,7 +55,7 @@ function registerMemory(registry: Registry): void {
   });
 }
 
-/** Handshakes wait for the event loop, and in the portable data plane all packets do. */
+/** Handshakes wait for the event loop; in the portable data plane all packets do. */
 function registerEventLoop(registry: Registry): () => void {
   const delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
   delay.enable();
@@ -63,7 +64,7 @@ function registerEventLoop(registry: Registry): () => void {
     help: 'Mean delay of the event loop since the last collection, in seconds.',
     registers: [registry],
     collect() {
-      // The histogram measures the whole period of its timer.
+      // The histogram measures the whole timer period.
       const lag = delay.count === 0 ? 0 : delay.mean / NANOS - RESOLUTION_MS / 1000;
       this.set(Math.max(0, lag));
     },

@@ -3,7 +3,7 @@ import type { PeerStatus, TunnelStatus } from '../control/status.js';
 import { packageVersion } from '../packageversion.js';
 import { registerProcessMetrics } from './process.js';
 
-/** What a scrape is made of. */
+/** The state that one scrape reports. */
 export interface Observed {
   readonly status: TunnelStatus;
   readonly isHealthy: boolean;
@@ -11,7 +11,7 @@ export interface Observed {
 
 export interface TunnelMetrics {
   readonly contentType: string;
-  /** The text format of Prometheus. */
+  /** Resolves to the text format of Prometheus. */
   text(): Promise<string>;
   close(): void;
 }
@@ -20,10 +20,10 @@ const NANOS = 1_000_000_000n;
 /** Names and labels are those of prometheus_wireguard_exporter, so that its dashboards work. */
 const PEER_LABELS = ['interface', 'public_key', 'allowed_ips'] as const;
 
-/** `observe` is asked once a scrape. */
+/** `observe` is called once per scrape. */
 export function createMetrics(observe: () => Observed): TunnelMetrics {
   const registry = new Registry();
-  // As all of a scrape shall be of one moment.
+  // All values of a scrape come from the same moment.
   let seen: Observed | undefined;
   const current = (): Observed => {
     seen ??= observe();
@@ -94,7 +94,7 @@ function registerTunnel(registry: Registry, current: () => Observed): void {
   });
   new Gauge({
     name: 'wg_ts_tunnel_up',
-    help: '1 when every peer that should have a fresh handshake has one, as /healthz tells it.',
+    help: '1 when every peer that should have a fresh handshake has one, as in /healthz.',
     labelNames: ['interface'],
     registers,
     collect() {

@@ -4,9 +4,9 @@ import type { MetricsAddress, MetricsOptions, MetricsServer, MetricsSource } fro
 
 /**
  * Serves a tunnel's state by HTTP until it is closed: `/metrics` for Prometheus, and `/healthz`, which
- * answers 200, or 503 when a peer that has a keepalive or is sent to has no fresh handshake. There is no
- * secret in it; an address that is not of loopback is warned of. Close it before the
- * tunnel goes down; the option `metrics` of a tunnel does so by itself.
+ * answers 200, or 503 when a peer that has a keepalive or is sent to has no fresh handshake. The output
+ * contains no secret; an address other than loopback causes a warning. Close it before the tunnel goes
+ * down; the option `metrics` of a tunnel does so automatically.
  *
  * @throws WgTsError ERR_PORT_IN_USE, ERR_USAGE, ERR_UNSUPPORTED.
  */
@@ -16,7 +16,7 @@ export async function serveMetrics(
   options: MetricsOptions = {},
 ): Promise<MetricsServer> {
   const { clock = systemClock(), logger = defaultLogger(source.status().name) } = options;
-  // Only who asks for metrics loads what makes them.
+  // Loads the metrics code only when it is used.
   const { startMetricsServer } = await import('./server.js');
   return await startMetricsServer(source, address, { clock, logger });
 }

@@ -12,7 +12,7 @@ import { createMetrics, type TunnelMetrics } from './registry.js';
 const MAX_CONNECTIONS = 16;
 const MAX_HEADER_BYTES = 8192;
 const TIMEOUT_MS = 5000;
-/** How often it is looked what is sent, also when nobody asks. */
+/** How often sent traffic is checked, even without requests. */
 const LOOK_MS = 5000;
 
 type Needed = Required<Pick<MetricsOptions, 'clock' | 'logger'>>;
@@ -40,7 +40,7 @@ export async function startMetricsServer(
   );
   server.maxConnections = MAX_CONNECTIONS;
   server.keepAliveTimeout = TIMEOUT_MS;
-  // Also for a client that does not read.
+  // Applies to a client that does not read, too.
   server.timeout = TIMEOUT_MS;
   try {
     await listen(server, address);
@@ -51,7 +51,7 @@ export async function startMetricsServer(
   const bound = { host: address.host, port: (server.address() as AddressInfo).port };
   if (!isLoopback(address.host))
     logger.warn(
-      `whoever reaches ${formatEndpoint(bound)} reads the metrics: keys of peers, their networks and traffic`,
+      `anyone who can reach ${formatEndpoint(bound)} can read the metrics: keys of peers, their networks and traffic`,
     );
   server.on('error', (error) => logger.warn(`metrics: ${error.message}`));
   const looking = lookAgain(clock, examine, logger);
@@ -77,7 +77,7 @@ interface Examined {
   readonly problems: readonly PeerProblem[];
 }
 
-/** Until it fails, which is when the tunnel went down before its metrics. */
+/** Runs until reading fails, which means that the tunnel went down before its metrics. */
 function lookAgain(
   clock: Needed['clock'],
   examine: () => Examined,
@@ -123,10 +123,14 @@ function explainFailure(error: unknown, address: MetricsAddress): WgTsError {
       cause: error,
     });
   if (code === 'EADDRNOTAVAIL')
-    return new WgTsError('ERR_USAGE', `metrics: ${address.host} is no address of this machine`, {
-      hint: 'Metrics = 127.0.0.1:9586 is for programs on this machine alone',
-      cause: error,
-    });
+    return new WgTsError(
+      'ERR_USAGE',
+      `metrics: ${address.host} is not an address of this machine`,
+      {
+        hint: 'Metrics = 127.0.0.1:9586 is for programs on this machine alone',
+        cause: error,
+      },
+    );
   if (code === 'EACCES')
     return new WgTsError('ERR_UNSUPPORTED', `metrics: this user may not listen at ${where}`, {
       hint: 'ports below 1024 are for root: choose a higher one',
@@ -152,7 +156,7 @@ async function answer(
 ): Promise<void> {
   try {
     if (request.method !== 'GET') {
-      // A body is not read, so the connection is of no use any more.
+      // The body is not read, so the connection cannot be reused.
       response.writeHead(405, { Allow: 'GET', Connection: 'close' }).end();
       return;
     }

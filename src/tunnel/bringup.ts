@@ -43,8 +43,9 @@ export interface BringUp extends UpParts {
 }
 
 /**
- * Throws what the failed step threw, after undoing the steps before it. An interface that breaks
- * meanwhile, and the caller's signal, give the bring-up up: then it throws that error or reason.
+ * Brings a tunnel up. Throws the error of the step that failed, after undoing the steps before it. When
+ * the interface breaks meanwhile, or the caller's signal aborts, the bring-up ends with that error or
+ * reason.
  */
 export async function bringUp(
   config: Config,
@@ -64,7 +65,7 @@ export async function bringUp(
     logger.warn(`cannot undo ${step}: ${messageOf(error)}`);
   const end = new AbortController();
   const { signal } = end;
-  // Not AbortSignal.any: a signal that outlives the tunnel would keep something of each.
+  // Not AbortSignal.any: a signal that outlives the tunnel would keep memory for each tunnel.
   const giveUp = (): void => end.abort(options.signal?.reason);
   options.signal?.addEventListener('abort', giveUp);
   if (options.signal?.aborted) giveUp();
@@ -83,7 +84,7 @@ export async function bringUp(
     return { parts, undo };
   } catch (error) {
     const reason: unknown = signal.aborted ? signal.reason : error;
-    // The names of other peers may still be asked for.
+    // The names of other peers may still be looked up.
     end.abort();
     await undo.unwind(logUndoError);
     throw reason;
@@ -93,7 +94,7 @@ export async function bringUp(
 }
 
 interface Context {
-  /** The configuration, also with the hooks that may not run. */
+  /** The configuration, including the hooks that may not run. */
   readonly given: Config;
   readonly program: ProgramOptions;
   readonly undo: UndoStack;
@@ -169,7 +170,7 @@ async function runSteps(
     watchSystem(system, config, { opened, parts, undo, logger });
   }
   const metricsAddress = options.metrics ?? config.interface.metrics;
-  // Now, as the address may be one of the tunnel's own.
+  // Only now, as the address may be one of the tunnel's own.
   if (metricsAddress) {
     const metrics = await serveMetrics(source, metricsAddress, { clock, logger });
     metrics.unref();
@@ -209,7 +210,7 @@ function openNetwork({ serviceSid }: ProgramOptions, logger: Logger): Promise<Ne
 
 function warnOfIgnored(config: Config, { save }: ProgramOptions, logger: Logger): void {
   if (config.interface.saveConfig && !save)
-    logger.warn('SaveConfig is ignored: the configuration file stays as it is');
+    logger.warn('SaveConfig is ignored: the configuration file is not changed');
 }
 
 function findPeersOf(

@@ -1,4 +1,4 @@
-/** Changes of a tunnel that is up: by its program and by wg(8), one after the other. */
+/** Changes of a tunnel that is up, by its program and by wg(8), carried out one after the other. */
 import type { Device } from '../../protocol/device.js';
 import { WgTsError } from '../../system/errors.js';
 import { formatEndpoint } from '../config/format.js';
@@ -20,23 +20,26 @@ export interface TunnelChangesParts {
   readonly device: Device;
   readonly live: LiveConfiguration;
   readonly connector: Connector;
-  /** Undefined where the tunnel has no routes of the system's. */
+  /** Undefined where the tunnel has no routes of the system. */
   readonly routes: LiveRoutes | undefined;
   readonly resolving: ResolveOptions;
 }
 
-/** For a call that waits: aborted, it rejects with the signal's reason and has changed nothing. */
+/**
+ * Options of a call that waits: when aborted, it rejects with the signal's reason and has changed
+ * nothing.
+ */
 export interface WaitOptions {
-  /** Gives the waiting up. */
+  /** Aborts the wait. */
   readonly signal?: AbortSignal;
 }
 
 export class TunnelChanges {
   readonly #parts: TunnelChangesParts;
-  /** What was configured last, but for single peers. */
+  /** The last configuration, without later changes of single peers. */
   #config: Config;
   #queue: Promise<unknown> = Promise.resolve();
-  /** There may be routes that no peer has in its AllowedIPs any more. */
+  /** There may be routes that are no longer in the AllowedIPs of any peer. */
   #hasOldRoutes = true;
 
   constructor(parts: TunnelChangesParts, config: Config) {
@@ -53,7 +56,7 @@ export class TunnelChanges {
         throw new WgTsError('ERR_USAGE', "the peer's publicKey is that of the tunnel itself");
       const found = endpoint && (await this.#find({ publicKey, allowedIps: [], endpoint }, wait));
       await this.#oneByOne(async () => {
-        // A new peer takes nothing away, so that there is no need to look at all the others.
+        // A new peer removes no route, so the others need not be checked.
         const isNew = !device.peer(publicKey);
         const address = firstAddress(found);
         const peer = { ...change, ...(address && { endpoint: address }) };
@@ -65,7 +68,7 @@ export class TunnelChanges {
     }
   }
 
-  /** False when there is no such peer. */
+  /** Resolves to false when there is no such peer. */
   async remove(key: string | Uint8Array): Promise<boolean> {
     const publicKey = readPublicKey(key);
     return await this.#oneByOne(async () => {
@@ -76,7 +79,7 @@ export class TunnelChanges {
     });
   }
 
-  /** With `routes`, those of the system follow the AllowedIPs; wg(8) leaves them alone. */
+  /** With `routes`, the system's routes follow the AllowedIPs; wg(8) leaves them unchanged. */
   async configure(change: DeviceChange, { routes }: { readonly routes: boolean }): Promise<void> {
     await this.#oneByOne(async () => {
       if (routes) return await this.#changeWithRoutes(change);
@@ -97,7 +100,7 @@ export class TunnelChanges {
         endpointsText(peer) !== endpointsText(before.get(encodeKey(peer.publicKey)));
       const running = live.state();
       const present = new Set(running.peers.map(({ publicKey }) => encodeKey(publicKey)));
-      // Where a peer has roamed to counts, unless the configuration says that it is elsewhere.
+      // The endpoint to which a peer has roamed is kept, unless its configured endpoint has changed.
       const moved = new Map(
         [...found].filter(([peer]) => hasMoved(peer) || !present.has(encodeKey(peer.publicKey))),
       );

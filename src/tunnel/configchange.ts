@@ -1,4 +1,4 @@
-/** What of a configuration can change while its tunnel is up, and how the device is told. */
+/** Which parts of a configuration can change while its tunnel is up, as changes of the device. */
 import type { PeerChange } from '../../protocol/device.js';
 import { formatPrefix } from '../../protocol/ip.js';
 import { WgTsError } from '../../system/errors.js';
@@ -10,14 +10,14 @@ import type { DeviceChange } from '../uapi/change.js';
 
 type Part = (own: InterfaceConfig) => unknown;
 
-/** Of every tunnel. */
+/** Keys that are fixed for every tunnel. */
 const FIXED: Readonly<Record<string, Part>> = {
   MTU: ({ mtu, probesMtu }) => [mtu, probesMtu ?? false],
   ReresolveInterval: ({ reresolveInterval }) => reresolveInterval ?? 0,
   Metrics: ({ metrics }) => metrics && formatEndpoint(metrics),
 };
 
-/** Of one whose interface is the system's. */
+/** Keys that are fixed where the interface is the system's. */
 const FIXED_OF_SYSTEM: Readonly<Record<string, Part>> = {
   Address: ({ addresses }) => addresses.map(formatPrefix),
   DNS: ({ dnsServers, dnsSearch }) => [dnsServers, dnsSearch],
@@ -30,7 +30,7 @@ const FIXED_OF_SYSTEM: Readonly<Record<string, Part>> = {
   KillSwitch: ({ killSwitch }) => killSwitch ?? false,
 };
 
-/** Keys of [Interface] that differ and take effect only when a tunnel is brought up. */
+/** Returns the keys of [Interface] that differ and take effect only when a tunnel is brought up. */
 export function fixedKeysThatDiffer(
   { interface: before }: Config,
   { interface: after }: Config,
@@ -43,7 +43,10 @@ export function fixedKeysThatDiffer(
   );
 }
 
-/** As a file that wg(8) reads; peers are where `found` says. The secrets are those of `config`. */
+/**
+ * Returns the change for a file that wg(8) reads, with the endpoints in `found`. The secrets are those
+ * of `config`.
+ */
 export function changeOf(
   { interface: own, peers }: Config,
   found: ReadonlyMap<PeerConfig, ReachablePeer>,
@@ -57,7 +60,7 @@ export function changeOf(
   };
 }
 
-/** All of a peer, but that one without `found` stays where it is. */
+/** Returns the complete settings of a peer; without `found`, its endpoint stays unchanged. */
 export function peerChangeOf(
   { publicKey, presharedKey, allowedIps, persistentKeepalive = 0 }: PeerConfig,
   found: ReachablePeer | undefined,
@@ -73,7 +76,7 @@ export function peerChangeOf(
   };
 }
 
-/** `what` takes effect at `connect` only, and is a clause. */
+/** `what` is a clause that says what takes effect at `connect` only. */
 export function restartNeeded(what: string): WgTsError {
   return new WgTsError('ERR_RESTART_NEEDED', what, {
     hint: 'close the tunnel and connect it with the new configuration',

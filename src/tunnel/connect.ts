@@ -9,28 +9,28 @@ import type { TunnelOptions } from './options.js';
 import type { ProgramOptions } from './programoptions.js';
 import { newTunnel, type Tunnel } from './tunnel.js';
 
-/** How `connect` brings a tunnel up. All may be left out. */
+/** Options of `connect`. All are optional. */
 export interface ConnectOptions extends Omit<TunnelOptions, 'name' | 'tun'> {
   /**
-   * Of the interface: 1 to 15 of the characters a-z A-Z 0-9 _ = + . - ; by default that of `tun`, or the
-   * first of wg-ts0, wg-ts1, ... that the system does not have.
+   * Name of the interface: 1 to 15 of the characters a-z A-Z 0-9 _ = + . - ; by default that of `tun`,
+   * or the first of wg-ts0, wg-ts1, ... that the system does not have.
    */
   readonly name?: string;
   /**
-   * Packets come from and go to this device or stream instead of an interface of the system's: then
-   * nothing of the system's network is configured, no hook runs, and no privilege is needed. It is
-   * closed with the tunnel, and when the bring-up fails.
+   * Packets are exchanged with this device or stream instead of a system interface: the system's
+   * network is not configured, no hook runs, and no privilege is needed. It is closed with the tunnel,
+   * and when the bring-up fails.
    */
   readonly tun?: Tun | PacketStream;
-  /** Least milliseconds between two `transfer` events of a peer; 1000 by default. */
+  /** Minimum time between two `transfer` events of a peer, in milliseconds; 1000 by default. */
   readonly transferInterval?: number;
 }
 
 /**
- * Brings a tunnel up: makes the interface, opens the sockets, configures addresses, routes and DNS.
- * `config` is the text of a file of wg-quick(8), or what `parseConfig` made of it; its secrets stay the
- * caller's. Packets move when it answers; a handshake comes with the first one, or by
- * `tunnel.handshake()`.
+ * Brings a tunnel up: creates the interface, opens the sockets, configures addresses, routes and DNS.
+ * `config` is the text of a wg-quick(8) file, or the result of `parseConfig`; its secrets remain the
+ * caller's. When it resolves, packets are accepted; a handshake takes place with the first packet, or
+ * on `tunnel.handshake()`.
  *
  * When a step fails, everything done so far is undone before the error is thrown.
  *
@@ -44,7 +44,7 @@ export async function connect(
   return await connectWith(config, options, {});
 }
 
-/** Takes `program` from nowhere but its own argument: what else `options` may have has no effect. */
+/** Reads program options from `program` only: any in `options` have no effect. */
 export async function connectWith(
   config: Config | string,
   options: ConnectOptions,
@@ -60,7 +60,7 @@ export async function connectWith(
   }
 }
 
-/** What it throws must not hide why there is no tunnel. */
+/** An exception of the transport must not hide why the tunnel could not be brought up. */
 async function abandon(transport: OwnTransport): Promise<void> {
   const { abandonTransport } = await import('../../udp/own.js');
   await abandonTransport(transport).catch(() => undefined);
@@ -73,7 +73,7 @@ async function open(
   tun: Tun | undefined,
 ): Promise<Tunnel> {
   options.signal?.throwIfAborted();
-  // Only now, so that a program which imports this starts fast.
+  // Imported late, so that programs that import this start fast.
   const { bringUp } = await import('./bringup.js');
   const { transferInterval, tun: _, ...others } = options;
   const name = options.name ?? tun?.name ?? (await freeName());
@@ -91,7 +91,7 @@ async function open(
 
 async function freeName(): Promise<string> {
   const taken = new Set(Object.keys(networkInterfaces()));
-  // Those that are down, too.
+  // Includes interfaces that are down.
   for (const name of await readdir('/sys/class/net').catch(() => [])) taken.add(name);
   let number = 0;
   while (taken.has(`wg-ts${number}`)) number++;

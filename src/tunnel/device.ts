@@ -1,4 +1,7 @@
-/** The device of a tunnel, with its interface, sockets and peers: all but the network of the machine. */
+/**
+ * The device of a tunnel, with its interface, sockets and peers, but without the network of the
+ * machine.
+ */
 import { fastestProviders } from '../../native/providers.js';
 import type { InterfaceSettings, NetConfig, NetWatch } from '../../network/netconfig.js';
 import type { Endpoint } from '../../protocol/dataplane.js';
@@ -27,9 +30,9 @@ export interface TunnelDevice {
   readonly live: LiveConfiguration;
   readonly sessions: SessionWatch;
   readonly connector: Connector;
-  /** What the interface needs of the machine. */
+  /** The system's settings for the interface. */
   readonly settings: InterfaceSettings;
-  /** Told from now on where the peers are. */
+  /** Passes later changes of endpoints and the port to `watch`. */
   watch(watch: NetWatch | undefined): void;
 }
 
@@ -38,16 +41,16 @@ export interface TunnelDeviceContext {
   readonly logger: Logger;
   readonly clock: Clock;
   readonly choice: PlaneChoice;
-  /** Undefined for a tunnel that has nothing to do with the network of the machine. */
+  /** Undefined for a tunnel that does not use the network of the machine. */
   readonly system: NetConfig | undefined;
   readonly fwMark: number;
-  /** Where the peers are. */
+  /** Peers with their resolved endpoints. */
   readonly found: ReadonlyMap<PeerConfig, ReachablePeer>;
   readonly openTun: ProgramOptions['openTun'];
   readonly onTunError: (error: Error) => void;
 }
 
-/** Packets move when it answers. Throws TunError and UdpError. */
+/** Packets move when it resolves. Throws TunError and UdpError. */
 export async function openTunnelDevice(
   config: Config,
   options: TunnelOptions,
@@ -118,7 +121,7 @@ export async function openTunnelDevice(
     },
     watch(next) {
       watch = next;
-      // While the network was configured.
+      // The change came while the network was being configured.
       if (isChanged) tellAll();
     },
   };

@@ -1,8 +1,8 @@
-/** What a tunnel tells the program that has connected it. */
+/** The events of a tunnel. */
 
 /**
- * `up`: packets are taken and nobody has a session; `connected`: a session with at least one peer is
- * there; `closing` and `closed`: the tunnel goes down, or is.
+ * `up`: packets are accepted and no peer has a session; `connected`: at least one peer has a session;
+ * `closing` and `closed`: the tunnel is going down, or is down.
  */
 export type TunnelState = 'up' | 'connected' | 'closing' | 'closed';
 
@@ -10,13 +10,13 @@ export type TunnelState = 'up' | 'connected' | 'closing' | 'closed';
 export interface HandshakeEvent {
   /** Base64. */
   readonly publicKey: string;
-  /** Which part we had in it. */
+  /** The local side's role in it. */
   readonly role: 'initiator' | 'responder';
   /** `192.0.2.1:51820`, `[2001:db8::1]:51820`. */
   readonly endpoint?: string;
 }
 
-/** A peer has roamed, was moved, or is known to be somewhere for the first time. */
+/** A peer has roamed, was given another endpoint, or has an endpoint for the first time. */
 export interface EndpointEvent {
   /** Base64. */
   readonly publicKey: string;
@@ -34,19 +34,22 @@ export interface TransferEvent {
   readonly txBytes: bigint;
 }
 
-/** Names of events and what their listeners are given. */
+/** Names of events and the arguments of their listeners. */
 export interface TunnelEvents {
-  /** When it is another than before. */
+  /** When the state has changed. */
   state: [state: TunnelState, previous: TunnelState];
   /** After each handshake, those of renewals included. */
   handshake: [event: HandshakeEvent];
-  /** When the address or the port is another than before. */
+  /** When the address or the port has changed. */
   endpoint: [event: EndpointEvent];
   /** When the totals have changed, at most once per `transferInterval` and peer. */
   transfer: [event: TransferEvent];
-  /** Why the tunnel closes by itself. Without a listener nothing is thrown: `closed` tells it too. */
+  /**
+   * The error for which the tunnel closes. Without a listener nothing is thrown: `closed` resolves to
+   * it too.
+   */
   error: [error: Error];
 }
 
-/** The peer's counters are told so often, in milliseconds. */
+/** Milliseconds between two `transfer` events of a peer. */
 export const TRANSFER_INTERVAL = 1000;

@@ -13,8 +13,9 @@ export interface FeedParts extends Pick<StatusParts, 'device' | 'plane'> {
 }
 
 /**
- * Each event goes out in a turn of the event loop of its own. So a listener may change or close the
- * tunnel, one that throws takes nothing from the others, and whoever awaits `connect` misses none.
+ * Each event is emitted in its own turn of the event loop. So a listener may change or close the
+ * tunnel, one that throws does not affect the others, and a program that awaits `connect` misses no
+ * event.
  */
 export class TunnelFeed {
   readonly #emitter: EventEmitter<TunnelEvents>;
@@ -48,7 +49,7 @@ export class TunnelFeed {
     return this.#state;
   }
 
-  /** No peer is told of any more. With the error that ended the tunnel, if one did. */
+  /** Ends the events of peers. Called with the error that ended the tunnel, if any. */
   closing(error: Error | undefined): void {
     this.#timer?.cancel();
     this.#enter('closing');

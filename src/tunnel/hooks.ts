@@ -5,9 +5,9 @@ import type { Journal } from '../journal.js';
 import type { UndoStack } from '../undo.js';
 
 export interface HookOptions {
-  /** Told each line before it runs. */
+  /** Called with each line before it runs. */
   readonly onStep?: (line: string) => void;
-  /** Ends the line that runs, and the ones after it. */
+  /** Ends the running line, and skips the ones after it. */
   readonly signal?: AbortSignal;
 }
 
@@ -25,9 +25,9 @@ export interface PermittedHooks {
 }
 
 /**
- * A file may come from somebody with fewer rights than this process, so that its commands run only
- * where that was allowed: by `wg-ts up`, as with wg-quick(8), but on Windows and in a program that
- * embeds a tunnel only when it was asked for, by `option`.
+ * A file may come from a person with fewer rights than this process, so its commands run only when that
+ * was allowed: by `wg-ts up`, as with wg-quick(8), but on Windows and in an embedding program only on
+ * request, by `option`.
  */
 export function permittedHooks(config: Config, isAllowed: boolean, option: string): PermittedHooks {
   if (isAllowed) return { config, warnings: [] };
@@ -97,7 +97,7 @@ export class TunnelHooks {
 
   #undoBy(key: string, hooks: readonly string[]): void {
     if (hooks.length === 0) return;
-    // The journal is read from its end, and the hooks have to run in their own order.
+    // The journal is run from its end, but the hooks have to run in their own order.
     this.#journal.add([...hooks].reverse().map((h) => ({ argv: hookCommand(h, this.#name) })));
     this.#undo.push(key, () => this.#run(key, hooks));
   }

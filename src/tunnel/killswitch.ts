@@ -1,4 +1,4 @@
-/** Nothing leaves the machine past the tunnel: from before its first packet until it is taken down. */
+/** Blocks all traffic outside the tunnel, from before its first packet until it is taken down. */
 
 import type { KillSwitchSettings, NetConfig, NetStep } from '../../network/netconfig.js';
 import { parseIp } from '../../protocol/ip.js';
@@ -16,17 +16,18 @@ export interface KillSwitchContext {
   readonly logger: Logger;
   readonly logUndoError: (step: string, error: unknown) => void;
   readonly onStep?: (description: string) => void;
-  /** One was left by a process that was killed: then it outlives a bring-up that fails, too. */
+  /** A process that was killed left one behind: then it also stays after a failed bring-up. */
   readonly isInherited: boolean;
 }
 
 /**
- * The kill switch of a tunnel that is being brought up or is up. It goes when the tunnel is taken
- * down, or did not come up where there was none before; it stays when the tunnel ends by itself, as it
- * does when the process is killed, until `wg-ts down`, or `wg-ts up`, which sets its own in its place.
+ * The kill switch of a tunnel that is being brought up or is up. It is removed when the tunnel is taken
+ * down, or when the bring-up fails and there was none before. It stays when the tunnel ends without
+ * being closed, or the process is killed, until `wg-ts down`, or `wg-ts up`, which replaces it.
  *
- * What it lets out besides is told at the system's own. While the names of endpoints are not resolved,
- * that is also port 53 of the servers that this machine has; with addresses as endpoints, nothing.
+ * The documentation of each system's kill switch lists the other traffic that it permits. Until the
+ * names of endpoints are resolved, this includes port 53 of the machine's current DNS servers; when all
+ * endpoints are addresses, it does not.
  */
 export class KillSwitch {
   readonly #system: NetConfig;
@@ -51,8 +52,8 @@ export class KillSwitch {
   }
 
   /**
-   * Undefined where none is wanted, or where the system sets it with the rest of its network. Throws
-   * WgTsError ERR_UNSUPPORTED, and NetConfigError.
+   * Resolves to undefined when none is wanted, or when the system sets it with the rest of its network.
+   * Throws WgTsError ERR_UNSUPPORTED, and NetConfigError.
    */
   static async close(
     system: NetConfig | undefined,
@@ -76,7 +77,7 @@ export class KillSwitch {
     return killSwitch;
   }
 
-  /** From now on names are asked through the tunnel only. Throws NetConfigError. */
+  /** From now on names are resolved through the tunnel only. Throws NetConfigError. */
   async forbidDns(): Promise<void> {
     if (!this.#allowsDns) return;
     this.#step = await stepOf(this.#system, { ...this.#settings, allowsDns: false });
@@ -89,7 +90,7 @@ export class KillSwitch {
     this.#staysAfterwards = false;
   }
 
-  /** To be called when the tunnel ends and nobody asked for it. */
+  /** To be called when the tunnel ends without being closed by its owner. */
   tunnelFailed(): void {
     this.#staysAfterwards = true;
   }

@@ -1,31 +1,31 @@
 /** Whether a tunnel keeps the process alive, as a socket of `node:net` does until `unref`. */
 
-/** The longest that a timer of Node's can be. */
+/** The longest delay of a Node timer. */
 const LONGEST = 2 ** 31 - 1;
 
 /**
- * One handle that keeps the event loop alive, for a whole tunnel: its sockets, watches and timers are all
- * unreferenced from the start. So there is nothing to switch in them, and none that is opened later can
- * be forgotten. What the loop waits for is the same either way.
+ * One handle that keeps the event loop alive, for a whole tunnel: its sockets, watches and timers are
+ * all unreferenced from the start. So none of them has to be switched, and none that is opened later
+ * can be forgotten. What the loop waits for is the same either way.
  */
 export class Liveness {
   readonly #handle: NodeJS.Timeout = setInterval(() => undefined, LONGEST);
   #isRef = true;
   #held = 0;
 
-  /** As a tunnel is at first: the process goes on for as long as it does. Idempotent. */
+  /** Keeps the process alive while the tunnel is up, which is the initial state. Idempotent. */
   ref(): void {
     this.#isRef = true;
     this.#settle();
   }
 
-  /** The process may end although the tunnel is up. Idempotent. */
+  /** Lets the process end although the tunnel is up. Idempotent. */
   unref(): void {
     this.#isRef = false;
     this.#settle();
   }
 
-  /** Until `work` is settled the process goes on in any case, so that nothing is left half done. */
+  /** Keeps the process alive until `work` settles, so that it is not interrupted half-way. */
   async during<T>(work: () => Promise<T>): Promise<T> {
     this.#held++;
     this.#settle();
@@ -37,7 +37,7 @@ export class Liveness {
     }
   }
 
-  /** Idempotent; for good. */
+  /** Ends it for good. Idempotent. */
   close(): void {
     clearInterval(this.#handle);
   }

@@ -11,9 +11,9 @@ import type { InterfaceConfig } from '../config/model.js';
 const MAX_MTU = 65535 - TUNNEL_OVERHEAD;
 
 /**
- * The configured MTU; else that of the routes to the peers less the overhead of the tunnel: the
- * least, so that it fits all of them (wg-quick(8) takes the greatest); else 1420. With IPv6 inside
- * never less than IPv6 needs.
+ * Resolves to the configured MTU; without one, to that of the routes to the peers minus the overhead of
+ * the tunnel: the smallest, so that it fits all of them (wg-quick(8) takes the greatest); without a
+ * route to 1420. With IPv6 inside it is never less than IPv6 needs.
  */
 export async function chooseMtu(
   config: InterfaceConfig,

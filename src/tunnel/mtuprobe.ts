@@ -1,4 +1,4 @@
-/** Gives the interface the MTU that was found by probing, for `MTU = probe`. */
+/** For `MTU = probe`: sets the interface's MTU to the largest size found by probing. */
 import type { InterfaceSettings, NetConfig } from '../../network/netconfig.js';
 import { MIN_IPV6_MTU } from '../../protocol/constants.js';
 import { messageOf } from '../../system/errors.js';
@@ -17,7 +17,7 @@ export interface ProbedParts {
   readonly logger: Logger;
 }
 
-/** For `MTU = probe`, when the interface is up: goes on in the background until the tunnel goes down. */
+/** For `MTU = probe`, when the interface is up: runs in the background until the tunnel goes down. */
 export function followProbedMtu(
   config: Config,
   settings: Pick<InterfaceSettings, 'name' | 'luid'>,
@@ -44,7 +44,7 @@ export function followProbedMtu(
   undo.push('the probe of the MTU', end);
 }
 
-/** The tunnel whose MTU follows from the probe. */
+/** The tunnel whose MTU is probed. */
 export interface ProbeSubject {
   readonly name: string;
   readonly tunnel: ProbedTunnel;
@@ -52,14 +52,14 @@ export interface ProbeSubject {
   currentMtu(): number;
   /** Resolves when any peer has a session; rejects with the signal's reason. */
   firstSession(signal: AbortSignal): Promise<void>;
-  /** Of the interface and of the data plane. */
+  /** Sets the MTU of the interface and of the data plane. */
   setMtu(mtu: number): Promise<void>;
   readonly ping?: Pinger;
 }
 
 /**
- * Probes once when the first handshake is made, and gives the interface the MTU that passes. Goes on in
- * the background; the function that it returns ends it.
+ * Probes once after the first handshake, and sets the interface's MTU to the size that passes. Runs in
+ * the background; the returned function ends it.
  */
 export function startMtuProbe(subject: ProbeSubject): () => Promise<void> {
   const end = new AbortController();
@@ -87,7 +87,7 @@ async function probeInBackground(subject: ProbeSubject, signal: AbortSignal): Pr
         `there is no ping that can probe the MTU (install iputils-ping): ${keeps}`,
       );
     case 'silent':
-      return logger.warn(`nobody in AllowedIPs answers a ping, so ${keeps}`);
+      return logger.warn(`no address in AllowedIPs answers a ping, so ${keeps}`);
     case 'blocked':
       return logger.warn(`not even ${result.lowest} bytes reach ${result.target}: ${keeps}`);
     case 'found':
@@ -108,5 +108,5 @@ async function adopt(
     );
   if (mtu >= currentMtu) return logger.info(`MTU ${currentMtu} reaches ${target}`);
   await setMtu(mtu);
-  logger.info(`MTU ${mtu} from now on: of ${currentMtu}, no more reaches ${target}`);
+  logger.info(`MTU ${mtu} from now on (was ${currentMtu}): larger packets do not reach ${target}`);
 }

@@ -1,4 +1,4 @@
-/** What a tunnel has to do with the network of the machine. */
+/** Configures and watches the network of the machine for a tunnel. */
 import type { CryptoProviders } from '../../crypto/providers.js';
 import type { InterfaceSettings, NetConfig, NetWatch } from '../../network/netconfig.js';
 import type { Endpoint, RunningPlane } from '../../protocol/dataplane.js';
@@ -11,14 +11,14 @@ import type { Logger } from '../logger.js';
 import type { UndoStack } from '../undo.js';
 import { chooseMtu } from './mtu.js';
 
-/** The same for as long as it leads to the same peers. */
+/** Stays the same for as long as the tunnel leads to the same peers. */
 export function networkIdentity(name: string, config: Config, { x25519 }: CryptoProviders): string {
   const ours = x25519.publicKey(config.interface.privateKey.expose());
   const keys = [ours, ...config.peers.map(({ publicKey }) => publicKey)].map(encodeKey);
   return [name, ...keys].join('\n');
 }
 
-/** Of the tunnel's own packets; 0 is none. */
+/** Resolves to the mark of the tunnel's own packets; 0 is none. */
 export async function chooseFwMark(config: Config, system: NetConfig | undefined): Promise<number> {
   const { fwMark = 0, table, killSwitch } = config.interface;
   if (!system || fwMark !== 0) return fwMark;
@@ -30,7 +30,7 @@ function defaultsOf({ allowedIps, writtenAllowedIps = allowedIps }: PeerConfig):
   return writtenAllowedIps.filter(({ length }) => length === 0);
 }
 
-/** What is left of a default route is routed as the whole one, so that the endpoint stays reachable. */
+/** A default route with ExcludedIPs is routed as a whole, so that the endpoint stays reachable. */
 function wholeRoutes(peer: PeerConfig): readonly IpPrefix[] {
   const { allowedIps, excludedIps = [] } = peer;
   if (excludedIps.length === 0) return allowedIps;
@@ -40,7 +40,7 @@ function wholeRoutes(peer: PeerConfig): readonly IpPrefix[] {
   return [...defaults, ...others];
 }
 
-/** All but what is known when the sockets are open. */
+/** Returns all settings except those that are known once the sockets are open. */
 export async function interfaceSettings(
   config: Config,
   { name, fwMark }: { readonly name: string; readonly fwMark: number },
@@ -74,11 +74,11 @@ export interface ApplyContext {
   readonly logger: Logger;
   readonly logUndoError: (step: string, error: unknown) => void;
   readonly signal?: AbortSignal;
-  /** Told each change before it is made. */
+  /** Called with each change before it is made. */
   readonly onStep?: (description: string) => void;
 }
 
-/** Carries out the plan step by step; the undo of each is known before it. */
+/** Applies the plan step by step; the undo of each step is recorded before the step. */
 export async function applyNetwork(
   system: NetConfig,
   settings: InterfaceSettings,
@@ -101,7 +101,10 @@ export async function applyNetwork(
   }
 }
 
-/** Where the tunnel's own packets would go round, or the MTU changes, while the tunnel is up. */
+/**
+ * Follows changes of routes and of the MTU while the tunnel is up, so that its own packets do not enter
+ * it.
+ */
 export function watchNetwork(
   system: NetConfig,
   settings: InterfaceSettings,

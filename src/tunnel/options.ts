@@ -9,53 +9,56 @@ import type { MetricsAddress } from '../metrics/model.js';
 
 /** How a tunnel is brought up. */
 export interface TunnelOptions extends PlaneOptions {
-  /** Of the interface: 1 to 15 of the characters a-z A-Z 0-9 _ = + . - */
+  /** Name of the interface: 1 to 15 of the characters a-z A-Z 0-9 _ = + . - */
   readonly name: string;
-  /** By default `defaultLogger` of the interface's name. */
+  /** By default `defaultLogger` with the interface's name. */
   readonly logger?: Logger;
   /**
-   * What time it is, and who wakes the tunnel; by default the system's clock and timers. The native data
-   * plane ends keys by the system's clock in any case.
+   * The clock and timers of the tunnel; by default the system's. The native data plane expires keys by
+   * the system's clock in any case.
    */
   readonly clock?: Clock;
   /**
-   * Makes as many unpredictable bytes as it is asked for, at once; by default node:crypto's
-   * `randomBytes`. Keys come from it: leave it away but for tests that have to be repeatable, or where
-   * randomness comes from a device. Its bytes are copied. What is no Uint8Array of that length, or
-   * throws, is refused: `connect` rejects, or the tunnel ends, with WgTsError ERR_USAGE.
+   * Returns the requested number of unpredictable bytes, synchronously; by default node:crypto's
+   * `randomBytes`. Keys are made of them: set it only for tests that have to be repeatable, or where
+   * randomness comes from a device. Its bytes are copied. When it throws, or returns anything but a
+   * Uint8Array of that length, `connect` rejects, or the tunnel ends, with WgTsError ERR_USAGE.
    */
   readonly random?: (length: number) => Uint8Array;
-  /** Finds the addresses of names in Endpoints; by default the system's lookup. */
+  /** Resolves the host names of Endpoints; by default the system's lookup. */
   readonly resolver?: Resolver;
   /** How often a name server that does not answer is asked again. */
   readonly resolveRetries?: number;
-  /** Gives up the bring-up, which then rejects with the signal's reason after undoing its steps. */
+  /** Aborts the bring-up, which then rejects with the signal's reason after undoing its steps. */
   readonly signal?: AbortSignal;
   /**
-   * Packets come from and go to this device instead of an interface of the system's: then nothing of
-   * the system's network is configured, no hook runs, and no privilege is needed. It is closed with
-   * the tunnel, and when the bring-up fails.
+   * Packets are exchanged with this device instead of a system interface: the system's network is not
+   * configured, no hook runs, and no privilege is needed. It is closed with the tunnel, and when the
+   * bring-up fails.
    */
   readonly tun?: Tun;
   /**
-   * Reconnects at once when the machine has another network or wakes from sleep; by default where the
+   * Reconnects at once when the machine's network changes or it wakes from sleep; by default where the
    * interface is the system's.
    */
   readonly followNetwork?: boolean;
   /**
-   * Carries the tunnel's datagrams instead of UDP sockets of the system's: a transport, or a function
-   * that opens one on `port`, where 0 or absent is any. It goes with the portable data plane. A transport
-   * keeps its port for good, where the function is called again for another ListenPort; it is closed
-   * with the tunnel, and when the bring-up fails, and is good for one tunnel only.
+   * Carries the tunnel's datagrams instead of the system's UDP sockets: a transport, or a function that
+   * opens one on `port`, where 0 or absent is any. It requires the portable data plane. A transport
+   * keeps its port, while the function is called again for another ListenPort. A transport is closed
+   * with the tunnel, and when the bring-up fails, and serves one tunnel only.
    */
   readonly transport?: OwnTransport;
   /** Addresses to listen on. */
   readonly udp?: Pick<UdpOptions, 'ipv4Address' | 'ipv6Address' | 'ipv6'>;
-  /** Where metrics are served by HTTP, as `serveMetrics` does; by default what the configuration says. */
+  /**
+   * Where metrics are served by HTTP, as by `serveMetrics`; by default the address in the
+   * configuration.
+   */
   readonly metrics?: MetricsAddress;
   /**
-   * PreUp, PostUp, PreDown and PostDown of the configuration run. Without, each is skipped with a
-   * warning, as whoever wrote it may have fewer rights than this process.
+   * Runs PreUp, PostUp, PreDown and PostDown of the configuration. Without it each is skipped with a
+   * warning, as the author of the file may have fewer rights than this process.
    */
   readonly allowHooks?: boolean;
 }

@@ -1,4 +1,4 @@
-/** A peer as a program describes it. */
+/** A peer in the form that a program passes. */
 import { Secret } from '../../crypto/secret.js';
 import type { PeerChange } from '../../protocol/device.js';
 import { type IpPrefix, parsePrefix } from '../../protocol/ip.js';
@@ -7,13 +7,13 @@ import { decodeKey } from '../config/key.js';
 import type { EndpointConfig } from '../config/model.js';
 import { parseEndpoint } from '../config/values.js';
 
-/** A peer to be added, or to be changed: then what is left out stays as it is. */
+/** A peer to be added, or to be changed: then settings that are left out stay unchanged. */
 export interface PeerOptions {
   /** Base64 as in a configuration, or 32 bytes. */
   readonly publicKey: string | Uint8Array;
-  /** Base64, or 32 bytes; stays the caller's to zero. */
+  /** Base64, or 32 bytes, which the caller has to zero. */
   readonly presharedKey?: string | Secret;
-  /** All of them: `10.0.0.2/32`, `fd00::/64`. Each moves here from the peer that has it. */
+  /** The complete list: `10.0.0.2/32`, `fd00::/64`. Each is moved here from the peer that has it. */
   readonly allowedIps?: readonly (string | IpPrefix)[];
   /** `vpn.example.com:51820`, `192.0.2.1:51820`, `[2001:db8::1]:51820`. */
   readonly endpoint?: string | EndpointConfig;
@@ -24,17 +24,17 @@ export interface PeerOptions {
 export interface ReadPeer {
   readonly change: PeerChange;
   readonly endpoint: EndpointConfig | undefined;
-  /** Zeroes the secrets that were made of text. */
+  /** Zeroes the secrets that were decoded from text. */
   zero(): void;
 }
 
-/** Throws WgTsError ERR_USAGE that names what is wrong; never with a secret in it. */
+/** Throws WgTsError ERR_USAGE, which names the wrong field and contains no secret. */
 export function readPeer(options: PeerOptions): ReadPeer {
   const { persistentKeepalive, allowedIps } = options;
   const publicKey = readPublicKey(options.publicKey);
   const endpoint = options.endpoint === undefined ? undefined : readEndpoint(options.endpoint);
   if (persistentKeepalive !== undefined && !isInteger(persistentKeepalive, 0))
-    throw wrong('persistentKeepalive', 'is a whole number of seconds, 0 to 65535');
+    throw wrong('persistentKeepalive', 'must be a whole number of seconds, 0 to 65535');
   const networks = allowedIps?.map(readPrefix);
   const presharedKey =
     typeof options.presharedKey === 'string'
@@ -55,16 +55,16 @@ export function readPeer(options: PeerOptions): ReadPeer {
   };
 }
 
-/** 32 bytes. Throws WgTsError ERR_USAGE. */
+/** Returns 32 bytes. Throws WgTsError ERR_USAGE. */
 export function readPublicKey(key: string | Uint8Array): Uint8Array {
   const bytes = typeof key === 'string' ? decodeKey(key) : key;
   if (bytes instanceof Uint8Array && bytes.length === 32) return Uint8Array.from(bytes);
-  throw wrong('publicKey', 'is a key of 32 bytes, or its 44 characters of base64');
+  throw wrong('publicKey', 'must be a key of 32 bytes, or its 44 characters of base64');
 }
 
 function secretOf(text: string): Secret {
   const bytes = decodeKey(text);
-  if (!bytes) throw wrong('presharedKey', 'is a key of 44 characters of base64');
+  if (!bytes) throw wrong('presharedKey', 'must be a key of 44 characters of base64');
   return Secret.take(bytes);
 }
 
@@ -74,18 +74,18 @@ function readPrefix(network: string | IpPrefix): IpPrefix {
     const isIp = address instanceof Uint8Array && [4, 16].includes(address.length);
     if (isIp && Number.isInteger(length) && length >= 0 && length <= address.length * 8)
       return { address: Uint8Array.from(address), length };
-    throw wrong('allowedIps', 'holds a network that is none');
+    throw wrong('allowedIps', 'has an entry that is not a network');
   }
   const prefix = parsePrefix(network);
   if (prefix) return prefix;
-  throw wrong('allowedIps', `has ${JSON.stringify(network)}, which is no network`);
+  throw wrong('allowedIps', `has ${JSON.stringify(network)}, which is not a network`);
 }
 
 function readEndpoint(endpoint: string | EndpointConfig): EndpointConfig {
   if (typeof endpoint !== 'string') {
     const { host, port } = endpoint;
     if (typeof host === 'string' && host !== '' && isInteger(port, 1)) return { host, port };
-    throw wrong('endpoint', 'has a host and a port of 1 to 65535');
+    throw wrong('endpoint', 'needs a host and a port of 1 to 65535');
   }
   let problem = 'is not HOST:PORT';
   const parsed = parseEndpoint(endpoint, (message) => {

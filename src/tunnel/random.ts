@@ -1,21 +1,21 @@
-/** Randomness that the host's program brings along, checked. */
+/** Checks the randomness that the embedding program supplies. */
 import { randomBytes } from 'node:crypto';
 import { isUint8Array } from 'node:util/types';
 import { messageOf, toError, WgTsError } from '../../system/errors.js';
 
 export type RandomSource = (length: number) => Uint8Array;
 
-/** Of a session, which is no secret. */
+/** Bytes of a session index, which is not secret. */
 const INDEX_LENGTH = 4;
-/** The same index again so many times is no accident: it happens once in 2^96. */
+/** This many repetitions of an index are no accident: the chance is one in 2^96. */
 const MOST_REPEATS = 3;
 
 /**
  * Returns `random` with its bytes checked and copied. When they are wrong, `onError` is called, once,
- * and the system's randomness takes its place at once and for good: the caller is in the middle of a
+ * and the system's randomness replaces it at once and for good: the caller is in the middle of a
  * handshake, and gets good bytes. Without `random`, returns the system's.
  *
- * Asks for 32 bytes by itself, and throws WgTsError ERR_USAGE when it does not get them.
+ * Requests 32 bytes as a first check, and throws WgTsError ERR_USAGE when it does not get them.
  */
 export function checkedRandom(
   random: RandomSource | undefined,
@@ -32,12 +32,12 @@ export function checkedRandom(
         if (length !== INDEX_LENGTH) return bytes;
         // Ends the tunnel before the search for a free index gives up with an exception.
         repeats = Buffer.compare(bytes, last) === 0 ? repeats + 1 : 0;
-        if (repeats >= MOST_REPEATS) throw wrong('gives the same bytes again and again');
+        if (repeats >= MOST_REPEATS) throw wrong('returns the same bytes again and again');
         last = bytes;
         return bytes;
       } catch (error) {
         isTrusted = false;
-        // Later, as it ends the tunnel, which is in the middle of something.
+        // Deferred, because it ends the tunnel, which is in the middle of an operation.
         queueMicrotask(() => onError(toError(error)));
       }
     }
@@ -53,15 +53,15 @@ function checkedBytes(random: RandomSource, length: number): Uint8Array {
   } catch (error) {
     throw wrong(`throws: ${messageOf(error)}`, error);
   }
-  if (!isUint8Array(bytes)) throw wrong('gives no Uint8Array');
-  if (bytes.length !== length) throw wrong(`gives ${bytes.length} bytes instead of ${length}`);
-  // In memory of its own, as the caller zeroes it in the end.
+  if (!isUint8Array(bytes)) throw wrong('does not return a Uint8Array');
+  if (bytes.length !== length) throw wrong(`returns ${bytes.length} bytes instead of ${length}`);
+  // A copy in its own memory, as the caller zeroes it in the end.
   return Uint8Array.from(bytes);
 }
 
 function wrong(what: string, cause?: unknown): WgTsError {
   return new WgTsError('ERR_USAGE', `random ${what}`, {
-    hint: 'it makes as many unpredictable bytes as it is asked for',
+    hint: 'it must return as many unpredictable bytes as requested',
     ...(cause !== undefined && { cause }),
   });
 }

@@ -1,4 +1,4 @@
-/** Keeps the routes into a tunnel as its peers' AllowedIPs are, while it is up. */
+/** Keeps the routes into a tunnel in line with its peers' AllowedIPs while it is up. */
 import type { InterfaceSettings, NetConfig, NetStep } from '../../network/netconfig.js';
 import {
   formatPrefix,
@@ -13,9 +13,9 @@ import type { DeviceChange } from '../uapi/change.js';
 import { restartNeeded } from './configchange.js';
 
 interface Route {
-  /** As `NetConfig` takes it. */
+  /** In the form that `NetConfig` takes. */
   readonly network: string;
-  /** Undefined for one that has no step of its own. */
+  /** Undefined for a route that has no step of its own. */
   readonly step: NetStep | undefined;
 }
 
@@ -23,7 +23,7 @@ export class LiveRoutes {
   readonly #system: NetConfig;
   readonly #settings: InterfaceSettings;
   readonly #logger: Logger;
-  /** Of the bring-up and of later changes, by their `networkId`. */
+  /** Routes of the bring-up and of later changes, by their `networkId`. */
   readonly #routes = new Map<string, Route>();
 
   constructor(system: NetConfig, settings: InterfaceSettings, logger: Logger) {
@@ -37,8 +37,9 @@ export class LiveRoutes {
   }
 
   /**
-   * Makes the routes that `change` will need. Returns what takes them back. Throws NetConfigError, and
-   * WgTsError ERR_RESTART_NEEDED for a default route, which changes more than a route.
+   * Adds the routes that `change` will need. Returns a function that removes them again. Throws
+   * NetConfigError, and WgTsError ERR_RESTART_NEEDED for a default route, which changes more than a
+   * route.
    */
   async prepare({ peers }: DeviceChange): Promise<() => Promise<void>> {
     if (this.#settings.table === 'off') return async () => undefined;
@@ -65,14 +66,14 @@ export class LiveRoutes {
     return takeBack;
   }
 
-  /** Removes all other routes. A failure is logged only. */
+  /** Removes all other routes. A failure is only logged. */
   async keepOnly(allowedIps: readonly IpPrefix[]): Promise<void> {
     const kept = new Set(allowedIps.map(networkId));
     for (const [id, { network }] of [...this.#routes])
       if (!kept.has(id) && !network.endsWith('/0')) await this.#remove(id);
   }
 
-  /** As text, by their `networkId`. */
+  /** Returns the missing networks as text, by their `networkId`. */
   #missing(allowedIps: readonly IpPrefix[]): Map<string, string> {
     const missing = new Map<string, string>();
     for (const prefix of allowedIps) {
@@ -83,7 +84,7 @@ export class LiveRoutes {
     return missing;
   }
 
-  /** With ExcludedIPs a default route stands for all that is left of it. */
+  /** With ExcludedIPs, a default route covers everything that is left of it. */
   #isPartOfWhole({ address }: IpPrefix): boolean {
     const { excluded = [] } = this.#settings;
     return excluded.length > 0 && this.#routes.has(networkId({ address, length: 0 }));
@@ -106,12 +107,12 @@ export class LiveRoutes {
     await this.#system.undo(step.undo, onError);
   }
 
-  /** Of a route that the bring-up has made. */
+  /** Returns the step of a route that the bring-up has added. */
   async #stepOf(network: string): Promise<NetStep | undefined> {
     try {
       return await this.#system.routeStep?.(this.#settings, network);
     } catch {
-      // Another interface has the same one by now: then it is not ours to remove.
+      // Another interface has the same route by now: then it must not be removed.
       return undefined;
     }
   }

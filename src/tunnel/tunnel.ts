@@ -16,29 +16,31 @@ import { TRANSFER_INTERVAL, type TunnelEvents, type TunnelState } from './events
 import { TunnelFeed } from './feed.js';
 import { type PeerOptions, readPublicKey } from './peeroptions.js';
 
-/** All that has passed since the tunnel came up. */
+/** Totals since the tunnel came up. */
 export interface TunnelStats {
-  /** Bytes of UDP payload with the peers that are configured now, as wg(8) counts them. */
+  /** Bytes of UDP payload of the peers that are configured now, as wg(8) counts them. */
   readonly rxBytes: bigint;
-  /** Counted alike. */
+  /** Counted the same way. */
   readonly txBytes: bigint;
-  /** How many are configured. */
+  /** Number of configured peers. */
   readonly peers: number;
-  /** Peers that have a session. */
+  /** Number of peers with a session. */
   readonly connectedPeers: number;
-  /** Of any peer: Unix nanoseconds, 0 is never. */
+  /** The latest of any peer: Unix nanoseconds; 0 is never. */
   readonly latestHandshake: bigint;
   /** Milliseconds. */
   readonly uptime: number;
 }
 
-/** For `Tunnel.handshake`. */
+/** Options of `Tunnel.handshake`. */
 export interface HandshakeOptions extends WaitOptions {
-  /** A new session also where there is one. WireGuard begins a handshake every five seconds at most. */
+  /**
+   * Forces a new session where there is one. WireGuard starts a handshake every five seconds at most.
+   */
   readonly rekey?: boolean;
 }
 
-/** Nobody answers after REKEY_ATTEMPT_TIME, 90 s, and some jitter. */
+/** A handshake is given up after REKEY_ATTEMPT_TIME, 90 s, and some jitter. */
 const HANDSHAKE_PATIENCE = 95_000;
 
 interface TunnelStart {
@@ -48,18 +50,18 @@ interface TunnelStart {
   readonly transferInterval: number | undefined;
 }
 
-/** For `connect`, which alone makes tunnels. */
+/** Used by `connect`, which alone creates tunnels. */
 export let newTunnel: (start: TunnelStart) => { tunnel: Tunnel; end: (reason: Error) => void };
 
 /**
- * A WireGuard interface that is up, as `connect` answers it. Its methods may be called at any time;
- * once it closes, those that change something or wait reject with WgTsError ERR_CLOSED.
+ * A WireGuard interface that is up, as returned by `connect`. Its methods may be called at any time;
+ * once it is closing, those that change something or wait reject with WgTsError ERR_CLOSED.
  */
 export class Tunnel extends EventEmitter<TunnelEvents> implements AsyncDisposable {
-  /** Of the interface. */
+  /** The interface's name. */
   readonly name: string;
   /**
-   * Settled when the tunnel is down and everything is undone: with the error that ended it, or
+   * Resolves when the tunnel is down and everything is undone: to the error that ended it, or to
    * undefined after `close`. Never rejects.
    */
   readonly closed: Promise<Error | undefined>;
@@ -89,7 +91,7 @@ export class Tunnel extends EventEmitter<TunnelEvents> implements AsyncDisposabl
     });
   }
 
-  /** What the last event `state` told. */
+  /** The state in the last `state` event. */
   get state(): TunnelState {
     return this.#feed.state;
   }
@@ -99,22 +101,22 @@ export class Tunnel extends EventEmitter<TunnelEvents> implements AsyncDisposabl
     return encodeKey(this.#parts.device.publicKey);
   }
 
-  /** Of our UDP sockets. */
+  /** Port of the tunnel's UDP sockets. */
   get listenPort(): number {
     return this.#parts.listenPort;
   }
 
-  /** The interface and its peers, as wg(8) shows them. */
+  /** Returns the interface and its peers, as wg(8) shows them. */
   status(): TunnelStatus {
     return statusOf(this.name, this.#parts);
   }
 
-  /** In the order in which they were added. */
+  /** Returns the peers in the order in which they were added. */
   peers(): readonly PeerStatus[] {
     return this.status().peers;
   }
 
-  /** Sums over all peers, for a quick look; `peers` tells of each. */
+  /** Returns totals of all peers; `peers` returns each one. */
   stats(): TunnelStats {
     const { sessions, clock } = this.#parts;
     const peers = this.peers();
@@ -141,9 +143,10 @@ export class Tunnel extends EventEmitter<TunnelEvents> implements AsyncDisposabl
   }
 
   /**
-   * By its public key: base64, or 32 bytes. False when there is no such peer.
+   * Removes a peer by its public key: base64, or 32 bytes. Resolves to false when there is no such
+   * peer.
    *
-   * @throws WgTsError ERR_USAGE for what is no key, ERR_CLOSED.
+   * @throws WgTsError ERR_USAGE for an invalid key, ERR_CLOSED.
    */
   async removePeer(publicKey: string | Uint8Array): Promise<boolean> {
     this.#mustBeOpen();
@@ -151,9 +154,8 @@ export class Tunnel extends EventEmitter<TunnelEvents> implements AsyncDisposabl
   }
 
   /**
-   * Becomes what `config` says (text is that of a file of wg-quick(8)), as `wg syncconf` does it: peers
-   * that are so already are not touched and keep their sessions. Its secrets stay the caller's. When
-   * it rejects, nothing is changed.
+   * Applies `config` (text is that of a wg-quick(8) file) as `wg syncconf` does: peers that do not
+   * change keep their sessions. Its secrets remain the caller's. When it rejects, nothing is changed.
    *
    * @throws ConfigError; WgTsError ERR_RESOLVE, ERR_CLOSED, and ERR_RESTART_NEEDED when a key such as
    * Address or DNS differs, which takes effect at `connect` only; NetConfigError; ChangeError
@@ -165,8 +167,8 @@ export class Tunnel extends EventEmitter<TunnelEvents> implements AsyncDisposabl
   }
 
   /**
-   * As `wg set`: what is left out stays as it is, and sessions of peers that stay go on. A change that
-   * is refused changes nothing. Its secrets stay the caller's.
+   * Like `wg set`: settings that are not given stay unchanged, and peers that stay keep their sessions.
+   * A change that is refused changes nothing. Its secrets remain the caller's.
    *
    * @throws ChangeError ERR_CHANGE; WgTsError ERR_CLOSED, and for a default route ERR_RESTART_NEEDED;
    * NetConfigError.
@@ -177,7 +179,7 @@ export class Tunnel extends EventEmitter<TunnelEvents> implements AsyncDisposabl
   }
 
   /**
-   * The configuration as it is now. The secrets in it are the tunnel's own: use them at once, and do
+   * Returns the current configuration. The secrets in it are the tunnel's own: use them at once, and do
    * not zero them.
    */
   readConfiguration(): UapiDevice {
@@ -186,12 +188,12 @@ export class Tunnel extends EventEmitter<TunnelEvents> implements AsyncDisposabl
   }
 
   /**
-   * Waits for a session with a peer, and begins a handshake unless there is one: so a program can tell
-   * that the server is there before it sends anything. The key (base64, or 32 bytes) may be left out when
-   * there is one peer only.
+   * Waits for a session with a peer, and starts a handshake unless there is one: so a program can make
+   * sure that the server is reachable before it sends anything. The key (base64, or 32 bytes) may be
+   * left out when there is only one peer.
    *
-   * @throws WgTsError ERR_HANDSHAKE_TIMEOUT after 90 s without an answer, ERR_NO_PEER, ERR_NO_ENDPOINT for
-   * a peer that has to come to us, ERR_USAGE, ERR_CLOSED; and the signal's reason.
+   * @throws WgTsError ERR_HANDSHAKE_TIMEOUT after 90 s without an answer, ERR_NO_PEER, ERR_NO_ENDPOINT
+   * for a peer without a known endpoint, ERR_USAGE, ERR_CLOSED; and the signal's reason.
    */
   async handshake(options?: HandshakeOptions): Promise<PeerStatus>;
   /** The same for the peer with this key: base64, or 32 bytes. */
@@ -210,8 +212,8 @@ export class Tunnel extends EventEmitter<TunnelEvents> implements AsyncDisposabl
     signal?.throwIfAborted();
     if (rekey || !sessions.hasSession(peer.id)) {
       if (!peer.endpoint)
-        throw new WgTsError('ERR_NO_ENDPOINT', `it is not known where the peer is`, {
-          hint: 'give it an endpoint, or wait for the event `handshake`: it has to come to us',
+        throw new WgTsError('ERR_NO_ENDPOINT', `the peer has no known endpoint`, {
+          hint: 'give it an endpoint, or wait for the event `handshake`: the peer has to connect first',
         });
       await orAborted(this.#nextHandshake(peer.id, publicKey), signal);
     }
@@ -221,23 +223,27 @@ export class Tunnel extends EventEmitter<TunnelEvents> implements AsyncDisposabl
     return status;
   }
 
-  /** The process goes on for as long as the tunnel does: so it is at first. As of a socket. */
+  /**
+   * Keeps the process alive while the tunnel is up, which is the initial state. Like `ref` of a socket.
+   */
   ref(): this {
     this.#parts.liveness.ref();
     return this;
   }
 
   /**
-   * The process may end although the tunnel is up, which works on for as long as something else keeps
-   * the process alive. What `connect` did to the system is not undone then: `close` does that, and the
-   * process waits for it.
+   * Lets the process end although the tunnel is up; the tunnel works for as long as something else
+   * keeps the process alive. What `connect` did to the system is then not undone: only `close` does
+   * that, and the process waits for it.
    */
   unref(): this {
     this.#parts.liveness.unref();
     return this;
   }
 
-  /** Undoes everything that `connect` did, last first. Idempotent; never rejects: failures are logged. */
+  /**
+   * Undoes everything that `connect` did, last first. Idempotent; never rejects: failures are logged.
+   */
   close(): Promise<void> {
     this.#closing ??= this.#takeDown(undefined);
     return this.#closing;

@@ -4,23 +4,23 @@ import { formatEndpoint } from '../config/format.js';
 import { parseEndpoint } from '../config/values.js';
 
 const ENDPOINT = /^(?:\[([^\]%]+)(%[^\]]+)?\]|([^:]+)):(\d+)$/;
-/** With brackets, the zone of a link-local address, and a port. */
+/** Longest endpoint: with brackets, the zone of a link-local address, and a port. */
 const LONGEST_ENDPOINT = 80;
 
-/** An IP address with a port; undefined for anything else, such as a name. */
+/** Returns an IP address with a port; undefined for anything else, such as a name. */
 export function parseUapiEndpoint(text: string): Endpoint | undefined {
   if (text.length > LONGEST_ENDPOINT) return undefined;
   const parsed = parseEndpoint(text, () => undefined);
   return parsed && parseIp(parsed.host) && { address: parsed.host, port: parsed.port };
 }
 
-/** As wg(8) prints an allowed IP, whichever way the interface spells it. */
+/** Returns an allowed IP as wg(8) prints it, however the interface spells it. */
 export function wgPrefix(text: string): string {
   const prefix = parsePrefix(text);
   return prefix ? `${wgAddress(prefix.address)}/${prefix.length}` : text;
 }
 
-/** As wg(8) prints an endpoint, whichever way the interface spells it. */
+/** Returns an endpoint as wg(8) prints it, however the interface spells it. */
 export function wgEndpoint(text: string): string {
   const [, ipv6, zone = '', other = '', port] = ENDPOINT.exec(text) ?? [];
   const address = parseIp(ipv6 ?? other);

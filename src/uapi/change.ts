@@ -1,4 +1,4 @@
-/** A change of a running device: as text for programs and for the socket of wg(8), and in bytes. */
+/** A change of a running device: in text form for programs and the socket of wg(8), and in bytes. */
 import type { Secret } from '../../crypto/secret.js';
 import type { Endpoint } from '../../protocol/dataplane.js';
 import type { PeerChange } from '../../protocol/device.js';
@@ -8,7 +8,9 @@ import { parseUapiEndpoint } from './addresses.js';
 
 const EINVAL = 22;
 
-/** What set=1 asks for; what is left out stays as it is. The secrets are the holder's to zero. */
+/**
+ * The content of set=1; settings that are left out stay unchanged. The owner has to zero the secrets.
+ */
 export interface UapiChange {
   /** 32 zero bytes are none. */
   readonly privateKey?: Secret;
@@ -18,17 +20,17 @@ export interface UapiChange {
   readonly fwMark?: number;
   /** Peers that are not in `peers` are removed. */
   readonly replacePeers?: boolean;
-  /** In the order of the request; a peer may come more than once. */
+  /** In the order of the request; a peer may appear more than once. */
   readonly peers: readonly UapiPeerChange[];
 }
 
-/** A peer to be added, changed or removed; what is left out stays as it is. */
+/** A peer to be added, changed or removed; settings that are left out stay unchanged. */
 export interface UapiPeerChange {
   /** 32 bytes. */
   readonly publicKey: Uint8Array;
-  /** It is removed, and its session ends. */
+  /** The peer is removed, and its session ends. */
   readonly remove?: boolean;
-  /** Do nothing when the peer is not there yet. */
+  /** Does nothing when the peer does not exist. */
   readonly updateOnly?: boolean;
   /** 32 zero bytes are none. */
   readonly presharedKey?: Secret;
@@ -36,24 +38,24 @@ export interface UapiPeerChange {
   readonly endpoint?: string;
   /** Seconds, 0 to 65535; 0 is off. */
   readonly persistentKeepalive?: number;
-  /** Those that the peer had before are forgotten. */
+  /** Removes the peer's previous allowed IPs. */
   readonly replaceAllowedIps?: boolean;
-  /** `10.0.0.0/24`, `fd00::/64`; each moves here from the peer that has it. */
+  /** `10.0.0.0/24`, `fd00::/64`; each is moved here from the peer that has it. */
   readonly allowedIps?: readonly string[];
-  /** Taken from this peer, as wg(8)'s `-10.0.0.0/24`. */
+  /** Removed from this peer, like `-10.0.0.0/24` of wg(8). */
   readonly removeAllowedIps?: readonly string[];
 }
 
-/** The same in bytes. */
+/** The same change in bytes. */
 export interface DeviceChange extends Omit<UapiChange, 'peers'> {
   readonly peers: readonly PeerChange[];
 }
 
-/** Why nothing was changed. */
+/** A change was refused; nothing was changed. */
 export class ChangeError extends WgTsError {
   /** Stable across versions. */
   declare readonly code: 'ERR_CHANGE';
-  /** A positive number of errno.h; undefined when there is no fitting one. */
+  /** A positive number of errno.h; undefined when none fits. */
   readonly errno: number | undefined;
 
   /** `message` is one line. */
@@ -64,7 +66,7 @@ export class ChangeError extends WgTsError {
   }
 }
 
-/** The secrets stay those of `change`. Throws ChangeError. */
+/** Parses the text form; the secrets stay those of `change`. Throws ChangeError. */
 export function parseChange(change: UapiChange): DeviceChange {
   return { ...change, peers: change.peers.map(parsePeerChange) };
 }
@@ -81,12 +83,12 @@ function parsePeerChange(peer: UapiPeerChange): PeerChange {
 
 function endpointOf(text: string): Endpoint {
   const endpoint = parseUapiEndpoint(text);
-  if (!endpoint) throw new ChangeError('an endpoint is no IP address with a port', EINVAL);
+  if (!endpoint) throw new ChangeError('an endpoint is not an IP address with a port', EINVAL);
   return endpoint;
 }
 
 function prefixOf(text: string): IpPrefix {
   const prefix = parsePrefix(text);
-  if (!prefix) throw new ChangeError('an allowed IP is no network', EINVAL);
+  if (!prefix) throw new ChangeError('an allowed IP is not a network', EINVAL);
   return prefix;
 }

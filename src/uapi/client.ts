@@ -7,21 +7,23 @@ import { encodeSet } from './set.js';
 
 const FOLDER = '/var/run/wireguard';
 const EXTENSION = '.sock';
-/** Only administrators may make a pipe below this prefix. */
+/** Only administrators may create a pipe below this prefix. */
 const PIPE_PREFIX = 'ProtectedPrefix\\Administrators\\WireGuard\\';
 const PIPES = '\\\\.\\pipe\\';
-/** Some hundred thousand allowed IPs. */
+/** Room for some hundred thousand allowed IPs. */
 const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
 const TIMEOUT_MS = 5000;
 const END = Buffer.from('\n\n');
 
-/** Where wg(8) looks for an interface. */
+/** Returns the path at which wg(8) looks for an interface. */
 export function uapiSocket(name: string, platform: NodeJS.Platform = process.platform): string {
   if (platform === 'win32') return PIPES + PIPE_PREFIX + name;
   return path.posix.join(FOLDER, name + EXTENSION);
 }
 
-/** The names of all interfaces that have a socket, also if nobody listens on it any more. */
+/**
+ * Returns the names of all interfaces that have a socket, even if no process listens on it any more.
+ */
 export function listUapi(folder: string = FOLDER): string[] {
   if (process.platform === 'win32') return pipeNames(listPipes());
   try {
@@ -35,7 +37,7 @@ export function listUapi(folder: string = FOLDER): string[] {
   }
 }
 
-/** Names of interfaces, out of those of all pipes. */
+/** Returns the names of interfaces among those of all pipes. */
 export function pipeNames(pipes: readonly string[]): string[] {
   return pipes
     .filter((pipe) => pipe.toLowerCase().startsWith(PIPE_PREFIX.toLowerCase()))
@@ -47,7 +49,7 @@ function listPipes(): string[] {
   try {
     return readdirSync(PIPES);
   } catch {
-    // Not every file system of pipes can be read.
+    // Not every pipe file system can be read.
     return [];
   }
 }
@@ -57,8 +59,8 @@ interface AskOptions {
 }
 
 /**
- * Asks an interface for its state; the caller zeroes the secrets in it. Undefined when nobody
- * listens. Throws UapiError.
+ * Queries an interface for its state; the caller zeroes the secrets in it. Resolves to undefined when
+ * no process listens. Throws UapiError.
  */
 export async function queryUapi(
   socketPath: string,
@@ -74,8 +76,8 @@ export async function queryUapi(
 }
 
 /**
- * Changes an interface; the secrets of `change` stay the caller's. Answers false when nobody listens.
- * Throws UapiError, with `errno` when the interface refuses.
+ * Changes an interface; the caller keeps the secrets of `change`. Resolves to false when no process
+ * listens. Throws UapiError, with `errno` when the interface refuses.
  */
 export async function changeUapi(
   socketPath: string,
@@ -92,7 +94,7 @@ export async function changeUapi(
   }
 }
 
-/** `request` has to stay until the answer is there. */
+/** The caller must not change `request` until the answer has arrived. */
 function ask(
   socketPath: string,
   request: Uint8Array,
@@ -123,7 +125,7 @@ function ask(
     };
     socket.once('error', (error: NodeJS.ErrnoException) => {
       if (error.code !== 'ENOENT' && error.code !== 'ECONNREFUSED')
-        return fail(new UapiError(`the interface cannot be asked (${error.code})`));
+        return fail(new UapiError(`the interface cannot be queried (${error.code})`));
       settle();
       resolve(undefined);
     });
@@ -132,13 +134,13 @@ function ask(
     socket.on('data', (chunk: Buffer) => {
       chunks.push(chunk);
       length += chunk.length;
-      if (length > MAX_ANSWER_BYTES) fail(new UapiError('the answer of the interface has no end'));
+      if (length > MAX_ANSWER_BYTES) fail(new UapiError('the answer of the interface is too long'));
       else if (endsAnswer(chunks)) finish();
     });
   });
 }
 
-/** The empty line may be split between the last two chunks. */
+/** Returns whether the empty line has arrived, which may be split between the last two chunks. */
 function endsAnswer(chunks: readonly Buffer[]): boolean {
   const last = chunks.slice(-2).map((chunk) => chunk.subarray(-END.length));
   return Buffer.concat(last).subarray(-END.length).equals(END);

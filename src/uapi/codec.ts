@@ -4,11 +4,12 @@ import { integerOf, keyOf, Lines, linesOf, textOf, UapiError } from './lines.js'
 export { UapiError } from './lines.js';
 
 /**
- * The cross-platform userspace protocol of wg(8): `key=value` lines with keys in hexadecimal, an
- * empty line at the end. `data_plane` is an addition of ours, which wg(8) passes over.
+ * The state of an interface in the cross-platform userspace protocol of wg(8): `key=value` lines with
+ * keys in hexadecimal, and an empty line at the end. `data_plane` is an extension of wg-ts, which wg(8)
+ * ignores.
  */
 export interface UapiDevice {
-  /** 32 bytes; absent when there is none. */
+  /** 32 bytes; absent when not set. */
   readonly privateKey?: Secret;
   /** 0 is none. */
   readonly listenPort: number;
@@ -20,7 +21,7 @@ export interface UapiDevice {
   readonly peers: readonly UapiPeer[];
 }
 
-/** A peer with its secret. */
+/** A peer with its preshared key. */
 export interface UapiPeer {
   /** 32 bytes. */
   readonly publicKey: Uint8Array;
@@ -28,13 +29,13 @@ export interface UapiPeer {
   readonly presharedKey?: Secret;
   /** `192.0.2.1:51820`, `[2001:db8::1]:51820`. */
   readonly endpoint?: string;
-  /** Unix nanoseconds, 0 is never. */
+  /** Unix nanoseconds; 0 is never. */
   readonly latestHandshake: bigint;
   /** Received from the peer. */
   readonly rxBytes: bigint;
   /** Sent to the peer. */
   readonly txBytes: bigint;
-  /** Seconds, 0 is off. */
+  /** Seconds; 0 is off. */
   readonly persistentKeepalive: number;
   /** `10.0.0.0/24`, `fd00::/64`. */
   readonly allowedIps: readonly string[];
@@ -42,7 +43,10 @@ export interface UapiPeer {
 
 const NANOS = 1_000_000_000n;
 
-/** The answer to get=1. It holds the private key and the preshared keys: zero it when it is sent. */
+/**
+ * Encodes the answer to get=1. It contains the private key and the preshared keys: zero it once it is
+ * sent.
+ */
 export function encodeGet(device: UapiDevice): Uint8Array {
   const out = new Lines();
   if (device.privateKey) out.key('private_key', device.privateKey.expose());
@@ -65,7 +69,7 @@ export function encodeGet(device: UapiDevice): Uint8Array {
   return out.end();
 }
 
-/** `errno` is 0 or a negative number of errno.h, which wg(8) expects in answers to set=1. */
+/** Encodes the answer to set=1. `errno` is 0 or a negative number of errno.h, as wg(8) expects. */
 export function encodeErrno(errno: number): Uint8Array {
   const out = new Lines();
   out.text('errno', errno);
@@ -75,8 +79,8 @@ export function encodeErrno(errno: number): Uint8Array {
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /**
- * Reads an answer to get=1 up to its empty line; keys that are not known are passed over. The caller
- * zeroes `bytes`, and the secrets of the result. Throws UapiError.
+ * Parses an answer to get=1 up to its empty line; unknown keys are ignored. The caller zeroes `bytes`,
+ * and the secrets of the result. Throws UapiError.
  */
 export function parseGet(bytes: Uint8Array): UapiDevice {
   const peers: Mutable<UapiPeer & { allowedIps: string[] }>[] = [];
@@ -92,24 +96,24 @@ export function parseGet(bytes: Uint8Array): UapiDevice {
       else if (peer) setPeerField(peer, key, value);
       else setDeviceField(device, key, value);
     }
-    throw new UapiError('the answer of the interface ends early');
+    throw new UapiError('the answer of the interface is cut off');
   } catch (error) {
     zeroSecrets(device);
     throw error;
   }
 }
 
-/** Reads an answer to set=1. Throws UapiError for any but errno=0. */
+/** Parses an answer to set=1. Throws UapiError unless it is errno=0. */
 export function checkErrno(bytes: Uint8Array): void {
   for (const { key, value } of linesOf(bytes)) {
     if (key !== 'errno') continue;
     refuseErrno(value);
     return;
   }
-  throw new UapiError('the answer of the interface ends early');
+  throw new UapiError('the answer of the interface is cut off');
 }
 
-/** Signs differ: of get=1 wireguard-go's are positive, of set=1 negative. */
+/** The signs differ: wireguard-go sends positive numbers for get=1 and negative ones for set=1. */
 function refuseErrno(value: Uint8Array): void {
   const digits = value[0] === MINUS ? value.subarray(1) : value;
   const errno = Number(integerOf(digits, 0x7fff_ffffn));
@@ -151,7 +155,7 @@ function setPeerField(
   const uint64 = (): bigint => integerOf(value, 0xffff_ffff_ffff_ffffn);
   if (key === 'preshared_key') {
     const psk = keyOf(value);
-    // Zeros stand for none.
+    // All zeros mean none.
     if (psk.some((byte) => byte !== 0)) peer.presharedKey = Secret.take(psk);
   } else if (key === 'endpoint') peer.endpoint = textOf(value);
   else if (key === 'allowed_ip') peer.allowedIps.push(textOf(value));

@@ -1,4 +1,4 @@
-/** The lines of the protocol, as bytes: a string with a key in it could not be zeroed. */
+/** The lines of the protocol, as bytes: a string that contains a key could not be zeroed. */
 import { KEY_LENGTH } from '../../crypto/aead.js';
 import { WgTsError } from '../../system/errors.js';
 
@@ -6,7 +6,9 @@ const LINE_FEED = 0x0a;
 const EQUALS = 0x3d;
 const HEX_DIGITS = new TextEncoder().encode('0123456789abcdef');
 
-/** What is not of the protocol, or reports a failure. Never holds a part of what was read. */
+/**
+ * A violation of the protocol, or a failure that was reported. Never contains a part of what was read.
+ */
 export class UapiError extends WgTsError {
   /** Stable across versions. */
   declare readonly code: 'ERR_UAPI';
@@ -20,7 +22,7 @@ export class UapiError extends WgTsError {
   }
 }
 
-/** Lines that grow; what is given up on the way is zeroed. */
+/** A growing buffer of lines; outgrown memory is zeroed. */
 export class Lines {
   #bytes = new Uint8Array(1024);
   #length = 0;
@@ -60,7 +62,7 @@ export class Lines {
   }
 }
 
-/** The lines before the first empty one. */
+/** Yields the lines before the first empty one. */
 export function* linesOf(bytes: Uint8Array): Generator<{ key: string; value: Uint8Array }> {
   for (let start = 0; start < bytes.length; ) {
     const end = bytes.indexOf(LINE_FEED, start);
@@ -75,7 +77,7 @@ export function* linesOf(bytes: Uint8Array): Generator<{ key: string; value: Uin
   }
 }
 
-/** Printable ASCII only: it goes to terminals. */
+/** Decodes printable ASCII and refuses everything else, because it is shown on terminals. */
 export function textOf(bytes: Uint8Array): string {
   if (bytes.some((byte) => byte < 0x20 || byte > 0x7e))
     throw new UapiError('it has a character that is not ASCII');

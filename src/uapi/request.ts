@@ -1,22 +1,22 @@
 export type UapiRequest =
   | { readonly type: 'get' | 'invalid' }
-  /** The whole request; whoever takes it zeroes it. */
+  /** The whole request; the receiver zeroes it. */
   | { readonly type: 'set'; readonly bytes: Uint8Array };
 
-/** Some ten thousand peers with their allowed IPs. */
+/** Room for some ten thousand peers with their allowed IPs. */
 export const MAX_REQUEST_BYTES: number = 4 * 1024 * 1024;
 
 const FIRST_BYTES = 4096;
 const LINE_FEED = 0x0a;
 
-/** Cuts the bytes of a client into requests. What it holds is zeroed as soon as it is read. */
+/** Splits the bytes of a client into requests. Its buffers are zeroed as soon as they are read. */
 export class RequestReader {
   #bytes = Buffer.alloc(FIRST_BYTES);
   #length = 0;
 
   /**
-   * Copies `chunk` and zeroes it. Answers the requests that are complete now. Throws RangeError for
-   * one that is too long; the reader must not be used afterwards.
+   * Copies `chunk` and zeroes it. Returns the requests that are now complete. Throws RangeError for one
+   * that is too long; the reader must not be used afterwards.
    */
   push(chunk: Uint8Array): UapiRequest[] {
     const requests: UapiRequest[] = [];

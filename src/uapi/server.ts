@@ -13,25 +13,25 @@ export interface UapiServer {
 
 export interface UapiServerOptions {
   /**
-   * Carries set=1 out as a whole; what it throws is answered by the number of its `errno`, else by EIO.
-   * The secrets in it are zeroed when it is done. Without, set=1 is refused.
+   * Carries out set=1 as a whole; an exception is reported to the client by its `errno`, otherwise as
+   * EIO. The secrets in the change are zeroed afterwards. Without this function, set=1 is refused.
    */
   readonly change?: (change: DeviceChange) => Promise<void>;
-  /** For a client that is not done with a request, or with reading its answer. */
+  /** Time limit for a client to finish a request, or to read its answer. */
   readonly timeoutMs?: number;
 }
 
 const MAX_CLIENTS = 16;
 const TIMEOUT_MS = 5000;
-/** Of one client; wg(8) sends one request. */
+/** Requests of one client that may wait; wg(8) sends one. */
 const MAX_WAITING = 16;
 const EINVAL = 22;
 const EIO = 5;
 const EOPNOTSUPP = 95;
 
 /**
- * Answers wg(8) on a socket that only the owner can open. `read` is called for each get=1; its
- * secrets stay the caller's. Throws an error with code EADDRINUSE when somebody answers there.
+ * Answers wg(8) on a socket that only the owner can open. `read` is called for each get=1; its secrets
+ * remain the caller's. Throws an error with code EADDRINUSE when another process answers there.
  */
 export async function serveUapi(
   socketPath: string,
@@ -51,13 +51,13 @@ export async function serveUapi(
   return {
     async close() {
       for (const client of clients) client.destroy();
-      // Removes the file, too.
+      // Also removes the file.
       await new Promise<void>((resolve) => server.close(() => resolve()));
     },
   };
 }
 
-/** Why nobody can be reached there, such as `ENOENT`; undefined when somebody listens. */
+/** Resolves to why no process can be reached there, such as `ENOENT`; undefined when one listens. */
 export function whyUnreachable(socketPath: string): Promise<string | undefined> {
   return new Promise((resolve) => {
     const socket = connect(socketPath);
@@ -69,12 +69,12 @@ export function whyUnreachable(socketPath: string): Promise<string | undefined> 
   });
 }
 
-/** Of Windows: it vanishes with its process. */
+/** A Windows pipe disappears with its process. */
 function isPipe(socketPath: string): boolean {
   return socketPath.startsWith('\\\\.\\pipe\\');
 }
 
-/** A file that nobody listens on any more. */
+/** Removes a socket file on which no process listens any more. */
 export async function removeStaleSocket(socketPath: string): Promise<void> {
   if (isPipe(socketPath)) return;
   const code = await whyUnreachable(socketPath);
@@ -82,9 +82,9 @@ export async function removeStaleSocket(socketPath: string): Promise<void> {
 }
 
 /**
- * The mask counts when the file is made, which is before `listen` returns. On Windows everybody may
- * open a pipe to read from it, but only its owner and administrators to write: who cannot ask gets no
- * answer.
+ * The mask applies when the file is created, which is before `listen` returns. On Windows everyone may
+ * open a pipe for reading, but only its owner and administrators for writing: without a request there
+ * is no answer.
  */
 function listen(server: Server, socketPath: string): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -117,7 +117,7 @@ function serveClient(
   });
   const waiting: UapiRequest[] = [];
   let isAnswering = false;
-  // One at a time, so that a client that asks and does not read fills no memory.
+  // One at a time, so that a client that sends requests and does not read cannot fill the memory.
   const answerNext = async (): Promise<void> => {
     const request = waiting.shift();
     isAnswering = request !== undefined;
@@ -158,7 +158,7 @@ async function answerTo(
   }
 }
 
-/** Answers a number of errno.h. */
+/** Resolves to a number of errno.h. */
 async function carryOut(bytes: Uint8Array, change: UapiServerOptions['change']): Promise<number> {
   let parsed: DeviceChange;
   try {

@@ -10,7 +10,7 @@ import { integerOf, keyOf, Lines, linesOf, textOf, UapiError } from './lines.js'
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 type MutablePeer = Mutable<PeerChange & { allowedIps: IpPrefix[]; removeAllowedIps: IpPrefix[] }>;
 
-/** The request set=1. It holds the keys of `change`: zero it when it is sent. */
+/** Encodes the request set=1. It contains the keys of `change`: zero it once it is sent. */
 export function encodeSet(change: DeviceChange): Uint8Array {
   const out = new Lines();
   out.text('set', 1);
@@ -37,9 +37,9 @@ function encodePeer(out: Lines, peer: PeerChange): void {
 }
 
 /**
- * Reads a request set=1 up to its empty line, and checks every value in it, so that a change is
+ * Parses a request set=1 up to its empty line, and checks every value in it, so that a change is
  * carried out as a whole or not at all. The caller zeroes `bytes`, and the secrets of the result.
- * Throws UapiError for what wg(8) never sends.
+ * Throws UapiError for a request that wg(8) would never send.
  */
 export function parseSet(bytes: Uint8Array): DeviceChange {
   const peers: MutablePeer[] = [];
@@ -61,7 +61,7 @@ export function parseSet(bytes: Uint8Array): DeviceChange {
   }
 }
 
-/** Also of what is still on its way to be a change. */
+/** Zeroes the secrets of a change, also of one that is only partly parsed. */
 export function zeroChange(change: {
   readonly privateKey?: Secret;
   readonly peers: readonly { readonly presharedKey?: Secret }[];
@@ -122,21 +122,21 @@ function setPeerField(peer: MutablePeer, key: string, value: Uint8Array): void {
   }
 }
 
-/** The last word on a network counts, whichever list it is in. */
+/** The last line for a network counts, whichever list it is in. */
 function addAllowedIp(peer: MutablePeer, text: string): void {
   const isRemoval = text.startsWith('-');
   const written = text.replace(/^[+-]/, '');
   const prefix = written.length > LONGEST_PREFIX ? undefined : parsePrefix(written);
-  if (!prefix) throw new UapiError('it has an allowed IP that is no network');
+  if (!prefix) throw new UapiError('it has an allowed IP that is not a network');
   (isRemoval ? peer.removeAllowedIps : peer.allowedIps).push(prefix);
 }
 
-/** An IPv6 address that maps IPv4, with its length. */
+/** Length of the longest prefix: an IPv4-mapped IPv6 address with its length. */
 const LONGEST_PREFIX = 49;
 
 function endpointOf(text: string): Endpoint {
   const endpoint = parseUapiEndpoint(text);
-  if (!endpoint) throw new UapiError('it has an endpoint that is no IP address with a port');
+  if (!endpoint) throw new UapiError('it has an endpoint that is not an IP address with a port');
   return endpoint;
 }
 

@@ -5,17 +5,17 @@ import { type IpPrefix, networkId } from '../../protocol/ip.js';
 import { encodeKey } from '../config/key.js';
 import type { DeviceChange } from './change.js';
 
-/** What the sections of a file come to for one peer, once all have taken effect. */
+/** The combined result of a file's sections for one peer. */
 interface WantedPeer {
   readonly section: PeerChange;
-  /** By their `networkId`. */
+  /** Networks by their `networkId`. */
   readonly networks: Map<string, IpPrefix>;
 }
 
 /**
- * What has to change for `running`, told as the change that would make it from nothing, to become what
- * `file` says; peers that are so already are left out, and keep their sessions. As with setconf, what
- * [Interface] does not name goes back to none. The secrets in the result are those of `file` only.
+ * Returns the change that turns `running` into what `file` says; both are given as changes of an empty
+ * device. Peers that need no change are left out, and keep their sessions. As with setconf, keys that
+ * [Interface] does not name are reset. The secrets in the result are those of `file` only.
  */
 export function syncChange(file: DeviceChange, running: DeviceChange): DeviceChange {
   const wanted = wantedPeers(file.peers);
@@ -44,7 +44,9 @@ function interfaceChange(file: DeviceChange, running: DeviceChange): Omit<Device
   };
 }
 
-/** Zeros, which stand for none, where there is one and shall be none. */
+/**
+ * Returns zeros, which mean none, when there is a secret to be removed; undefined when nothing changes.
+ */
 function newSecret(wanted: Secret | undefined, present: Secret | undefined): Secret | undefined {
   const none = Secret.take(new Uint8Array(KEY_LENGTH));
   const secret = wanted ?? none;

@@ -117,7 +117,7 @@ describe('check', () => {
     [
       'wgts-no-such',
       1,
-      /^error: \/etc\/wireguard\/wgts-no-such.conf (does not exist|may not be read by this user)\nhint/,
+      /^error: \/etc\/wireguard\/wgts-no-such.conf (does not exist|cannot be read by this user)\nhint/,
     ],
     ['/etc/passwd', 2, /^error: the name of \/etc\/passwd does not end in .conf\nhint: .*\n$/],
     ['much-too-long-a-name.conf', 2, /^error: an interface cannot be called .*\nhint: .*\n$/],

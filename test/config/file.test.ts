@@ -66,7 +66,7 @@ describe('readConfigFile', () => {
     const file = await write('latin1.conf', Buffer.from('# \xfc', 'latin1'));
     await expect(readConfigFile(file)).rejects.toMatchObject({
       code: 'ERR_FILE',
-      message: `${file} is not a text in UTF-8`,
+      message: `${file} is not UTF-8 text`,
     });
   });
 

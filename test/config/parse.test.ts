@@ -217,7 +217,7 @@ describe('what is said twice', () => {
     const text = `${INTERFACE}Address = 10.0.0.1\n${PEER}[interface]\nAddress = 10.0.0.2\n`;
     expect(parseConfig(text).config.interface.addresses).toHaveLength(2);
     expect(warningsOf(text)).toEqual([
-      'x.conf:6:1: [Interface] is here again: it adds to the one on line 1',
+      'x.conf:6:1: [Interface] appears again: it adds to the one on line 1',
     ]);
   });
 

@@ -26,11 +26,11 @@ describe('a bad value in [Interface]', () => {
     ['SaveConfig = yes', "3:14: SaveConfig: 'yes' is neither 'true' nor 'false'"],
     [
       'Metrics = localhost:9586',
-      "3:11: Metrics: 'localhost' is a name: it takes an IP address, as in 127.0.0.1:9586",
+      "3:11: Metrics: 'localhost' is a name: use an IP address, as in 127.0.0.1:9586",
     ],
     [
       'Metrics = 127.0.0.1',
-      "3:11: Metrics: '127.0.0.1' has no port: it reads as in vpn.example.com:51820",
+      "3:11: Metrics: '127.0.0.1' has no port: write it as in vpn.example.com:51820",
     ],
     ['Metrics = 127.0.0.1:0', '3:21: Metrics: the port is a number from 1 to 65535'],
     [
@@ -84,17 +84,17 @@ describe('a bad value in [Peer]', () => {
     ['AllowedIPs = home', "5:14: AllowedIPs: 'home' is not a network"],
     [
       'Endpoint = 2001:db8::1:51820',
-      "5:12: Endpoint: '2001:db8::1:51820' is not host:port: an IPv6 address stands in brackets, as in [2001:db8::1]:51820",
+      "5:12: Endpoint: '2001:db8::1:51820' is not host:port: write an IPv6 address in brackets, as in [2001:db8::1]:51820",
     ],
     [
       'Endpoint = vpn.example.com',
-      "5:12: Endpoint: 'vpn.example.com' has no port: it reads as in vpn.example.com:51820",
+      "5:12: Endpoint: 'vpn.example.com' has no port: write it as in vpn.example.com:51820",
     ],
     [
       'Endpoint = [::1]',
-      "5:12: Endpoint: '[::1]' has no port: it reads as in vpn.example.com:51820",
+      "5:12: Endpoint: '[::1]' has no port: write it as in vpn.example.com:51820",
     ],
-    ['Endpoint = [::1:5', "5:12: Endpoint: '[::1:5' lacks the closing ]"],
+    ['Endpoint = [::1:5', "5:12: Endpoint: '[::1:5' has no closing ]"],
     ['Endpoint = [10.0.0.1]:5', "5:13: Endpoint: '10.0.0.1' is not an IPv6 address"],
     ['Endpoint = a_b!:5', "5:12: Endpoint: 'a_b!' is neither an IP address nor a host name"],
     [
@@ -152,7 +152,7 @@ describe('what is missing', () => {
     ['[Interface]\nPrivateKey =', '2:13: PrivateKey: has no value'],
     [
       `[Interface]\nPrivateKey = ${'A'.repeat(43)}=`,
-      '2:14: PrivateKey: is all zeros, which is no key',
+      '2:14: PrivateKey: is all zeros, which is not a key',
     ],
   ])('%j', (text, expected) => {
     expect(problemsOf(text)).toEqual([`x.conf:${expected}`]);
@@ -183,7 +183,7 @@ describe('ConfigError', () => {
       "x.conf:1:1: unknown section 'Interfaces'; did you mean [Interface]?",
       'x.conf:1:1: there is no [Interface] section',
       'x.conf:2:1: [Peer] has no PublicKey',
-      'x.conf:3:12: Endpoint: has no port: it reads as in vpn.example.com:51820',
+      'x.conf:3:12: Endpoint: has no port: write it as in vpn.example.com:51820',
     ]);
   });
 
@@ -229,7 +229,7 @@ describe('a hostile file', () => {
 
   it('with a NUL says where it is and what it may be', () => {
     expect(problemsOf(`${INTERFACE}MTU\0 = 1`)).toEqual([
-      'x.conf:3:4: holds a NUL character: it is no text file, or it is in UTF-16 and has to be saved as UTF-8',
+      'x.conf:3:4: contains a NUL character: it is not a text file, or it is UTF-16 and has to be saved as UTF-8',
     ]);
   });
 

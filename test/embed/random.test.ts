@@ -66,7 +66,7 @@ describe('a tunnel', () => {
     const error = await a.tunnel.closed;
     expect(error).toMatchObject({
       code: 'ERR_USAGE',
-      message: expect.stringMatching(/^random gives 1 bytes instead of (4|32)$/),
+      message: expect.stringMatching(/^random returns 1 bytes instead of (4|32)$/),
     });
     const ephemeral = wire.sent[0]?.bytes.subarray(8, 40);
     expect(new Set(ephemeral).size).toBeGreaterThan(8);
@@ -86,16 +86,16 @@ describe('a tunnel', () => {
     }
     expect(await a.tunnel.closed).toMatchObject({
       code: 'ERR_USAGE',
-      message: 'random gives the same bytes again and again',
+      message: 'random returns the same bytes again and again',
     });
   });
 
   it.each<[string, unknown, RegExp]>([
     ['too short', () => new Uint8Array(31), /31 bytes instead of 32/],
     ['too long', () => new Uint8Array(33), /33 bytes instead of 32/],
-    ['a promise', async () => new Uint8Array(32), /no Uint8Array/],
-    ['an array', () => Array(32).fill(1), /no Uint8Array/],
-    ['nothing', () => undefined, /no Uint8Array/],
+    ['a promise', async () => new Uint8Array(32), /does not return a Uint8Array/],
+    ['an array', () => Array(32).fill(1), /does not return a Uint8Array/],
+    ['nothing', () => undefined, /does not return a Uint8Array/],
     [
       'an exception',
       () => {
@@ -142,7 +142,7 @@ describe('checkedRandom', () => {
     expect(errors).toEqual([]);
     await nextTurn();
     expect(errors.map(({ message }) => message)).toEqual([
-      'random gives the same bytes again and again',
+      'random returns the same bytes again and again',
     ]);
   });
 

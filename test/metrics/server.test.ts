@@ -218,7 +218,7 @@ describe('the server', () => {
     expect((await serve(tunnelStatus([]))).logger.lines).toEqual([]);
     const { logger, server } = await serve(tunnelStatus([]), '0.0.0.0');
     expect(logger.lines).toEqual([
-      `warn: whoever reaches 0.0.0.0:${server.address.port} reads the metrics: keys of peers, their networks and traffic`,
+      `warn: anyone who can reach 0.0.0.0:${server.address.port} can read the metrics: keys of peers, their networks and traffic`,
     ]);
   });
 
@@ -239,7 +239,7 @@ describe('the server', () => {
     const source = { status: () => tunnelStatus([]) };
     await expect(serveMetrics(source, { host: '192.0.2.1', port: 9 })).rejects.toMatchObject({
       code: 'ERR_USAGE',
-      message: 'metrics: 192.0.2.1 is no address of this machine',
+      message: 'metrics: 192.0.2.1 is not an address of this machine',
     });
   });
 });

@@ -183,7 +183,7 @@ describe('the bring-up', () => {
   it('logs what the plan warns of, and that SaveConfig is ignored', async () => {
     await up({}, { warnings: ['no DNS here'] }, config(['SaveConfig = true']));
     expect(logger.lines).toEqual([
-      'warn: SaveConfig is ignored: the configuration file stays as it is',
+      'warn: SaveConfig is ignored: the configuration file is not changed',
       'warn: no DNS here',
     ]);
   });

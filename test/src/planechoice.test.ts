@@ -42,9 +42,9 @@ describe('the choice of the data plane', () => {
 
   it.each([
     ['WG_TS_DATAPLANE', 'fast', /WG_TS_DATAPLANE is "fast"/],
-    ['WG_TS_WORKERS', '0', /0 is no number of workers/],
-    ['WG_TS_WORKERS', '17', /17 is no number of workers/],
-    ['WG_TS_WORKERS', 'many', /many is no number of workers/],
+    ['WG_TS_WORKERS', '0', /0 is not a valid number of workers/],
+    ['WG_TS_WORKERS', '17', /17 is not a valid number of workers/],
+    ['WG_TS_WORKERS', 'many', /many is not a valid number of workers/],
     ['WG_TS_NATIVE_WITHOUT', 'tso,speed', /WG_TS_NATIVE_WITHOUT has "speed"/],
   ])('refuses %s=%s', (variable, value, message) => {
     vi.stubEnv(variable, value);

@@ -92,7 +92,7 @@ describeSystem('the metrics of a tunnel', NEEDS, () => {
       const inner = `${INNER.client.v4}:9586`;
       const { code, stderr } = await upWith(pair, '--metrics', inner);
       expect(code).toBe(0);
-      expect(stderr).toContain(`warning: whoever reaches ${inner} reads the metrics`);
+      expect(stderr).toContain(`warning: anyone who can reach ${inner} can read the metrics`);
       const before = await ask(client.namespace, `http://${inner}/healthz`);
       expect([before.code, JSON.parse(before.body)]).toEqual([
         503,

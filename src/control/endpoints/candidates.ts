@@ -4,13 +4,13 @@ import { endpointsOf, type PeerConfig } from '../../config/model.js';
 import type { ReachablePeer } from './peerlink.js';
 import { type ResolveOptions, resolveAddresses } from './resolve.js';
 
-/** Milliseconds for which the other names of a peer are waited for when one is known. */
+/** Milliseconds to wait for the other names of a peer when one has been resolved. */
 const GRACE = 1000;
 
 /**
- * Looks up where peers are, all at once; those without an Endpoint are left out. Of several Endpoints
- * of a peer one is enough: a name that is not known soon after the first has no addresses yet. Throws
- * what `resolveAddresses` throws for a peer of which no Endpoint is known.
+ * Resolves the endpoints of all peers at once; peers without an Endpoint are left out. Of several
+ * Endpoints of a peer one is enough: a name that is not resolved soon after the first has no addresses
+ * yet. Throws what `resolveAddresses` throws for a peer of which no Endpoint could be resolved.
  */
 export async function findPeers(
   peers: readonly PeerConfig[],
@@ -24,7 +24,7 @@ export async function findPeers(
   return new Map(found);
 }
 
-/** The first address that is known. */
+/** Returns the first address that is known. */
 export function firstAddress(peer: ReachablePeer | undefined): Endpoint | undefined {
   return peer?.addresses.flat()[0];
 }
@@ -45,7 +45,7 @@ async function findPeer(peer: PeerConfig, options: ResolveOptions): Promise<Reac
     await Promise.race([settled, pause(GRACE, { ...options, signal }).catch(() => undefined)]);
     options.signal?.throwIfAborted();
   } catch (error) {
-    // Of several failures, that of the preferred Endpoint.
+    // Of several failures, throw that of the preferred Endpoint.
     throw error instanceof AggregateError ? error.errors[0] : error;
   } finally {
     enough.abort();

@@ -1,4 +1,6 @@
-/** Keeps peers connected when they, the names of their Endpoints, or this machine's network move. */
+/**
+ * Keeps peers connected when they, the addresses of their Endpoints, or this machine's network change.
+ */
 import type { Action, Endpoint, PeerId } from '../../../protocol/dataplane.js';
 import type { Device } from '../../../protocol/device.js';
 import { MessageType } from '../../../protocol/messages.js';
@@ -19,21 +21,23 @@ export interface ConnectorOptions {
   readonly logger: Logger;
   readonly resolver?: Resolver;
   readonly peers: Iterable<ReachablePeer>;
-  /** Seconds after which names are looked up again although all is well. */
+  /** Seconds after which names are looked up again even when the peers are reachable. */
   readonly reresolveInterval?: number;
   /**
-   * The tunnel's interface, whose own changes do not count: then all reconnect at once when the
-   * machine's network changes or it wakes from sleep.
+   * Name of the tunnel's interface, whose own changes are ignored. When it is given, all peers
+   * reconnect at once when the machine's network changes or it wakes from sleep.
    */
   readonly followNetworkBeside?: string;
-  /** A peer has another endpoint, to which nothing was sent yet. */
+  /** Called when a peer has another endpoint, before anything is sent to it. */
   readonly onMoved?: () => void;
 }
 
 export interface Connector {
-  /** The peer is to be found there from now on; what was known of it is forgotten. */
+  /** Sets the Endpoints of a peer; what was known of it before is forgotten. */
   setPeer(peer: ReachablePeer): void;
-  /** The peer is gone, or somebody else decides where it is: 32 bytes. */
+  /**
+   * Stops looking for a peer that is gone, or whose endpoint is set elsewhere. The key has 32 bytes.
+   */
   forget(publicKey: Uint8Array): void;
   /** Idempotent. */
   close(): void;
@@ -47,7 +51,7 @@ class EndpointKeeper implements Connector {
   readonly #options: ConnectorOptions;
   readonly #lookups: Lookups;
   readonly #links = new Map<string, PeerLink>();
-  /** By what the actions call the peer; undefined for one that nothing is known of. */
+  /** Links by the id that the actions use; undefined for a peer without known Endpoints. */
   readonly #byId = new Map<PeerId, PeerLink | undefined>();
   readonly #wakeups: Wakeups | undefined;
   #interval: { cancel(): void } | undefined;
@@ -140,7 +144,10 @@ class EndpointKeeper implements Connector {
     }
   }
 
-  /** Somebody, such as wg(8), says where the peer is: then it is looked for nowhere else. */
+  /**
+   * The endpoint was set from outside, for example by wg(8): the peer is no longer looked for
+   * elsewhere.
+   */
   #placed(id: PeerId, endpoint: Endpoint): void {
     const link = this.#linkOf(id);
     if (link && !link.knows(endpoint)) this.forget(link.publicKey);

@@ -4,9 +4,9 @@ import { messageOf } from '../../../system/errors.js';
 import type { Logger } from '../../logger.js';
 import { type Resolver, resolveAddresses } from './resolve.js';
 
-/** A lookup without an answer by then has failed; what it answers later is still good. */
+/** A lookup that takes longer has failed; a later result is still used. */
 const LOOKUP_TIMEOUT: Millis = 15_000;
-/** Between two lookups of a name that does not help; doubled by each further one. */
+/** Pause between two lookups of a name that does not help; doubled each time. */
 const FIRST_PAUSE: Millis = 10_000;
 const LONGEST_PAUSE: Millis = 300_000;
 
@@ -21,13 +21,13 @@ export interface LookupsOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly resolver?: Resolver;
-  /** `addresses`: canonical text, at least one, the preferred one first. */
+  /** Called with canonical text, at least one address, the preferred one first. */
   readonly onAnswer: (host: string, addresses: readonly string[]) => void;
 }
 
 /**
- * Looks names up again while the tunnel runs. Of each name there is one lookup at a time, one that
- * does not help is followed by a longer and longer pause, and a failure is logged when it begins.
+ * Looks names up again while the tunnel runs. There is one lookup per name at a time, the pauses after
+ * lookups that do not help grow, and only the first of a series of failures is logged as a warning.
  */
 export class Lookups {
   readonly #options: LookupsOptions;
@@ -39,7 +39,7 @@ export class Lookups {
     this.#options = options;
   }
 
-  /** Unless that was done lately: then only when `isForced`, and never twice at a time. */
+  /** Starts a lookup unless one is running, or the last one was too recent and `isForced` is false. */
   ask(host: string, isForced = false): void {
     const name = this.#nameOf(host);
     const now = this.#options.clock.now();
@@ -50,14 +50,14 @@ export class Lookups {
     void this.#lookUp(host, name);
   }
 
-  /** The peer answers: when it next does not, its name is asked for at once. */
+  /** The peer has answered: when it stops answering, its name is looked up at once. */
   settled(host: string): void {
     const name = this.#nameOf(host);
     name.pause = FIRST_PAUSE;
     name.notBefore = Number.NEGATIVE_INFINITY;
   }
 
-  /** Lookups under way come to nothing. */
+  /** Ends all lookups; results that still arrive are ignored. */
   close(): void {
     this.#isClosed = true;
     for (const timer of this.#timers) timer.cancel();

@@ -5,41 +5,41 @@ import type { EndpointConfig } from '../../config/model.js';
 import { isLiteral } from './resolve.js';
 import { isSame, Rotation } from './rotation.js';
 
-/** An initiation has no answer by then; right before the next, which may go somewhere else. */
+/** An initiation counts as unanswered after this: right before the next one, which may go elsewhere. */
 const UNANSWERED_AFTER: Millis = REKEY_TIMEOUT - 250;
-/** Initiations to an address that has worked; others get one. */
+/** Initiations that are sent to an address that has worked before trying the next; others get one. */
 const PATIENCE = 2;
-/** A session is renewed every two minutes: one older than this is dead, or nobody uses it. */
+/** A session is renewed every two minutes: an older one is dead or unused. */
 const FRESH: Millis = 135_000;
 
-/** A peer that the configuration tells where to find. */
+/** A peer with Endpoints in the configuration. */
 export interface ReachablePeer {
   /** 32 bytes. */
   readonly publicKey: Uint8Array;
-  /** The preferred one first. */
+  /** The preferred one comes first. */
   readonly endpoints: readonly EndpointConfig[];
-  /** Of each of `endpoints`; empty for a name that could not be resolved. */
+  /** The addresses of each of `endpoints`; empty for a name that could not be resolved. */
   readonly addresses: readonly (readonly Endpoint[])[];
 }
 
 export interface PeerLinkEnv {
   readonly clock: Clock;
-  /** Where the peer is at the moment. */
+  /** Returns the current endpoint of the peer. */
   current(): Endpoint | undefined;
-  /** Sends to `endpoint` from now on: told by the peer's name, or merely the next one to try. */
+  /** Sends to `endpoint` from now on: its name was resolved to it, or it is the next one to try. */
   move(endpoint: Endpoint, reason: 'name' | 'next'): void;
-  /** Begins a handshake, when the peer is in touch with us or wants to be. */
+  /** Starts a handshake if the peer has a session, a handshake under way, or a keepalive. */
   reconnect(): void;
-  /** The names have to be looked up again. */
+  /** Asks for the names to be looked up again. */
   askNames(): void;
-  /** They need not. */
+  /** The peer was heard from, so its names need no lookup. */
   settled(): void;
 }
 
-/** Where one peer is looked for, and when it is looked for elsewhere. */
+/** The endpoints of one peer, and the decision when to try another one. */
 export class PeerLink {
   readonly publicKey: Uint8Array;
-  /** To be resolved; without duplicates. */
+  /** Host names of the Endpoints, without duplicates. */
   readonly names: readonly string[];
   readonly #endpoints: readonly EndpointConfig[];
   readonly #env: PeerLinkEnv;
@@ -56,7 +56,7 @@ export class PeerLink {
     this.#env = env;
   }
 
-  /** Whether the configuration says that the peer may be there. */
+  /** Returns whether `endpoint` is one of the configured Endpoints. */
   knows(endpoint: Endpoint): boolean {
     return this.#rotation.has(endpoint);
   }
@@ -66,7 +66,7 @@ export class PeerLink {
     this.#timer = this.#env.clock.schedule(UNANSWERED_AFTER, () => this.#unanswered());
   }
 
-  /** A handshake message of the peer's came from `endpoint`. */
+  /** A handshake message of the peer came from `endpoint`. */
   heard(endpoint: Endpoint): void {
     this.#timer?.cancel();
     this.#timer = undefined;
@@ -76,7 +76,7 @@ export class PeerLink {
     this.#env.settled();
   }
 
-  /** The name was looked up again. */
+  /** The name has been looked up again. */
   resolved(host: string, addresses: readonly string[]): void {
     const current = this.#env.current();
     const wasListed = this.#rotation.has(current);
@@ -87,7 +87,7 @@ export class PeerLink {
       if (this.#rotation.replace(index, found)) first ??= found[0];
     }
     if (!first || this.#rotation.has(current)) return;
-    // A peer that has moved by itself is left where it is for as long as it is heard from there.
+    // A peer that has roamed keeps its endpoint for as long as it is heard from there.
     const hasRoamed = current !== undefined && !wasListed;
     if (hasRoamed && this.#isFresh()) return;
     this.#move(first, 'name');

@@ -5,7 +5,7 @@ import { WgTsError } from '../../../system/errors.js';
 import { orAborted, type PauseOptions, pause } from '../../../system/waiting.js';
 import type { EndpointConfig } from '../../config/model.js';
 
-/** Answers the addresses of a host name, the preferred one first. */
+/** Resolves to the addresses of a host name, the preferred one first. */
 export type Resolver = (host: string) => Promise<readonly string[]>;
 
 export interface ResolveOptions extends PauseOptions {
@@ -18,13 +18,13 @@ export interface ResolveOptions extends PauseOptions {
 const DEFAULT_RETRIES = 15;
 const FIRST_DELAY = 1000;
 const MAX_DELAY = 20_000;
-/** Node's names of EAI_NONAME and EAI_NODATA, and what asking again cannot change. */
+/** Node's names for EAI_NONAME, EAI_NODATA and EAI_FAIL, which a retry cannot change. */
 const FINAL: ReadonlySet<string> = new Set(['ENOTFOUND', 'ENODATA', 'EAI_FAIL']);
 
 export const systemResolver: Resolver = async (host) =>
   (await lookup(host, { all: true, verbatim: true })).map(({ address }) => address);
 
-/** The preferred one of `resolveAddresses`; throws the same. */
+/** Resolves to the preferred one of `resolveAddresses`; throws the same. */
 export async function resolveEndpoint(
   endpoint: EndpointConfig,
   options: ResolveOptions = {},
@@ -35,9 +35,9 @@ export async function resolveEndpoint(
 }
 
 /**
- * All addresses of a peer's Endpoint, at least one, the preferred one first. A name that does not
- * exist fails at once, a name server that does not answer is asked again with growing pauses, as
- * wg(8) does. Throws WgTsError ERR_RESOLVE, and the signal's reason.
+ * Resolves to all addresses of a peer's Endpoint, at least one, the preferred one first. A name that
+ * does not exist fails at once; a name server that does not answer is asked again with growing pauses,
+ * as wg(8) does. Throws WgTsError ERR_RESOLVE, and the signal's reason.
  */
 export async function resolveAddresses(
   { host, port }: EndpointConfig,
@@ -55,7 +55,7 @@ export async function resolveAddresses(
   }
 }
 
-/** Addresses, at least one; else the code of the failure. */
+/** Resolves to at least one address, or to the code of the failure. */
 async function ask(resolver: Resolver, host: string): Promise<readonly string[] | string> {
   try {
     const addresses = (await resolver(host)).map(canonicalAddress);

@@ -2,7 +2,7 @@ import type { Endpoint } from '../../../protocol/dataplane.js';
 
 /**
  * The addresses at which a peer may be found: those of each Endpoint of its configuration, in order.
- * They are tried round and round, beginning with the one that worked last.
+ * They are tried in turn, starting with the one that worked last.
  */
 export class Rotation {
   readonly #addresses: (readonly Endpoint[])[];
@@ -13,7 +13,7 @@ export class Rotation {
     this.#addresses = [...addresses];
   }
 
-  /** Without duplicates. */
+  /** All addresses, without duplicates. */
   get all(): readonly Endpoint[] {
     const all: Endpoint[] = [];
     const worked = this.#worked;
@@ -28,7 +28,7 @@ export class Rotation {
     return this.#addresses.flat().some((known) => isSame(known, endpoint));
   }
 
-  /** The one to try after `current`; undefined when there is no other. */
+  /** Returns the address to try after `current`; undefined when there is no other. */
   after(current: Endpoint | undefined): Endpoint | undefined {
     const all = this.all;
     const at = all.findIndex((endpoint) => isSame(endpoint, current));
@@ -45,7 +45,7 @@ export class Rotation {
     return isSame(endpoint, this.#worked);
   }
 
-  /** The addresses of the Endpoint number `index` are these now. Answers whether some are new. */
+  /** Replaces the addresses of the Endpoint at `index`. Returns whether some are new. */
   replace(index: number, addresses: readonly Endpoint[]): boolean {
     const before = this.#addresses[index] ?? [];
     this.#addresses[index] = addresses;

@@ -1,4 +1,7 @@
-/** Tells when the machine has another network, or has slept: then no answer may be a matter of minutes. */
+/**
+ * Notices when the machine's network has changed or it has slept, so that peers reconnect without
+ * delay.
+ */
 
 import { watchNetworkChanges } from '../../../network/open.js';
 import type { Millis } from '../../../protocol/dataplane.js';
@@ -7,13 +10,13 @@ import { messageOf } from '../../../system/errors.js';
 import { watchClockJumps } from '../../../system/linux/suspend.js';
 import type { Logger } from '../../logger.js';
 
-/** Changes come in bursts: one that has been quiet for so long is over. */
+/** Changes come in bursts: a burst is over when nothing has changed for this long. */
 const QUIET: Millis = 250;
-/** One that does not end is not waited for longer. */
+/** A longer burst is not waited for. */
 const LONGEST_BURST: Millis = 2000;
-/** Sleep that is worth a handshake. */
+/** Sleep after which a handshake is worthwhile. */
 const SLEPT: Millis = 3000;
-/** How often it is looked whether time has jumped, where no event tells. */
+/** How often to check for time jumps where the system sends no event. */
 const TICK: Millis = 5000;
 
 export interface Wakeups {
@@ -21,16 +24,19 @@ export interface Wakeups {
   close(): void;
 }
 
-/** Each starts telling, and answers how to end it; undefined where the system cannot. */
+/**
+ * Each function starts watching and returns a handle to end it, or undefined where the system cannot
+ * watch.
+ */
 export interface WakeupSources {
   network(onChange: () => void): Wakeups | undefined;
   clockJumps(onJump: () => void): Wakeups | undefined;
-  /** Milliseconds without those in which the machine slept. */
+  /** Milliseconds without the time that the machine slept. */
   awake(): Millis;
 }
 
 export interface WakeupOptions {
-  /** The tunnel's own interface: its changes do not count. */
+  /** The tunnel's own interface, whose changes are ignored. */
   readonly interfaceName: string;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -38,7 +44,7 @@ export interface WakeupOptions {
   readonly sources?: WakeupSources;
 }
 
-/** Never throws: what the system cannot tell is not followed. */
+/** Never throws: what the system cannot report is not watched. */
 export function watchWakeups(options: WakeupOptions): Wakeups {
   return new WakeupWatch(options);
 }
@@ -89,7 +95,7 @@ class WakeupWatch implements Wakeups {
     const { clock } = this.#options;
     const due = clock.now() + TICK;
     this.#tick = clock.schedule(TICK, () => {
-      // Not by `awake`, which on Windows may count sleep, too.
+      // Does not use `awake`, which on Windows may include sleep.
       if (clock.now() - due > SLEPT) this.#suspect('the machine has slept');
       this.#lookAgain();
     });
