@@ -1,6 +1,6 @@
 import { type ErrorDetails, WgTsError } from '../system/errors.js';
 
-/** Of a TunError; docs/errors.md explains each. */
+/** Codes of TunError; docs/errors.md explains each. */
 export type TunErrorCode =
   | 'ERR_NOT_ROOT'
   | 'ERR_NO_TUN'
@@ -8,7 +8,7 @@ export type TunErrorCode =
   | 'ERR_NAME'
   | 'ERR_TUN';
 
-/** A network interface could not be made or has failed. The message is one line with what to do. */
+/** A network interface could not be created or has failed. The message is one line with what to do. */
 export class TunError extends WgTsError {
   /** Stable across versions. */
   declare readonly code: TunErrorCode;

@@ -3,24 +3,24 @@ import type { Tun } from './tun.js';
 const DEFAULT_CAPACITY = 1024;
 const BATCH = 64;
 
-/** Of an interface in memory. */
+/** Options of an interface in memory. */
 export interface MemoryTunOptions {
   /** By default `memory`; a pair has `memory0` and `memory1`. */
   readonly name?: string;
-  /** How many packets wait at most in each direction; further ones are dropped. */
+  /** Maximum number of waiting packets in each direction; further ones are dropped. */
   readonly capacity?: number;
 }
 
 /**
- * An interface without an operating system. Packets are handed over asynchronously, in batches and
- * in buffers that are wiped after the call, so that whoever keeps one sees it.
+ * An interface without an operating system. Packets are delivered asynchronously, in batches, and in
+ * buffers that are wiped after the call, so that code which keeps one notices it.
  */
 export class MemoryTun implements Tun {
-  /** Of the interface. */
+  /** The interface's name. */
   readonly name: string;
   /** Copies of what was written, oldest first; the test may empty it (`received.length = 0`). */
   readonly received: Uint8Array[] = [];
-  /** Packets that found the queue full. */
+  /** Number of packets that were dropped because the queue was full. */
   dropped = 0;
   readonly #capacity: number;
   #queue: Uint8Array[] = [];
@@ -33,7 +33,7 @@ export class MemoryTun implements Tun {
   #scheduled = false;
   #closed = false;
 
-  /** Not started: packets that are injected wait. */
+  /** Packets that are injected wait until `start`. */
   constructor(options: MemoryTunOptions = {}) {
     this.name = options.name ?? 'memory';
     this.#capacity = options.capacity ?? DEFAULT_CAPACITY;
@@ -44,12 +44,12 @@ export class MemoryTun implements Tun {
     this.#sink = sink;
   }
 
-  /** Nothing is delivered or taken any more. */
+  /** Whether `close` was called; then no packets are delivered or accepted. */
   get closed(): boolean {
     return this.#closed;
   }
 
-  /** As `Tun.start`. Throws Error when it has been started already. */
+  /** Like `Tun.start`. Throws Error when it has already been started. */
   start(
     onPackets: (packets: readonly Uint8Array[]) => void,
     onError: (error: Error) => void,
@@ -62,7 +62,7 @@ export class MemoryTun implements Tun {
     this.#schedule();
   }
 
-  /** As `Tun.write`: a copy goes to `received`, or `packet` to the sink of `connect`. */
+  /** Like `Tun.write`: a copy goes to `received`, or `packet` to the sink of `connect`. */
   write(packet: Uint8Array): boolean {
     if (this.#closed) return false;
     if (this.#sink) return this.#sink(packet);
@@ -74,7 +74,10 @@ export class MemoryTun implements Tun {
     return true;
   }
 
-  /** The system sends `packet` into the interface: it is delivered later. False when dropped. */
+  /**
+   * The system sends `packet` into the interface: it is delivered later. Returns false when it is
+   * dropped.
+   */
   inject(packet: Uint8Array): boolean {
     if (this.#closed || this.#hasEnded) return false;
     if (this.#queue.length >= this.#capacity) {
@@ -86,7 +89,7 @@ export class MemoryTun implements Tun {
     return true;
   }
 
-  /** The interface breaks, as when it is deleted from outside. */
+  /** Makes the interface fail, as when it is deleted from outside. */
   fail(error: Error): void {
     if (this.#closed) return;
     this.#queue = [];
@@ -97,14 +100,15 @@ export class MemoryTun implements Tun {
     });
   }
 
-  /** Idempotent. Packets that wait are lost. */
-  /** No packet will come any more: told when those that wait are delivered. Idempotent. */
+  /**
+   * No packet will come any more: `onEnd` is called when the waiting ones are delivered. Idempotent.
+   */
   end(): void {
     this.#hasEnded = true;
     this.#schedule();
   }
 
-  /** Idempotent; `watch` hears of it. */
+  /** Drops the waiting packets and notifies `watch`. Idempotent. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
@@ -112,7 +116,7 @@ export class MemoryTun implements Tun {
     this.#onClose?.();
   }
 
-  /** `onClose` is told when this end is closed. */
+  /** Calls `onClose` when this end is closed. */
   watch(onClose: () => void): void {
     this.#onClose = onClose;
   }
@@ -145,7 +149,7 @@ export class MemoryTun implements Tun {
   }
 }
 
-/** Two interfaces back to back: what is written to one is delivered by the other. */
+/** Returns two connected interfaces: what is written to one is delivered by the other. */
 export function memoryTunPair(options: MemoryTunOptions = {}): [MemoryTun, MemoryTun] {
   const name = options.name ?? 'memory';
   const a = new MemoryTun({ ...options, name: `${name}0` });

@@ -1,33 +1,33 @@
 /** A layer 3 network interface that exchanges raw IP packets, without any framing header. */
 export interface Tun {
-  /** Of the interface. */
+  /** The interface's name. */
   readonly name: string;
-  /** By which Windows knows it; absent elsewhere. */
+  /** The LUID of the interface on Windows; absent elsewhere. */
   readonly luid?: bigint;
   /**
-   * Begins to deliver packets that the system sends into the interface. Each call brings a batch of
-   * at least one packet; the buffers are the device's own and valid only until the call returns.
-   * `onEnd` is for a device that can tell that no packet will come any more.
+   * Starts delivering packets that the system sends into the interface. Each call of `onPackets` has a
+   * batch of at least one packet; the buffers belong to the device and are valid only until the call
+   * returns. `onEnd` is for a device that can detect that no packet will come any more.
    */
   start(
     onPackets: (packets: readonly Uint8Array[]) => void,
     onError: (error: Error) => void,
     onEnd?: () => void,
   ): void;
-  /** Hands a packet to the system. False when it was dropped (queue full, interface down). */
+  /** Passes a packet to the system. Returns false when it was dropped (queue full, interface down). */
   write(packet: Uint8Array): boolean;
   /**
-   * The device keeps the process alive no more; absent where it never does. A tunnel calls it after
-   * `start`, since it keeps the process alive by itself.
+   * Lets the process end although the device is open; absent where the device never keeps it alive. A
+   * tunnel calls it after `start`, since it has its own handle that keeps the process alive.
    */
   unref?(): void;
-  /** Idempotent; the interface is gone afterwards. */
+  /** Removes the interface. Idempotent. */
   close(): void;
 }
 
 /**
- * The queues of an interface as descriptors, for a data plane that reads and writes them by itself.
- * They are non-blocking, and the interface's: closed by `close`, after that data plane has ended.
+ * The queues of an interface as descriptors, for a data plane that reads and writes them itself. They
+ * are non-blocking and belong to the interface: `close` closes them, after that data plane has ended.
  */
 export interface TunQueues {
   readonly name: string;
@@ -37,23 +37,23 @@ export interface TunQueues {
   /** Whether the system takes joined packets of this kind. */
   readonly takesTcpSegments: boolean;
   readonly takesUdpSegments: boolean;
-  /** Idempotent; the interface is gone afterwards. */
+  /** Removes the interface. Idempotent. */
   close(): void;
 }
 
-/** The rings of a Wintun session, for a data plane that reads and writes them by itself. */
+/** The rings of a Wintun session, for a data plane that reads and writes them itself. */
 export interface TunRing {
   readonly name: string;
   readonly luid: bigint;
   /** Address at which wintun.dll is loaded (an HMODULE). */
   readonly module: bigint;
-  /** The session (a WINTUN_SESSION_HANDLE), good until `restart` or `close`. */
+  /** The session (a WINTUN_SESSION_HANDLE), valid until `restart` or `close`. */
   readonly session: bigint;
   /**
-   * Ends the session, whose ring was found corrupt, and starts another one. Nobody may use the old
-   * one any more when this is called. Throws TunError.
+   * Ends the session, whose ring was found corrupt, and starts another one. The old one must not be in
+   * use any more when this is called. Throws TunError.
    */
   restart(): bigint;
-  /** Idempotent; the interface is gone afterwards. */
+  /** Removes the interface. Idempotent. */
   close(): void;
 }

@@ -135,9 +135,9 @@ describe('the packets of the host', () => {
   });
 
   it.each([
-    ['a string', 'GET /', 'a string and no Uint8Array'],
-    ['an array', [1, 2], '[object Array] and no Uint8Array'],
-    ['an ArrayBuffer', new ArrayBuffer(4), '[object ArrayBuffer] and no Uint8Array'],
+    ['a string', 'GET /', 'a string instead of a Uint8Array'],
+    ['an array', [1, 2], '[object Array] instead of a Uint8Array'],
+    ['an ArrayBuffer', new ArrayBuffer(4), '[object ArrayBuffer] instead of a Uint8Array'],
   ])('are an error when one is %s', async (_, chunk, what) => {
     const host = new HostDuplex();
     const readable = (async function* (): AsyncGenerator<Uint8Array> {
@@ -239,7 +239,7 @@ describe('asTun', () => {
   });
 
   it.each([0, -1, 1.5, Number.NaN])('refuses a capacity of %s', (capacity) => {
-    expect(() => tunFromStream(new HostDuplex(), { capacity })).toThrow(/is no capacity/);
+    expect(() => tunFromStream(new HostDuplex(), { capacity })).toThrow(/is not a capacity/);
   });
 });
 

@@ -181,7 +181,7 @@ describe.skipIf(!isReady)('TUN and network configuration (needs root and /dev/ne
       report({ errors, written });
     `);
     expect(seen).toEqual({
-      errors: ['ERR_TUN interface t0 was deleted by somebody else'],
+      errors: ['ERR_TUN interface t0 was deleted by another program'],
       written: false,
     });
   });

@@ -33,8 +33,8 @@ const MAX_PACKET = 65_535;
 const STRIDE = 65_536 + 37 * 64;
 
 /**
- * Makes the TUN interface `name` and opens it. It exists until `close` or the end of the process,
- * and is down and without addresses at first. Throws TunError.
+ * Creates the TUN interface `name` and opens it. It exists until `close` or the end of the process, and
+ * is down and without addresses at first. Throws TunError.
  */
 export function openTun(name: string): Tun {
   validateInterfaceName(name);
@@ -50,14 +50,14 @@ export function openTun(name: string): Tun {
 
 export interface TunQueuesOptions {
   readonly queues: number;
-  /** False: one packet at a time and complete, as for a system without offloads. */
+  /** False: packets come one at a time and complete, as from a system without offloads. */
   readonly vnetHeader?: boolean;
-  /** Whether the system may leave it to us to cut packets of this kind. */
+  /** Whether the system may pass joined packets of this kind, to be cut by the data plane. */
   readonly tcpSegments?: boolean;
   readonly udpSegments?: boolean;
 }
 
-/** Like `openTun`, for a data plane that takes the queues itself. Throws TunError. */
+/** Like `openTun`, for a data plane that reads and writes the queues itself. Throws TunError. */
 export function openTunQueues(name: string, options: TunQueuesOptions): TunQueues {
   validateInterfaceName(name);
   const { queues, vnetHeader = true } = options;
@@ -87,13 +87,13 @@ export function openTunQueues(name: string, options: TunQueuesOptions): TunQueue
   };
 }
 
-/** What the system accepts of it: USO since Linux 6.2. The answer tells what that was. */
+/** Sets the offloads that the system accepts (USO since Linux 6.2) and returns them. */
 function setOffloads(fd: number, { tcpSegments, udpSegments }: TunQueuesOptions): number {
   const tcp = tcpSegments === false ? 0 : TCP_OFFLOADS;
   const candidates = [tcp | UDP_OFFLOADS, tcp, 0];
   for (const offloads of candidates) {
     if (libc().ioctlNumber(fd, TUNSETOFFLOAD, TUN_F_CSUM | offloads) !== 0) continue;
-    // Known to the system, and so taken when we write them, but not wanted from it.
+    // The system knows them, and so accepts them when written, but is not to send them.
     if (udpSegments === false) libc().ioctlNumber(fd, TUNSETOFFLOAD, TUN_F_CSUM | tcp);
     return offloads;
   }
@@ -141,9 +141,12 @@ function createInterface(fd: number, name: string, flags: number): void {
         `interface ${name} exists already: choose another name, or remove it with \`ip link del ${name}\``,
       );
     case Errno.EINVAL:
-      throw new TunError('ERR_NAME', `the system refuses ${JSON.stringify(name)} as a name`);
+      throw new TunError(
+        'ERR_NAME',
+        `the system does not accept ${JSON.stringify(name)} as a name`,
+      );
     default:
-      throw new TunError('ERR_TUN', `cannot make interface ${name}: errno ${errno}`);
+      throw new TunError('ERR_TUN', `cannot create interface ${name}: errno ${errno}`);
   }
 }
 
@@ -221,14 +224,14 @@ class LinuxTun implements Tun {
   }
 }
 
-/** What reading from an interface failed with, as an error. */
+/** Returns the error for a failed read from an interface. */
 export function tunReadFailure(name: string, errno: number): TunError {
   return errno === Errno.EBADFD
-    ? new TunError('ERR_TUN', `interface ${name} was deleted by somebody else`)
+    ? new TunError('ERR_TUN', `interface ${name} was deleted by another program`)
     : new TunError('ERR_TUN', `reading from interface ${name} failed: errno ${errno}`);
 }
 
-/** Only touched pages of it take memory: 64 for packets of an ordinary MTU. */
+/** Only touched pages take memory: 64 of them for packets of an ordinary MTU. */
 class BufferPool {
   readonly #buffers: Uint8Array[];
   /** The last view of each buffer: most packets have the size of the one before. */

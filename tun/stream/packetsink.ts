@@ -1,40 +1,40 @@
-/** Where a tunnel's packets go in the host's program: the writable half of a packet stream. */
+/** The writable half of a packet stream, which takes a tunnel's packets for the host's program. */
 import { Writable } from 'node:stream';
 import type { WritableStream } from 'node:stream/web';
 import { toError, WgTsError } from '../../system/errors.js';
 
 export interface PacketSinkOptions {
-  /** How many packets wait at most. */
+  /** Maximum number of waiting packets. */
   readonly capacity: number;
-  /** The sink takes no more packets. */
+  /** Called when the sink takes no more packets. */
   readonly onError: (error: Error) => void;
 }
 
 /**
- * Returns `writable` as a stream of Node. Throws WgTsError ERR_USAGE when it is not in object mode, or
- * has a writer already.
+ * Returns `writable` as a Node stream. Throws WgTsError ERR_USAGE when it is not in object mode, or
+ * already has a writer.
  */
 export function nodeWritable(writable: Writable | WritableStream<Uint8Array>): Writable {
   if ('getWriter' in writable) return writableFromWeb(writable);
   if (writable.writableObjectMode) return writable;
   throw new WgTsError('ERR_USAGE', 'the writable side of a packet stream is not in object mode', {
-    hint: 'make it with objectMode: true, or where one packet ends and the next begins is lost',
+    hint: 'make it with objectMode: true, or the boundaries between packets are lost',
   });
 }
 
 /**
- * `Writable.fromWeb` will not do: in Node 20 it leaves an unhandled rejection when the stream breaks
- * while several chunks wait, and it refuses a WritableStream that is not Node's own.
+ * `Writable.fromWeb` does not work here: in Node 20 it leaves an unhandled rejection when the stream
+ * breaks while several chunks wait, and it refuses a WritableStream that is not Node's own.
  */
 function writableFromWeb(stream: WritableStream<Uint8Array>): Writable {
-  if (stream.locked) throw new WgTsError('ERR_USAGE', 'the writable stream has a writer already');
+  if (stream.locked) throw new WgTsError('ERR_USAGE', 'the writable stream already has a writer');
   const writer = stream.getWriter();
   const writable = new Writable({
     objectMode: true,
     write: (packet: Uint8Array, _, done) => settle(writer.write(packet), done),
     final: (done) => settle(writer.close(), done),
   });
-  // An error shows here even when nothing is written.
+  // Reports an error even when nothing is written.
   writer.closed.catch((error: unknown) => writable.destroy(toError(error)));
   return writable;
 }
@@ -61,7 +61,9 @@ export class PacketSink {
     });
   }
 
-  /** Takes over `packet`. Returns false when there is no room for it, or the stream has ended. */
+  /**
+   * Takes ownership of `packet`. Returns false when there is no room for it, or the stream has ended.
+   */
   write(packet: Uint8Array): boolean {
     const writable = this.#writable;
     if (this.#isEnded || !writable.writable) return false;
@@ -76,7 +78,7 @@ export class PacketSink {
     }
   }
 
-  /** What was written still arrives. Idempotent. */
+  /** Ends the stream; packets already written still arrive. Idempotent. */
   end(): void {
     if (this.#isEnded) return;
     this.#isEnded = true;

@@ -1,4 +1,6 @@
-/** Where a tunnel's packets come from in the host's program: the readable half of a packet stream. */
+/**
+ * The readable half of a packet stream, which brings the packets of the host's program into a tunnel.
+ */
 import { Readable } from 'node:stream';
 import type { ReadableStream } from 'node:stream/web';
 import { isUint8Array } from 'node:util/types';
@@ -6,21 +8,21 @@ import { toError, WgTsError } from '../../system/errors.js';
 import { destroyed } from './packetsink.js';
 
 export interface PacketSourceOptions {
-  /** How many packets may wait in the stream at the least. */
+  /** Minimum number of packets that may wait in the stream. */
   readonly capacity: number;
-  /** At least one, at most a batch; may throw. */
+  /** Called with at least one packet, at most a batch; may throw. */
   readonly onPackets: (packets: readonly Uint8Array[]) => void;
   readonly onDropped: (count: number) => void;
   readonly onError: (error: Error) => void;
 }
 
-/** As many packets as go into the tunnel in one turn of the event loop, so that others get theirs. */
+/** Packets that go into the tunnel in one turn of the event loop, so that other work gets its turn. */
 const BATCH = 64;
 const MAX_PACKET = 65_535;
 
 /**
- * Returns `source` as a stream of Node. Throws WgTsError ERR_USAGE when it is not in object mode, or
- * has a reader already.
+ * Returns `source` as a Node stream. Throws WgTsError ERR_USAGE when it is not in object mode, or
+ * already has a reader.
  */
 export function nodeReadable(
   source: Readable | AsyncIterable<Uint8Array> | ReadableStream<Uint8Array>,
@@ -28,7 +30,7 @@ export function nodeReadable(
   if (!isNodeReadable(source)) return new PulledReadable(source);
   if (source.readableObjectMode) return source;
   throw new WgTsError('ERR_USAGE', 'the readable side of a packet stream is not in object mode', {
-    hint: 'make it with objectMode: true, or where one packet ends and the next begins is lost',
+    hint: 'make it with objectMode: true, or the boundaries between packets are lost',
   });
 }
 
@@ -36,7 +38,10 @@ export function isNodeReadable(value: object): value is Readable {
   return 'read' in value && 'on' in value && 'readableLength' in value;
 }
 
-/** Sorts out what no tunnel can carry. Throws WgTsError for what is no packet at all. */
+/**
+ * Returns false for a packet that no tunnel can carry. Throws WgTsError when the value is not a packet
+ * at all.
+ */
 function isPacket(value: unknown): value is Uint8Array {
   if (!isUint8Array(value))
     throw new WgTsError('ERR_USAGE', `the packet stream gave ${nameOf(value)}`, {
@@ -47,15 +52,15 @@ function isPacket(value: unknown): value is Uint8Array {
 
 export function nameOf(value: unknown): string {
   if (value === null || value === undefined) return String(value);
-  if (typeof value !== 'object') return `a ${typeof value} and no Uint8Array`;
-  return `${Object.prototype.toString.call(value)} and no Uint8Array`;
+  if (typeof value !== 'object') return `a ${typeof value} instead of a Uint8Array`;
+  return `${Object.prototype.toString.call(value)} instead of a Uint8Array`;
 }
 
 export class PacketSource {
   readonly #readable: Readable;
   readonly #options: PacketSourceOptions;
   #batch: Uint8Array[] = [];
-  /** Of what was read in this turn of the event loop, whether or not it was a packet. */
+  /** Number of chunks read in this turn of the event loop, whether or not they were packets. */
   #count = 0;
   #turn: NodeJS.Immediate | undefined;
   #broken: Error | undefined;
@@ -67,7 +72,7 @@ export class PacketSource {
     readable.on('error', (error) => this.#break(error));
   }
 
-  /** Begins to read. Once. */
+  /** Starts reading. To be called once. */
   start(): void {
     const readable = this.#readable;
     if (readable.destroyed || readable.errored) {
@@ -78,7 +83,7 @@ export class PacketSource {
     readable.on('readable', this.#onReadable);
   }
 
-  /** Nothing is read or reported any more. Idempotent. */
+  /** Stops reading and reporting. Idempotent. */
   stop(): void {
     this.#isStopped = true;
     clearImmediate(this.#turn);
@@ -93,7 +98,7 @@ export class PacketSource {
     this.#turn ??= setImmediate(() => this.#deliver());
   };
 
-  /** A stream that was ended in order may close; one that was destroyed is an interface that is gone. */
+  /** A stream that has ended may close; a destroyed one is like an interface that is gone. */
   readonly #onClose = (): void => {
     if (!this.#readable.readableEnded) this.#break(this.#readable.errored ?? destroyed());
   };
@@ -112,8 +117,8 @@ export class PacketSource {
   }
 
   /**
-   * A stream that heeds its high-water mark waits for us. What another one was given beyond its
-   * capacity has found the queue full.
+   * A stream that respects its high-water mark waits until it is read. Packets that another one was
+   * given beyond its capacity have found the queue full.
    */
   #take(): void {
     const readable = this.#readable;
@@ -138,7 +143,7 @@ export class PacketSource {
     this.#options.onDropped(count);
   }
 
-  /** After what was read before. */
+  /** Reported after what was read before. */
   #break(error: Error): void {
     if (this.#isStopped) return;
     this.#broken ??= error;
@@ -154,8 +159,8 @@ export class PacketSource {
 
 /**
  * Asks for the next packet only when there is room for it, and so loses none. `Readable.from` and
- * `Readable.fromWeb` will not do: the one asks for the next packet before the last one is copied, the
- * other takes a null for the end and refuses a ReadableStream that is not Node's own.
+ * `Readable.fromWeb` do not work here: the former asks for the next packet before the last one is
+ * copied, the latter takes a null for the end and refuses a ReadableStream that is not Node's own.
  */
 class PulledReadable extends Readable {
   readonly #source: AsyncIterable<Uint8Array> | ReadableStream<Uint8Array>;
@@ -163,7 +168,7 @@ class PulledReadable extends Readable {
 
   constructor(source: AsyncIterable<Uint8Array> | ReadableStream<Uint8Array>) {
     if ('locked' in source && source.locked)
-      throw new WgTsError('ERR_USAGE', 'the readable stream has a reader already');
+      throw new WgTsError('ERR_USAGE', 'the readable stream already has a reader');
     super({ objectMode: true, highWaterMark: 1 });
     this.#source = source;
   }
@@ -195,7 +200,7 @@ interface PacketIterator {
   return?(): Promise<unknown>;
 }
 
-/** The iterator of a ReadableStream would wait for the packet that it was asked for before it ends. */
+/** The iterator of a ReadableStream would wait for the requested packet before it ends. */
 function iteratorOf(
   iterable: AsyncIterable<Uint8Array> | ReadableStream<Uint8Array>,
 ): PacketIterator {
@@ -208,6 +213,6 @@ async function endOf(iterator: PacketIterator | undefined): Promise<void> {
   try {
     await iterator?.return?.();
   } catch {
-    // Whoever made it hears of it there; nobody reads from it any more.
+    // The creator of the stream learns of the error; nothing reads from it any more.
   }
 }

@@ -6,21 +6,23 @@ import { throwUncaught } from '../../system/uncaught.js';
 import type { Tun } from '../tun.js';
 import { nameOf } from './packetsource.js';
 
-/** Packets that wait to be read at most, as in a MemoryTun. */
+/** Maximum number of packets that wait to be read, as in a MemoryTun. */
 const CAPACITY = 1024;
 
 /**
- * The packets of an interface as a Duplex in object mode: the host's end of a `memoryTunPair`, whose
- * other end is a tunnel's, or any interface that this program reads and writes by itself.
+ * Returns the packets of an interface as a Duplex in object mode. The interface is the host's end of a
+ * `memoryTunPair`, whose other end belongs to a tunnel, or any interface that the program reads and
+ * writes itself.
  *
- * `for await (const packet of stream)` brings each packet as a Uint8Array of its own; when 1024 wait
- * to be read, further ones are dropped, as by any interface. `stream.write(packet)` hands one over at
- * once; where the interface has no room it is dropped, and a packet may be lost anywhere behind it as
- * well. A chunk that is no Uint8Array destroys the stream with WgTsError ERR_USAGE.
+ * `for await (const packet of stream)` yields each packet as a separate Uint8Array; when 1024 wait to
+ * be read, further ones are dropped, as by any interface. `stream.write(packet)` passes one on at once;
+ * it is dropped when the interface has no room, and may also be lost anywhere after it. A chunk that is
+ * not a Uint8Array destroys the stream with WgTsError ERR_USAGE.
  *
- * The interface starts now, and is closed when the stream is destroyed: by `destroy()`, by leaving a
- * `for await` early, or by an error of the interface, which is the stream's. `end()` closes nothing:
- * packets can still be read. It ends when the other end of the pair is closed, as by the tunnel.
+ * The interface starts at once, and is closed when the stream is destroyed: by `destroy()`, by leaving
+ * a `for await` early, or by an error of the interface, which the stream emits. `end()` closes nothing:
+ * packets can still be read. The stream ends when the other end of the pair is closed, for example by
+ * the tunnel.
  */
 export function packetStream(tun: Tun): Duplex {
   return new TunStream(tun);
@@ -42,7 +44,7 @@ class TunStream extends Duplex {
   }
 
   override _read(): void {
-    // Packets come when they come.
+    // Packets are pushed as they arrive.
   }
 
   override _write(packet: unknown, _: BufferEncoding, done: (error?: Error) => void): void {
@@ -67,7 +69,7 @@ class TunStream extends Duplex {
     }
   }
 
-  /** A listener that throws loses no packet but its own. */
+  /** A listener that throws loses only its own packet. */
   #take(packet: Uint8Array): void {
     try {
       if (this.#hasRoom()) this.push(Uint8Array.from(packet));

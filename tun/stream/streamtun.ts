@@ -1,4 +1,4 @@
-/** A stream of packets of the host's program as the interface of a tunnel. */
+/** Uses a stream of packets of the host's program as the interface of a tunnel. */
 import type { Duplex, Readable, Writable } from 'node:stream';
 import type { ReadableStream, WritableStream } from 'node:stream/web';
 import { WgTsError } from '../../system/errors.js';
@@ -7,9 +7,9 @@ import { nodeWritable, PacketSink } from './packetsink.js';
 import { isNodeReadable, nodeReadable, PacketSource } from './packetsource.js';
 
 /**
- * Raw IP packets, one a chunk: a `node:stream` Duplex in object mode, or its two halves apart, each of
- * Node or of the Web. What `readable` gives goes into the tunnel; what the tunnel has for the host is
- * written to `writable`.
+ * Raw IP packets, one per chunk: a `node:stream` Duplex in object mode, or separate halves, each a Node
+ * or a Web stream. Packets from `readable` go into the tunnel; packets from the tunnel are written to
+ * `writable`.
  */
 export type PacketStream =
   | Duplex
@@ -20,45 +20,49 @@ export type PacketStream =
       readonly writable: Writable | WritableStream<Uint8Array>;
     };
 
-/** For `tunFromStream`. */
+/** Options of `tunFromStream`. */
 export interface TunFromStreamOptions {
   /** By default `stream`. */
   readonly name?: string;
-  /** How many packets wait at most in each direction, by default 1024; further ones are dropped. */
+  /** Maximum number of waiting packets in each direction, by default 1024; further ones are dropped. */
   readonly capacity?: number;
 }
 
 /** An interface whose packets are those of a stream. */
 export interface StreamTun extends Tun {
-  /** Packets of either direction that found no room, or that no IP packet can be: empty, too long. */
+  /**
+   * Packets of either direction that found no room, or that cannot be an IP packet: empty or too long.
+   */
   readonly dropped: number;
 }
 
 const DEFAULT_CAPACITY = 1024;
 
 /**
- * Makes the interface of a tunnel from a stream of packets, with an interface's manners:
+ * Makes the interface of a tunnel from a stream of packets. It behaves like a network interface:
  *
- * - It never waits for the host. Where `writable` holds `capacity` packets already (a Duplex given by
- *   the host counts what it has not taken), further ones are dropped and counted.
+ * - It never waits for the host. When `writable` already holds `capacity` packets (for a Duplex,
+ *   packets that the host has not read), further ones are dropped and counted.
  * - `readable` is read as fast as the tunnel takes packets, 64 in a turn of the event loop. A source
- *   that waits to be asked loses nothing; of a Duplex that is given packets faster than that, the
+ *   that waits to be asked loses nothing; for a Duplex that is given packets faster than that, the
  *   oldest beyond `capacity` are dropped and counted.
- * - Each chunk of `writable` is a buffer of its own, the host's to keep.
- * - The end of `readable` ends nothing: the tunnel has no more packets of the host's, and goes on with
- *   those for the host. An error of either half, or that the host destroys one, is told by `onError`,
- *   as when an interface is deleted; so is a chunk that is no Uint8Array (WgTsError ERR_USAGE).
- * - `close` ends `writable` after what was written, and stops reading: it calls the iterator's
- *   `return`, and destroys a stream of Node.
+ * - Each chunk of `writable` is a separate buffer, which the host may keep.
+ * - The end of `readable` closes nothing: the tunnel gets no more packets from the host, but still
+ *   delivers packets to it. When either half fails or the host destroys it, `onError` is called, as
+ *   when an interface is deleted; also for a chunk that is not a Uint8Array (WgTsError ERR_USAGE).
+ * - `close` ends `writable` after the packets already written, and stops reading: it calls the
+ *   iterator's `return`, and destroys a Node stream.
  *
- * Throws WgTsError ERR_USAGE for a stream that is not in object mode or that somebody else reads or
- * writes already.
+ * Throws WgTsError ERR_USAGE for a stream that is not in object mode, or that already has another
+ * reader or writer.
  */
 export function tunFromStream(stream: PacketStream, options: TunFromStreamOptions = {}): StreamTun {
   return new PacketStreamTun(stream, options);
 }
 
-/** What `connect` takes as `tun`. A stream gets `name`. Throws WgTsError ERR_USAGE. */
+/**
+ * Converts the `tun` of `connect` to an interface. A stream gets `name`. Throws WgTsError ERR_USAGE.
+ */
 export function asTun(tun: Tun | PacketStream, name?: string): Tun {
   if (isTun(tun)) return tun;
   return tunFromStream(tun, name === undefined ? {} : { name });
@@ -87,7 +91,7 @@ function halvesOf(stream: PacketStream): Exclude<PacketStream, Duplex> {
     if (isReadable && isWritable) return { readable, writable } as Exclude<PacketStream, Duplex>;
   }
   throw new WgTsError('ERR_USAGE', 'tun is neither an interface nor a stream of packets', {
-    hint: 'give a Tun, a Duplex in object mode, or { readable, writable }',
+    hint: 'pass a Tun, a Duplex in object mode, or { readable, writable }',
   });
 }
 
@@ -148,20 +152,20 @@ class PacketStreamTun implements StreamTun {
     this.#sink.end();
     const [readable, writable] = [this.#readable, this.#writable];
     const isDuplex = Object.is(readable, writable);
-    // What was written to the other side of a Duplex still has to leave.
+    // Packets written to the other side of a Duplex still have to leave.
     if (isDuplex && writable.writableEnded && !writable.writableFinished)
       writable.once('finish', () => readable.destroy());
     else readable.destroy();
   }
 
-  /** The first error is the one that broke it. */
+  /** Only the first error is reported. */
   #fail(error: Error): void {
     if (this.#failure || this.#isClosed) return;
     this.#failure = error;
     this.#tell(error);
   }
 
-  /** Later, as it may be found while the tunnel writes a packet. */
+  /** Deferred, as the error may be found while the tunnel writes a packet. */
   #tell(error: Error): void {
     const onError = this.#onError;
     if (!onError) return;
@@ -175,6 +179,6 @@ function checkedCapacity(capacity = DEFAULT_CAPACITY): number {
   if (Number.isInteger(capacity) && capacity > 0) return capacity;
   throw new WgTsError(
     'ERR_USAGE',
-    `${String(capacity)} is no capacity: it is a whole number from 1`,
+    `${String(capacity)} is not a capacity: use a whole number from 1`,
   );
 }

@@ -12,40 +12,40 @@ import { setWintunLogger } from './wintun/logger.js';
 import type { WintunSession } from './wintun/session.js';
 
 export interface WintunOptions {
-  /** What makes this network the one it is; the same text gets the same GUID. By default the name. */
+  /** The identity of the network; the same text gets the same GUID. By default the name. */
   readonly identity?: string;
   /** Bytes of each ring. */
   readonly ringCapacity?: number;
   /** wintun.dll; by default where `loadWintun` looks for it. */
   readonly library?: string;
-  /** One line for the log. */
+  /** Called with one line for the log. */
   readonly onNote?: (note: string) => void;
 }
 
 const TUNNEL_TYPE = 'wg-ts';
-/** What 10 Gbit/s fills in some ten milliseconds. */
+/** As much as 10 Gbit/s fills in some ten milliseconds. */
 const RING_CAPACITY = 16 * 1024 * 1024;
 
-/** Packets handed over at once, and their bytes in all. */
+/** Packets delivered at once, and their total bytes. */
 const BATCH = 64;
 const BUFFER_BYTES = 4 * (WINTUN_MAX_IP_PACKET_SIZE + 1);
-/** Wintun 0.14.1 can forget to signal: so often the ring is looked at in any case. */
+/** Wintun 0.14.1 can forget to signal: the ring is checked this often in any case. */
 const POLL_MS = 100;
-/** Turns of the event loop for which an empty ring is looked at before waiting: at most so many. */
+/** Maximum number of turns of the event loop for which an empty ring is polled before waiting. */
 const MAX_SPINS = 64;
-/** A ring that breaks so often within RESTART_WINDOW_MS is not mended by another session. */
+/** A ring that breaks this often within RESTART_WINDOW_MS is not repaired by another session. */
 const MAX_RESTARTS = 10;
 const RESTART_WINDOW_MS = 1000;
 
 const waiter = new Waiter(POLL_MS);
 
-/** Makes an adapter for a data plane in JavaScript. Throws TunError. */
+/** Creates an adapter for a data plane in JavaScript. Throws TunError. */
 export function openWintunTun(name: string, options: WintunOptions = {}): WintunTun {
   const parts = openParts(name, options);
   return new WintunTun(name, parts);
 }
 
-/** Makes an adapter for a data plane that works with its rings by itself. Throws TunError. */
+/** Creates an adapter for a data plane that works with its rings itself. Throws TunError. */
 export function openWintunRing(name: string, options: WintunOptions = {}): TunRing {
   const parts = openParts(name, options);
   return {
@@ -90,7 +90,7 @@ class Parts {
     this.session = adapter.startSession(capacity);
   }
 
-  /** What was in the rings is lost, as it is anyhow. Throws TunError. */
+  /** Packets in the rings are lost, as they would be anyway. Throws TunError. */
   restart(): void {
     const now = performance.now();
     this.#restartedAt = this.#restartedAt.filter((at) => now - at < RESTART_WINDOW_MS);
@@ -125,7 +125,7 @@ function openParts(name: string, options: WintunOptions): Parts {
   }
 }
 
-/** An adapter whose packets come to JavaScript. */
+/** An adapter whose packets are delivered to JavaScript. */
 export class WintunTun implements Tun {
   readonly name: string;
   readonly luid: bigint;
@@ -139,14 +139,14 @@ export class WintunTun implements Tun {
   #spinsLeft = 0;
   #isClosed = false;
 
-  /** For `openWintunTun`. */
+  /** Used by `openWintunTun`. */
   constructor(name: string, parts: Parts) {
     this.name = name;
     this.#parts = parts;
     this.luid = parts.luid;
   }
 
-  /** Packets of the data plane that found the ring full. */
+  /** Number of packets of the data plane that found the ring full. */
   get dropped(): number {
     return this.#parts.session.dropped;
   }
@@ -190,7 +190,7 @@ export class WintunTun implements Tun {
     this.#next ??= setImmediate(() => this.#serve());
   }
 
-  /** One batch in one turn of the event loop; then others get theirs. */
+  /** Delivers one batch per turn of the event loop, so that other work gets its turn. */
   #serve(): void {
     this.#next = undefined;
     if (this.#isClosed) return;
@@ -205,7 +205,7 @@ export class WintunTun implements Tun {
     if (count > 0) this.#spins = Math.min(MAX_SPINS, this.#spins * 2 + 1);
     if (count > 0) this.#spinsLeft = this.#spins;
     else if (this.#spinsLeft-- <= 0) {
-      // It was not worth while: the next time for half as long.
+      // Polling did not pay off: poll half as long the next time.
       this.#spins >>= 1;
       return;
     }

@@ -6,7 +6,9 @@ import { WintunError } from './errors.js';
 import { type Address, declareCallbacks, type WintunLibrary } from './library.js';
 import { WintunSession } from './session.js';
 
-/** A handle to an adapter; what was created goes with it, what was opened stays. */
+/**
+ * A handle to an adapter; closing it removes an adapter that was created, but not one that was opened.
+ */
 export class WintunAdapter {
   readonly name: string;
   readonly #library: WintunLibrary;
@@ -20,8 +22,8 @@ export class WintunAdapter {
   }
 
   /**
-   * Makes an adapter. `guid` has 16 bytes as Windows has them in memory; without, the system chooses
-   * and takes each adapter for a new network. Throws TunError: ERR_NAME, ERR_NOT_ROOT,
+   * Creates an adapter. `guid` has 16 bytes as Windows has them in memory; without it, the system
+   * chooses one and treats each adapter as a new network. Throws TunError: ERR_NAME, ERR_NOT_ROOT,
    * ERR_INTERFACE_EXISTS or ERR_TUN.
    */
   static create(
@@ -38,7 +40,7 @@ export class WintunAdapter {
     return new WintunAdapter(library, name, handle);
   }
 
-  /** Throws TunError ERR_TUN when there is none of this name. */
+  /** Opens an existing adapter. Throws TunError ERR_TUN when there is none with this name. */
   static open(library: WintunLibrary, name: string): WintunAdapter {
     checkName('adapter', name);
     const handle = library.WintunOpenAdapter(name);
@@ -50,7 +52,7 @@ export class WintunAdapter {
     return this.#handle !== 0;
   }
 
-  /** By which the functions of iphlpapi know it. */
+  /** Returns the LUID by which the functions of iphlpapi identify the adapter. */
   luid(): bigint {
     const luid = new BigUint64Array(1);
     this.#library.WintunGetAdapterLUID(this.#opened(), new Uint8Array(luid.buffer));
@@ -58,8 +60,8 @@ export class WintunAdapter {
   }
 
   /**
-   * `capacity`: bytes of each ring, a power of two from 128 KiB to 64 MiB. One at a time. Throws
-   * RangeError and TunError.
+   * Starts the adapter's only session. `capacity` is the size of each ring in bytes, a power of two
+   * from 128 KiB to 64 MiB. Throws RangeError and TunError.
    */
   startSession(capacity: number): WintunSession {
     if (this.#session?.isActive) throw new Error(`the adapter ${this.name} has a session already`);
@@ -83,12 +85,12 @@ export class WintunAdapter {
 }
 
 function checkName(what: string, name: string, limit: number = MAX_ADAPTER_NAME): void {
-  // In UTF-16 units, as the DLL counts them.
+  // Counted in UTF-16 units, as the DLL does.
   if (name.length > 0 && name.length < limit && !name.includes('\0')) return;
   throw new TunError('ERR_NAME', `the name of an ${what} has 1 to ${limit - 1} characters`);
 }
 
-/** `0.14`, or undefined while no driver is loaded. Throws TunError. */
+/** Returns a version such as `0.14`, or undefined while no driver is loaded. Throws TunError. */
 export function runningDriverVersion(library: WintunLibrary): string | undefined {
   const version = library.WintunGetRunningDriverVersion();
   if (version !== 0) return `${version >>> 16}.${version & 0xffff}`;
@@ -97,14 +99,14 @@ export function runningDriverVersion(library: WintunLibrary): string | undefined
   throw new WintunError('WintunGetRunningDriverVersion', code);
 }
 
-/** Removes the driver from the system. Throws TunError when an adapter, of whomever, still uses it. */
+/** Removes the driver from the system. Throws TunError when any adapter still uses it. */
 export function deleteDriver(library: WintunLibrary): void {
   if (library.WintunDeleteDriver() === 0) throw new WintunError('WintunDeleteDriver', lastError());
 }
 
 /**
- * The LUIDs of the adapters of a pool, for as long as `visit` answers true. Throws TunError ERR_TUN
- * where wintun.dll is newer than 0.13 and cannot tell.
+ * Calls `visit` with the LUIDs of the adapters of a pool, until it returns false. Throws TunError
+ * ERR_TUN where wintun.dll is newer than 0.13 and has no such function.
  */
 export function enumerateAdapters(
   library: WintunLibrary,
@@ -122,7 +124,7 @@ export function enumerateAdapters(
   const callback = koffi().register((adapter: Address): number => {
     try {
       const luid = new BigUint64Array(1);
-      // The handle is closed as soon as this has answered.
+      // The handle is closed as soon as this callback returns.
       library.WintunGetAdapterLUID(adapter, new Uint8Array(luid.buffer));
       return visit(luid[0] as bigint) ? 1 : 0;
     } catch (error) {

@@ -1,4 +1,4 @@
-/** The constants of wintun.h, version 0.14; of the pools only 0.13 and older make use. */
+/** The constants of wintun.h, version 0.14; those of pools are used by version 0.13 and older only. */
 
 /** Longest name of a pool, with its closing zero. */
 export const WINTUN_MAX_POOL = 256;

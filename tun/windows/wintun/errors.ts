@@ -30,21 +30,24 @@ const MEANINGS: ReadonlyMap<number, Meaning> = new Map<number, Meaning>([
   ],
   [ERROR_NOT_FOUND, { code: 'ERR_TUN', advice: 'there is no adapter of this name' }],
   [ERROR_HANDLE_EOF, { code: 'ERR_TUN', advice: 'the adapter is gone; bring the tunnel up again' }],
-  [ERROR_INVALID_DATA, { code: 'ERR_TUN', advice: 'the ring is corrupt; a new session mends it' }],
+  [
+    ERROR_INVALID_DATA,
+    { code: 'ERR_TUN', advice: 'the ring is corrupt; a new session repairs it' },
+  ],
   [ERROR_BUFFER_OVERFLOW, { code: 'ERR_TUN', advice: 'the ring is full' }],
   [ERROR_INVALID_PARAMETER, { code: 'ERR_TUN', advice: 'an argument is not allowed' }],
 ]);
 
 const OTHER: Meaning = {
   code: 'ERR_TUN',
-  advice: 'wg-ts wintun status tells the versions of wintun.dll and its driver',
+  advice: 'wg-ts wintun status shows the versions of wintun.dll and its driver',
 };
 
 /** A function of wintun.dll failed. The message is one line with the error's name and what to do. */
 export class WintunError extends TunError {
   /** Such as `WintunCreateAdapter`. */
   readonly function: string;
-  /** What GetLastError said. */
+  /** The result of GetLastError. */
   readonly windowsCode: number;
 
   constructor(name: string, windowsCode: number) {

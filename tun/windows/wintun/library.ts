@@ -12,12 +12,12 @@ import {
 } from '../../../system/windows/win32.js';
 import { TunError } from '../../errors.js';
 
-/** The address of something of the DLL's; 0 is NULL. */
+/** An address in the DLL's memory; 0 is NULL. */
 export type Address = number;
 
 /**
- * The functions of wintun.dll as they are. `WintunReceivePacket` and `WintunAllocateSendPacket` answer
- * the address of ring memory, which is good until it is released or sent.
+ * The functions of wintun.dll, unchanged. `WintunReceivePacket` and `WintunAllocateSendPacket` return
+ * the address of ring memory, which is valid until it is released or sent.
  */
 export interface WintunFunctions {
   WintunCreateAdapter(name: string, tunnelType: string, guid: Uint8Array | null): Address;
@@ -46,7 +46,7 @@ const SIGNATURES: Readonly<Record<keyof WintunFunctions, string>> = {
   WintunOpenAdapter: 'uintptr_t __stdcall WintunOpenAdapter(const char16_t *name)',
   WintunCloseAdapter: 'void __stdcall WintunCloseAdapter(uintptr_t adapter)',
   WintunDeleteDriver: 'int __stdcall WintunDeleteDriver()',
-  // So spelled in the DLL, though the text of the API has Luid.
+  // Spelled like this in the DLL, although the API documentation has Luid.
   WintunGetAdapterLUID: 'void __stdcall WintunGetAdapterLUID(uintptr_t adapter, void *luid)',
   WintunGetRunningDriverVersion: 'uint32_t __stdcall WintunGetRunningDriverVersion()',
   WintunSetLogger: 'void __stdcall WintunSetLogger(WINTUN_LOGGER_CALLBACK *logger)',
@@ -67,30 +67,33 @@ const ENUM_ADAPTERS =
 
 export type EnumAdapters = (pool: string | null, callback: unknown, param: number) => number;
 
-/** wintun.dll, loaded. */
+/** The loaded wintun.dll. */
 export interface WintunLibrary extends WintunFunctions {
   readonly path: string;
   /** Address at which it is loaded (an HMODULE). */
   readonly module: Address;
-  /** Of versions up to 0.13. */
+  /** Only in versions up to 0.13. */
   readonly WintunEnumAdapters: EnumAdapters | undefined;
-  /** WintunSetLogger with a function of another library's. */
+  /** Calls WintunSetLogger with a function of another library. */
   setLoggerAddress(logger: Address): void;
-  /** `from` is an address of its memory. */
+  /** `from` is an address in the DLL's memory. */
   copyFrom(into: Uint8Array, from: Address, bytes: number): void;
   copyTo(to: Address, from: Uint8Array, bytes: number): void;
 }
 
 export const WINTUN_DLL = 'wintun.dll';
 
-/** Beside the native library of wg-ts: the only folder, with System32, where wintun.dll is looked for. */
+/**
+ * Returns the folder of the native library of wg-ts, the only one besides System32 that may contain
+ * wintun.dll.
+ */
 export function applicationFolder(arch: string = process.arch): string {
   const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..');
   const dist = basename(root) === 'dist' ? root : join(root, 'dist');
   return join(dist, 'native', `win32-${arch}`);
 }
 
-/** Whole paths, in order. */
+/** Returns full paths, in the order of the search. */
 export function wintunCandidates(): string[] {
   return [join(applicationFolder(), WINTUN_DLL), win32.join(systemFolder(), WINTUN_DLL)];
 }
@@ -98,9 +101,9 @@ export function wintunCandidates(): string[] {
 const loaded = new Map<string, WintunLibrary>();
 
 /**
- * wintun.dll at `path`, or where it is looked for: beside wg-ts and in System32, never in the current
- * folder or along PATH. Throws TunError ERR_NO_TUN when it is missing, of another architecture, or
- * lacks a function.
+ * Loads wintun.dll from `path`, by default from the folder of wg-ts or from System32, never from the
+ * current folder or along PATH. Throws TunError ERR_NO_TUN when it is missing, is for another
+ * architecture, or lacks a function.
  */
 export function loadWintun(path: string = findWintun()): WintunLibrary {
   const known = loaded.get(path);
@@ -116,7 +119,7 @@ function findWintun(): string {
   if (found !== undefined) return found;
   throw new TunError(
     'ERR_NO_TUN',
-    `${WINTUN_DLL} is missing, looked for at ${candidates.join(' and ')}: get it by \`wg-ts wintun install\``,
+    `${WINTUN_DLL} is missing, looked for at ${candidates.join(' and ')}: install it with \`wg-ts wintun install\``,
   );
 }
 
@@ -141,7 +144,10 @@ function load(path: string): WintunLibrary {
 const LOAD_LIBRARY_SEARCH_DLL_LOAD_DIR = 0x100;
 const LOAD_LIBRARY_SEARCH_SYSTEM32 = 0x800;
 
-/** First by Windows' own call: it is told where to look for what the DLL needs, and why it failed. */
+/**
+ * Uses Windows' own function first: it can be told where to find the DLL's dependencies, and says why
+ * it failed.
+ */
 function loadModule(path: string): Address {
   const loadLibrary = systemLibrary('kernel32.dll').func(
     'uintptr_t __stdcall LoadLibraryExW(const char16_t *path, uintptr_t file, uint32_t flags)',
@@ -164,7 +170,7 @@ function bind(library: LibraryHandle, path: string, name: string, signature: str
   } catch (error) {
     throw new TunError(
       'ERR_NO_TUN',
-      `${path} is not Wintun 0.14, it has no ${name}: get it by \`wg-ts wintun install\``,
+      `${path} is not Wintun 0.14, it has no ${name}: install it with \`wg-ts wintun install\``,
       { cause: error },
     );
   }
@@ -185,7 +191,7 @@ interface Callbacks {
 
 let callbacks: Callbacks | undefined;
 
-/** Types for koffi.register; koffi knows each name once in a process. */
+/** Returns types for koffi.register; koffi accepts each name only once in a process. */
 export function declareCallbacks(): Callbacks {
   const { proto, pointer } = koffi();
   callbacks ??= { logger: pointer(proto(LOGGER)), enumeration: pointer(proto(ENUM)) };

@@ -10,7 +10,7 @@ export interface WintunLogEntry {
   readonly text: string;
 }
 
-/** From 1601-01-01, where Windows' time begins, to 1970-01-01. */
+/** Milliseconds from 1601-01-01, where Windows' time starts, to 1970-01-01. */
 const EPOCH_DIFFERENCE_MS = 11_644_473_600_000;
 const HUNDREDS_OF_NANOSECONDS_PER_MS = 10_000n;
 
@@ -27,7 +27,7 @@ function levelOf(level: number): WintunLogEntry['level'] {
 /** A struct wintun_log_entry of native/lib/windows/wintun_log.c. */
 const ENTRY = { size: 528, timestamp: 0, level: 8, lost: 12, text: 16 } as const;
 const FETCH_MS = 100;
-/** In one turn of the event loop. */
+/** Maximum number of messages fetched in one turn of the event loop. */
 const FETCHED_AT_ONCE = 64;
 
 type Log = (entry: WintunLogEntry) => void;
@@ -40,15 +40,18 @@ interface Active {
 let active: Active | undefined;
 
 export interface WintunLoggerOptions {
-  /** The native library, whose queue takes the messages; null: none. By default where it lies. */
+  /**
+   * Path of the native library, whose queue takes the messages; null: none. By default where it is
+   * installed.
+   */
   readonly queue?: string | null;
 }
 
 /**
- * Lets wintun.dll tell `log` what it does; one logger for the whole process, as it has but one. Where
- * the native library is, its queue takes the messages, and they are fetched ten times a second: then
- * no thread of the driver's ever waits. Without, a thread that is not ours waits a turn of the event
- * loop. Nothing that `log` throws goes back. Answers what ends it.
+ * Sends the messages of wintun.dll to `log`; the DLL has one logger for the whole process. With the
+ * native library, its queue takes the messages, and they are fetched ten times a second, so no thread
+ * of the driver ever waits. Without it, a thread of the DLL waits a turn of the event loop. Exceptions
+ * of `log` are dropped. Returns a function that ends the logging.
  */
 export function setWintunLogger(
   library: WintunLibrary,
@@ -60,7 +63,7 @@ export function setWintunLogger(
     try {
       log(entry);
     } catch {
-      // It would go into code of the driver's.
+      // The exception would be thrown into the driver's code.
     }
   };
   const mine: Active = {
@@ -78,7 +81,7 @@ function nativeLibrary(): string | null {
   return existsSync(path) ? path : null;
 }
 
-/** Threads that are about to log still find the callback: it is not given back. */
+/** The callback is never released: threads that are about to log still need it. */
 function logAtOnce(library: WintunLibrary, log: Log): () => void {
   const callback = koffi().register((level: number, timestamp: bigint | number, text: string) => {
     log({ level: levelOf(level), time: timeOfTimestamp(timestamp), text });
@@ -99,14 +102,14 @@ function logByQueue(library: WintunLibrary, log: Log, path: string): () => void 
   return () => {
     clearInterval(timer);
     fetch();
-    // koffi unloads a library that nobody knows any more, and a thread may be about to log.
+    // koffi unloads a library without references, and a thread may be about to log.
     kept.add(native);
   };
 }
 
 const kept = new Set<unknown>();
 
-/** Its text ends with a zero. */
+/** The text is zero-terminated. */
 function decodeEntry(entry: Buffer): WintunLogEntry {
   const text = entry.toString('utf16le', ENTRY.text).split('\0', 1)[0] ?? '';
   const lost = entry.readUInt32LE(ENTRY.lost);

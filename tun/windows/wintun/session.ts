@@ -13,7 +13,7 @@ export class WintunSession {
   readonly #size = new Uint32Array(1);
   readonly #sizeBytes = new Uint8Array(this.#size.buffer);
   #handle: Address;
-  /** Packets that found the ring full. */
+  /** Number of packets that found the ring full. */
   dropped = 0;
 
   private constructor(library: WintunLibrary, handle: Address) {
@@ -21,7 +21,7 @@ export class WintunSession {
     this.#handle = handle;
   }
 
-  /** For `WintunAdapter.startSession`. Throws RangeError and TunError. */
+  /** Used by `WintunAdapter.startSession`. Throws RangeError and TunError. */
   static start(library: WintunLibrary, adapter: Address, capacity: number): WintunSession {
     checkCapacity(capacity);
     const handle = library.WintunStartSession(adapter, capacity);
@@ -33,22 +33,22 @@ export class WintunSession {
     return this.#handle !== 0;
   }
 
-  /** For a data plane that works with the rings itself; 0 after the end. */
+  /** Handle for a data plane that works with the rings itself; 0 after the end. */
   get address(): Address {
     return this.#handle;
   }
 
   /**
-   * Signalled when packets came after `receive` has answered 0. It is the session's: to be waited on,
-   * and never closed.
+   * Returns an event that is signalled when packets arrive after `receive` has returned 0. It belongs
+   * to the session: wait on it, but never close it.
    */
   readWaitEvent(): Address {
     return this.#library.WintunGetReadWaitEvent(this.#active());
   }
 
   /**
-   * Copies the next packet into `into`, which has room for WINTUN_MAX_IP_PACKET_SIZE bytes. Answers
-   * its length, 0 when there is none. Throws TunError: the adapter is gone (ERROR_HANDLE_EOF) or the
+   * Copies the next packet into `into`, which has room for WINTUN_MAX_IP_PACKET_SIZE bytes. Returns its
+   * length, or 0 when there is none. Throws TunError: the adapter is gone (ERROR_HANDLE_EOF) or the
    * ring corrupt (ERROR_INVALID_DATA).
    */
   receive(into: Uint8Array): number {
@@ -67,8 +67,8 @@ export class WintunSession {
   }
 
   /**
-   * False when the ring was full: the packet is dropped and counted, as by any interface. Throws
-   * TunError when the adapter is gone.
+   * Returns false when the ring was full: the packet is dropped and counted, as by any interface.
+   * Throws TunError when the adapter is gone.
    */
   send(packet: Uint8Array): boolean {
     if (packet.length === 0 || packet.length > WINTUN_MAX_IP_PACKET_SIZE)
@@ -87,7 +87,9 @@ export class WintunSession {
     return true;
   }
 
-  /** Idempotent; before the adapter is closed. No other thread may be in a call of it. */
+  /**
+   * To be called before the adapter is closed, and when no other thread uses the session. Idempotent.
+   */
   end(): void {
     if (this.#handle === 0) return;
     const handle = this.#handle;
