@@ -70,7 +70,7 @@ function enlargeBuffers(socket: Socket): void {
   }
 }
 
-/** All addresses are literal: without this every datagram would wait for a thread's getaddrinfo. */
+/** All addresses are literal: without this every datagram would wait for getaddrinfo in a thread. */
 function literalAddress(hostname: string, _options: unknown, callback: LookupCallback): void {
   const family = isIP(hostname);
   if (family !== 0) callback(null, hostname, family);
@@ -96,7 +96,7 @@ class DgramUdp implements UdpSockets {
     this.port = v4.port;
     this.#v4 = v4.socket;
     this.#v6 = v6;
-    // Without a listener an error of the socket would end the process.
+    // Without a listener, an error of the socket would end the process.
     for (const socket of this.#sockets())
       socket.on('error', () => {
         this.counters.receiveErrors++;
@@ -128,7 +128,7 @@ class DgramUdp implements UdpSockets {
     const failed = (error: Error): void =>
       this.#failed(to, (error as NodeJS.ErrnoException).code ?? error.message);
     try {
-      // A copy: the socket keeps what the system does not take at once.
+      // A copy: the socket keeps datagrams that the system does not take at once.
       socket.send(Buffer.from(datagram), to.port, to.address, (error) => {
         if (error) failed(error);
       });

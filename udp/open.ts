@@ -11,8 +11,8 @@ export type {
 export { UdpError, type UdpErrorCode } from './transport.js';
 
 /**
- * Opens the sockets of a tunnel: by Linux's batched calls where they are there, else by node:dgram.
- * Only what opens them is loaded. Throws UdpError ERR_PORT_IN_USE, ERR_MARK or ERR_SOCKET.
+ * Opens the sockets of a tunnel: by Linux's batched calls where available, otherwise by node:dgram.
+ * Loads only the chosen implementation. Throws UdpError ERR_PORT_IN_USE, ERR_MARK or ERR_SOCKET.
  */
 export async function openUdp(options: UdpOptions = {}): Promise<UdpSockets> {
   const { isMmsgSupported, openMmsgUdp } = await import('./linux/sockets.js');
@@ -22,7 +22,7 @@ export async function openUdp(options: UdpOptions = {}): Promise<UdpSockets> {
 }
 
 /**
- * `count` sockets of each family on one port, among which the system spreads the peers, each peer
+ * Opens `count` sockets of each family on one port. The system spreads the peers among them, each peer
  * always to the same one. Throws UdpError ERR_PORT_IN_USE, ERR_MARK or ERR_SOCKET.
  */
 export async function openUdpQueues(options: UdpOptions, count: number): Promise<UdpQueues> {

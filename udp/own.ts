@@ -1,4 +1,4 @@
-/** UDP that the host's program brings along: its transport, kept from harming the tunnel. */
+/** The transport of an embedding program, wrapped so that its errors cannot harm the tunnel. */
 import { isUint8Array } from 'node:util/types';
 import type { Endpoint } from '../protocol/dataplane.js';
 import { canonicalAddress, parseIp } from '../protocol/ip.js';
@@ -13,20 +13,21 @@ import {
 } from './transport.js';
 
 /**
- * A transport, which then has its port for good; or a function that opens one, called again for each
- * other ListenPort while the one before is still open.
+ * A transport, which keeps its port; or a function that opens one, called again for each other
+ * ListenPort while the previous one is still open.
  */
 export type OwnTransport =
   | UdpTransport
   | ((options: UdpOptions) => UdpTransport | Promise<UdpTransport>);
 
-/** Those that some tunnel has or had: each is started, and closed, once. */
+/** Transports that a tunnel uses or has used: each is started, and closed, once. */
 const taken = new WeakSet<UdpTransport>();
 const closed = new WeakSet<UdpTransport>();
 
 /**
- * Answers what closes the transport, if that was not done: for a bring-up that ends before it is opened.
- * Throws WgTsError ERR_USAGE for what is no transport, and for one that another tunnel has had.
+ * Returns a function that closes the transport if it was not closed yet, for a bring-up that ends
+ * before it is opened. Throws WgTsError ERR_USAGE for an invalid transport, and for one that another
+ * tunnel has used.
  */
 export function takeTransport(own: OwnTransport): () => Promise<void> {
   if (typeof own === 'function') return async () => undefined;
@@ -35,7 +36,7 @@ export function takeTransport(own: OwnTransport): () => Promise<void> {
   return () => close(own);
 }
 
-/** For a bring-up that never began: nobody else will close it. */
+/** Closes the transport of a bring-up that never started: nothing else will. */
 export async function abandonTransport(own: OwnTransport): Promise<void> {
   const isOurs = typeof own === 'object' && own !== null && !taken.has(own);
   if (!isOurs) return;
@@ -46,7 +47,7 @@ export async function abandonTransport(own: OwnTransport): Promise<void> {
 
 function take(transport: UdpTransport): void {
   if (taken.has(transport))
-    throw new WgTsError('ERR_USAGE', 'this transport is or was another tunnel’s', {
+    throw new WgTsError('ERR_USAGE', 'this transport is or was used by another tunnel', {
       hint: 'make one for each tunnel, and for each ListenPort',
     });
   taken.add(transport);
@@ -59,16 +60,17 @@ async function close(transport: UdpTransport): Promise<void> {
 }
 
 /**
- * Opens the transport as `openUdp` does the system's sockets; `own`, when it is a transport, was given
- * to `takeTransport`. Throws what the function throws, the signal's reason, and WgTsError: ERR_USAGE for
- * what is no transport, and ERR_UNSUPPORTED when one that has a port for good shall have another.
+ * Opens the transport as `openUdp` opens the system's sockets; `own`, when it is a transport, was
+ * passed to `takeTransport`. Throws what the function throws, the signal's reason, and WgTsError:
+ * ERR_USAGE for an invalid transport, and ERR_UNSUPPORTED when a transport with a fixed port is to get
+ * another one.
  */
 export function ownUdpOpener(
   own: OwnTransport,
   signal?: AbortSignal,
 ): (options: UdpOptions) => Promise<OwnUdp> {
   if (typeof own === 'function') {
-    // It is that of the bring-up, and may be aborted at any time after it.
+    // The signal is for the bring-up only, and may be aborted at any time after it.
     let ofBringUp = signal;
     return (options) => {
       const opening = openBy(own, options, ofBringUp);
@@ -79,8 +81,8 @@ export function ownUdpOpener(
   let isOpened = false;
   return async ({ mark = 0 }) => {
     if (isOpened)
-      throw new WgTsError('ERR_UNSUPPORTED', 'the transport of this tunnel has its port for good', {
-        hint: 'as `transport` give a function that opens one, to have another ListenPort',
+      throw new WgTsError('ERR_UNSUPPORTED', 'the transport of this tunnel has a fixed port', {
+        hint: 'to change ListenPort, pass a function that opens a transport',
       });
     isOpened = true;
     const udp = new OwnUdp(own);
@@ -102,7 +104,7 @@ async function openBy(
   try {
     return new OwnUdp(await orAborted(opening, signal));
   } catch (error) {
-    // Not waited for: it may never be there.
+    // Not waited for: it may never settle.
     if (signal?.aborted) opening.then(close).catch(() => undefined);
     throw error;
   }
@@ -115,20 +117,21 @@ function mustBeTransport(value: unknown): asserts value is UdpTransport {
     typeof transport.send === 'function' &&
     typeof transport.close === 'function';
   if (!isOne)
-    throw new WgTsError('ERR_USAGE', 'transport is no UDP transport', {
-      hint: 'it has `port`, `start(handlers)`, `send(datagram, to)` and `close()`',
+    throw new WgTsError('ERR_USAGE', 'transport is not a UDP transport', {
+      hint: 'it needs `port`, `start(handlers)`, `send(datagram, to)` and `close()`',
     });
   if (!isPort(transport.port, 0))
-    throw new WgTsError('ERR_USAGE', 'the port of the transport is no number from 0 to 65535');
+    throw new WgTsError('ERR_USAGE', 'the port of the transport is not a number from 0 to 65535');
 }
 
-/** Datagrams that wait while the tunnel is busy with another one. */
+/** Maximum number of datagrams that wait while the tunnel handles another one. */
 const MAX_WAITING = 1024;
 const MAX_DATAGRAM = 65_535;
 
 /**
- * Its errors are counted and told, and end nothing; what no datagram can be is dropped. A transport that
- * brings a datagram while it is given one, as one within the process does, is heard after that.
+ * Counts and reports errors of the transport, which never end the tunnel, and drops invalid datagrams.
+ * When a transport delivers a datagram during `send`, as one within the process does, it is handled
+ * after that call.
  */
 export class OwnUdp implements UdpTransport {
   readonly port: number;
@@ -141,7 +144,7 @@ export class OwnUdp implements UdpTransport {
   #isEnding = false;
   #isClosed = false;
 
-  /** `transport` has been looked at by `mustBeTransport`. */
+  /** `transport` has been checked by `mustBeTransport`. */
   constructor(transport: UdpTransport) {
     this.#transport = transport;
     this.port = transport.port;
@@ -162,14 +165,14 @@ export class OwnUdp implements UdpTransport {
     this.#transport.unref?.();
   }
 
-  /** The transport gets a copy, its own to keep, as most cannot send before the turn ends. */
+  /** The transport gets a copy that it may keep, as most cannot send before the turn ends. */
   send(datagram: Uint8Array, to: Endpoint, trafficClass?: number): void {
     if (this.#isClosed) return;
     const wasBusy = this.#isBusy;
     this.#isBusy = true;
     try {
       const sent: unknown = this.#transport.send(Uint8Array.from(datagram), to, trafficClass);
-      // It may be an async function all the same.
+      // It may be an async function nevertheless.
       if (sent instanceof Promise) sent.catch((error: unknown) => this.#sendThrew(error, to));
     } catch (error) {
       this.#sendThrew(error, to);
@@ -201,7 +204,7 @@ export class OwnUdp implements UdpTransport {
     else if (this.#waiting.length < MAX_WAITING)
       this.#waiting.push({ bytes: Uint8Array.from(bytes), from });
     else this.counters.receiveErrors++;
-    // Whether or not the transport tells the end of a batch.
+    // Works whether or not the transport reports the end of a batch.
     if (this.#isEnding) return;
     this.#isEnding = true;
     queueMicrotask(() => {
@@ -226,7 +229,7 @@ export class OwnUdp implements UdpTransport {
     if (!this.#isClosed) this.#handlers?.onBatchEnd?.();
   }
 
-  /** Canonical, and not the transport's own object, which may change later. */
+  /** Returns a canonical copy: the transport may change its own object later. */
   #endpoint(source: unknown): Endpoint | undefined {
     try {
       const { address, port } = source as Endpoint;

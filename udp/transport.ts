@@ -1,20 +1,20 @@
 import type { Endpoint } from '../protocol/dataplane.js';
 import { WgTsError } from '../system/errors.js';
 
-/** Whom a UDP transport tells what happens. */
+/** The callbacks of a UDP transport. */
 export interface UdpHandlers {
   /**
-   * Once per datagram. `bytes` belongs to the transport and is valid only during the call. `from`
-   * may be kept; datagrams of one source often bring the same object.
+   * Called once per datagram. `bytes` belongs to the transport and is valid only during the call.
+   * `from` may be kept; datagrams of one source often have the same object.
    */
   onDatagram(bytes: Uint8Array, from: Endpoint): void;
-  /** After the last of some datagrams that came together. */
+  /** Called after the last of several datagrams that arrived together. */
   onBatchEnd?(): void;
-  /** A datagram was not sent: no route, a firewall's refusal, too long. Never fatal. */
+  /** Called when a datagram was not sent: no route, a firewall's refusal, too long. Never fatal. */
   onSendError?(error: Error, to: Endpoint): void;
 }
 
-/** Since the transport was opened. */
+/** Totals since the transport was opened. */
 export interface UdpCounters {
   /** Datagrams that the system refused, or that found its queue full. */
   readonly sendErrors: number;
@@ -23,82 +23,89 @@ export interface UdpCounters {
 }
 
 /**
- * What carries the datagrams of a tunnel. A program that brings its own needs `port`, `start`, `send`
- * and `close`: it need not be UDP, as long as each datagram arrives whole or not at all and has an
- * IP address with a port to say where it is from. What such a transport throws in `send` is logged and
- * no more, and what it brings is checked before it is believed.
+ * Carries the datagrams of a tunnel. A program's own transport needs `port`, `start`, `send` and
+ * `close`. It need not be UDP, as long as each datagram arrives whole or not at all, and has an IP
+ * address and a port as its source. Exceptions of its `send` are only logged, and the datagrams it
+ * delivers are checked.
  */
 export interface UdpTransport {
-  /** Where it is reached, as `listenPort` of the tunnel; 0 where that means nothing. */
+  /**
+   * The port at which it is reached, shown as `listenPort` of the tunnel; 0 where it has no meaning.
+   */
   readonly port: number;
-  /** Begins to receive. Once. */
+  /** Starts receiving. Called once. */
   start(handlers: UdpHandlers): void;
   /**
-   * Sends before the current turn of the event loop ends; the caller may reuse `datagram` at once, but
-   * that which a program's own transport is given is its to keep. Never throws for what the network or
-   * the system thinks of it. `trafficClass` is the byte of that name in the IP header; where it cannot
-   * be set for one datagram (`dgram`) it is passed over.
+   * Sends before the current turn of the event loop ends; the caller may reuse `datagram` at once,
+   * except that a program's own transport may keep the one it is given. Never throws for errors of the
+   * network or the system. `trafficClass` is the byte of that name in the IP header; it is ignored
+   * where it cannot be set for a single datagram (`dgram`).
    */
   send(datagram: Uint8Array, to: Endpoint, trafficClass?: number): void;
   /**
-   * Firewall mark of all later datagrams; 0 is none. Throws UdpError ERR_MARK where it cannot be.
-   * Absent: there are no marks, and a tunnel with FwMark is refused.
+   * Sets the firewall mark of all later datagrams; 0 is none. Throws UdpError ERR_MARK where it cannot
+   * be set. Absent: there are no marks, and a tunnel with FwMark is refused.
    */
   setMark?(mark: number): void;
   /**
-   * Receiving keeps the process alive no more; absent where it never does. A tunnel calls it, since it
-   * keeps the process alive by itself.
+   * Lets the process end although the transport is receiving; absent where it never keeps the process
+   * alive. A tunnel calls it, since it has its own handle that keeps the process alive.
    */
   unref?(): void;
-  /** Called once, when the tunnel ends or has another transport. */
+  /** Called once, when the tunnel ends or changes to another transport. */
   close(): Promise<void> | void;
 }
 
-/** That of the system: an IPv4 and, where the machine has it, an IPv6 socket on the same port. */
+/**
+ * The system's transport: an IPv4 socket and, where the machine has it, an IPv6 socket on the same
+ * port.
+ */
 export interface UdpSockets extends UdpTransport {
   /** `dgram` or `mmsg`. */
   readonly implementation: string;
   /** Whether it can send to IPv6 addresses. */
   readonly hasIpv6: boolean;
-  /** Read by the log; they only grow. */
+  /** For the log; the values only grow. */
   readonly counters: UdpCounters;
   setMark(mark: number): void;
   /** Idempotent. */
   close(): Promise<void>;
 }
 
-/** What any data plane asks of its sockets. */
+/** The operations on sockets that every data plane uses. */
 export interface PlaneSockets {
-  /** 0 where that means nothing. */
+  /** 0 where it has no meaning. */
   readonly port: number;
-  /** Firewall mark of all later datagrams; 0 is none. Throws UdpError ERR_MARK. */
+  /** Sets the firewall mark of all later datagrams; 0 is none. Throws UdpError ERR_MARK. */
   setMark(mark: number): void;
   /** Idempotent. */
   close(): Promise<void>;
 }
 
-/** For a data plane that reads and writes them itself: a socket of each family for each worker. */
+/**
+ * For a data plane that reads and writes the sockets itself: a socket of each family for each worker.
+ */
 export interface UdpQueues extends PlaneSockets {
   readonly v4: readonly number[];
   /** Empty without IPv6. */
   readonly v6: readonly number[];
   /**
-   * Everything leaves by the interface of this index, whatever the routes say. Absent where the system
+   * Sends everything by the interface with this index, whatever the routes say. Absent where the system
    * keeps the datagrams out of the tunnel by other means. Throws UdpError ERR_SOCKET.
    */
   bindInterface?(family: 4 | 6, index: number): void;
 }
 
-/** Opens sockets like those before, but on this port and with this mark. Throws UdpError. */
+/** Opens sockets like the previous ones, but on this port and with this mark. Throws UdpError. */
 export type OpenSockets<Sockets extends PlaneSockets> = (
   change: Pick<UdpOptions, 'port' | 'mark'>,
 ) => Promise<Sockets>;
 
-/** The sockets of a data plane, which others replace when the port changes. */
+/** The sockets of a data plane, which are replaced when the port changes. */
 export class ReplaceableSockets<Sockets extends PlaneSockets> {
   #current: Sockets;
   readonly #open: OpenSockets<Sockets>;
-  /** Undefined: as `open` has it by itself. */
+  /** Undefined: the default of `open`. */
   #mark: number | undefined;
 
   constructor(first: Sockets, open: OpenSockets<Sockets>) {
@@ -111,8 +118,9 @@ export class ReplaceableSockets<Sockets extends PlaneSockets> {
   }
 
   /**
-   * Those from before are closed when `adopt` has taken the others. Returns the port. Throws what
-   * `adopt` throws, and UdpError; then those from before stay, and the others are closed.
+   * Replaces the sockets; the previous ones are closed when `adopt` has taken over the new ones.
+   * Returns the port. Throws what `adopt` throws, and UdpError; then the previous ones stay, and the
+   * new ones are closed.
    */
   async listen(port: number, adopt: (next: Sockets) => void): Promise<number> {
     const mark = this.#mark;
@@ -129,37 +137,37 @@ export class ReplaceableSockets<Sockets extends PlaneSockets> {
     return next.port;
   }
 
-  /** Also of those that replace them. Throws UdpError ERR_MARK. */
+  /** Also applies to sockets that replace the current ones. Throws UdpError ERR_MARK. */
   setMark(mark: number): void {
     this.#current.setMark(mark);
     this.#mark = mark;
   }
 }
 
-/** What a UDP transport is opened with. */
+/** How a UDP transport is opened. */
 export interface UdpOptions {
   /** 0 or absent: the system chooses. */
   readonly port?: number;
   /** Firewall mark of all datagrams; 0 or absent is none. */
   readonly mark?: number;
-  /** Listen on these addresses only; without, on all. */
+  /** IPv4 address to listen on; by default all. */
   readonly ipv4Address?: string;
-  /** As `ipv4Address`. */
+  /** IPv6 address to listen on; by default all. */
   readonly ipv6Address?: string;
   /** False: IPv4 only. */
   readonly ipv6?: boolean;
-  /** One line for the log, such as that the machine has no IPv6. */
+  /** Called with one line for the log, for example when the machine has no IPv6. */
   readonly onDebug?: (note: string) => void;
 }
 
-/** Of a UdpError; docs/errors.md explains each. */
+/** Codes of UdpError; docs/errors.md explains each. */
 export type UdpErrorCode = 'ERR_PORT_IN_USE' | 'ERR_MARK' | 'ERR_SEND' | 'ERR_SOCKET';
 
-/** A UDP socket could not be opened, set or sent through. The message is one line. */
+/** A UDP socket could not be opened, configured or used for sending. The message is one line. */
 export class UdpError extends WgTsError {
   /** Stable across versions. */
   declare readonly code: UdpErrorCode;
-  /** The system's name for it, such as `EPERM`, when there is one. */
+  /** The system's name for the error, such as `EPERM`, if there is one. */
   readonly reason: string | undefined;
 
   /** `message` is one line. */
@@ -190,10 +198,10 @@ export function sendFailed(to: Endpoint, reason: string): UdpError {
   );
 }
 
-/** What 4 MiB holds, some thousand datagrams, is as much as a busy event loop may fall behind. */
+/** 4 MiB holds some thousand datagrams, which is as much as a busy event loop may fall behind. */
 export const SOCKET_BUFFER_BYTES: number = 4 * 1024 * 1024;
 
-/** What `open` opens, or undefined without IPv6: not wanted, or not on this machine. */
+/** Resolves to what `open` opens, or to undefined when IPv6 is not wanted or the machine has none. */
 export async function openIpv6<Socket>(
   options: UdpOptions,
   open: (address: string) => Socket | Promise<Socket>,
@@ -212,9 +220,8 @@ export async function openIpv6<Socket>(
 const PORT_TRIES = 10;
 
 /**
- * Opens the IPv4 socket and then, on the port it got, the IPv6 one. A port that the system chose
- * and that is taken in IPv6 is given up for another one. `open6` answers undefined where the
- * machine has no IPv6.
+ * Opens the IPv4 socket and then, on the port it got, the IPv6 one. When the system chose a port that
+ * is in use in IPv6, another one is tried. `open6` resolves to undefined where the machine has no IPv6.
  */
 export async function openSamePort<Socket extends { readonly port: number }>(
   wanted: number,

@@ -1,4 +1,4 @@
-/** Sockets bound for UDP by Linux's own calls, which node:dgram gives no descriptor of. */
+/** Sockets bound for UDP by Linux's own calls: node:dgram does not give access to its descriptors. */
 import { closeSync } from 'node:fs';
 import { getSystemErrorName } from 'node:util';
 import { ofThisThread } from '../../system/linux/descriptor.js';
@@ -44,7 +44,7 @@ export function bindBoth(options: UdpOptions): Promise<[Bound, Bound | undefined
   );
 }
 
-/** `isShared`: others of this program listen on the port too. Throws as `bindBoth`. */
+/** `isShared`: other sockets of this program listen on the port too. Throws as `bindBoth`. */
 export function bindSocket(family: number, address: string, port: number, isShared = false): Bound {
   const { socket, bind } = libc();
   const opened = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -57,7 +57,7 @@ export function bindSocket(family: number, address: string, port: number, isShar
     setBuffer(fd, SO_SNDBUFFORCE, SO_SNDBUF);
     setOption(fd, SOL_UDP, UDP_GRO, 1); // Refused before Linux 5.0, and not needed.
     const sockaddr = encodeSockaddr(address, port);
-    if (!sockaddr) throw new UdpError('ERR_SOCKET', `${address} is no address to listen on`);
+    if (!sockaddr) throw new UdpError('ERR_SOCKET', `${address} is not an address to listen on`);
     if (bind(fd, sockaddr, sockaddr.length) !== 0)
       throw libc().errno() === Errno.EADDRINUSE ? portInUse(port) : socketError();
     return { fd, port: portOf(fd) };
@@ -89,7 +89,7 @@ export function markSocket(fd: number, mark: number): void {
   throw new UdpError('ERR_MARK', `cannot set firewall mark ${mark}: ${reason}`, reason);
 }
 
-/** Beyond net.core.rmem_max only for root; the system's own size works too. */
+/** Only root may exceed net.core.rmem_max; the system's own size works too. */
 function setBuffer(fd: number, force: number, plain: number): void {
   if (!setOption(fd, SOL_SOCKET, force, SOCKET_BUFFER_BYTES))
     setOption(fd, SOL_SOCKET, plain, SOCKET_BUFFER_BYTES);

@@ -3,7 +3,7 @@ import type { Endpoint } from '../../protocol/dataplane.js';
 import { Errno, libc } from '../../system/linux/libc.js';
 import { AF_INET, decodeSockaddr, encodeSockaddr } from '../../system/sockaddr.js';
 
-/** How sendmmsg(2) and recvmmsg(2) see memory on 64-bit little-endian Linux. Sizes in bytes. */
+/** How sendmmsg(2) and recvmmsg(2) lay out memory on 64-bit little-endian Linux. Sizes in bytes. */
 export const Layout = {
   mmsghdr: 64,
   name: 0,
@@ -35,7 +35,7 @@ const IPV6_TCLASS = 67;
 export const SOL_UDP = 17;
 export const UDP_GRO = 104;
 const UDP_SEGMENT = 103;
-/** Datagrams that Linux cuts out of one buffer at most, before 6.9; and their bytes in all. */
+/** Maximum number of datagrams that Linux before 6.9 cuts out of one buffer, and their total bytes. */
 const MAX_SEGMENTS = 64;
 const MAX_SEGMENTED_BYTES = 65_000;
 
@@ -51,7 +51,9 @@ const CACHED_ADDRESSES = 4096;
 /** No checksum offload on the way, an old kernel, or a path whose MTU is smaller than a datagram. */
 const JOINING_REFUSED: ReadonlySet<number> = new Set([Errno.EIO, Errno.EINVAL, Errno.EMSGSIZE]);
 
-/** The structs of `count` messages with one iovec, name and control message each, which stay in place. */
+/**
+ * The structs of `count` messages, each with one iovec, name and control message, at fixed addresses.
+ */
 class MessageHeaders {
   readonly bytes: Uint8Array;
   readonly #words: Uint32Array;
@@ -114,12 +116,15 @@ class MessageHeaders {
     this.#words[control + Layout.cmsgData / 4] = value;
   }
 
-  /** Room for, or after receiving the bytes of, a control message. */
+  /** The room for a control message, or the length of a received one. */
   setControlLength(i: number, length: number): void {
     this.#words[(i * Layout.mmsghdr + Layout.controlLength) / 4] = length;
   }
 
-  /** The size of the datagrams that the system joined in the buffer, or undefined for one. */
+  /**
+   * Returns the size of the datagrams that the system joined in the buffer, or undefined for a single
+   * one.
+   */
   segmentSize(i: number): number | undefined {
     if (this.#words[(i * Layout.mmsghdr + Layout.controlLength) / 4] === 0) return undefined;
     const control = (this.#controls + i * Layout.cmsgSpace) / 4;
@@ -163,12 +168,12 @@ export class SendQueue {
   readonly #arena = new Uint8Array(new ArrayBuffer(SEND_ARENA));
   readonly #arenaAddress = Number(libc().addressOf(this.#arena.buffer));
   readonly #queue: Queued[] = [];
-  /** How many datagrams each message of the present call holds. */
+  /** Number of datagrams in each message of the current call. */
   readonly #counts: number[] = [];
   readonly #names = new Map<string, Uint8Array>();
   #lastName: { readonly to: Endpoint; readonly name: Uint8Array } | undefined;
   #used = 0;
-  /** Runs of datagrams of one size go out as one, which costs one way through the system. */
+  /** Consecutive datagrams of one size are sent as one, which passes through the system only once. */
   #joins: boolean;
 
   constructor(fd: number, onError: (reason: string, to: Endpoint) => void, joins = true) {
@@ -192,7 +197,7 @@ export class SendQueue {
     this.#used += datagram.length;
   }
 
-  /** A datagram that the system refuses is reported, and those behind it are sent. */
+  /** Sends all datagrams. One that the system refuses is reported, and those behind it are sent. */
   flush(): void {
     const failures: { reason: string; to: Endpoint }[] = [];
     for (let first = 0; first < this.#queue.length; ) {
@@ -216,14 +221,14 @@ export class SendQueue {
     this.#queue.length = 0;
     this.#used = 0;
     if (failures.length > 0) {
-      // An interface's index in them may be outdated.
+      // They may contain an outdated interface index.
       this.#names.clear();
       this.#lastName = undefined;
       for (const { reason, to } of failures) this.#onError(reason, to);
     }
   }
 
-  /** How many messages went out, or -1 (see `errno`). */
+  /** Returns the number of messages that were sent, or -1 (see `errno`). */
   #sendFrom(first: number): number {
     let messages = 0;
     for (let i = first; i < this.#queue.length; messages++) {
@@ -243,7 +248,7 @@ export class SendQueue {
     return libc().sendmmsg(this.#fd, this.#headers.bytes, messages, 0);
   }
 
-  /** How many datagrams from `first` on have one target and size; the last may be shorter. */
+  /** Returns how many datagrams from `first` on have one target and size; the last may be shorter. */
   #runLength(first: number): number {
     const { to, offset, length, trafficClass } = this.#queue[first] as Queued;
     if (trafficClass !== 0) return 1;
@@ -275,7 +280,10 @@ export class SendQueue {
   }
 }
 
-/** Receives up to 16 buffers of one socket with one call; each holds a datagram or a run of them. */
+/**
+ * Receives up to 16 buffers of one socket with one call; each holds one datagram or several joined
+ * ones.
+ */
 export class ReceiveRing {
   readonly #fd: number;
   readonly #headers = new MessageHeaders(RECEIVE_BATCH);
@@ -287,7 +295,7 @@ export class ReceiveRing {
 
   constructor(fd: number, nameSize: number) {
     this.#fd = fd;
-    // Only touched pages of it take memory.
+    // Only touched pages take memory.
     const memory = new ArrayBuffer(RECEIVE_BATCH * STRIDE);
     const base = Number(libc().addressOf(memory));
     this.#buffers = Array.from({ length: RECEIVE_BATCH }, (_, i) => {
@@ -299,7 +307,7 @@ export class ReceiveRing {
     this.#views = [...this.#buffers];
   }
 
-  /** How many buffers are filled now, or -1 (see `errno`). */
+  /** Returns the number of filled buffers, or -1 (see `errno`). */
   receive(): number {
     for (let i = 0; i < this.#filled; i++) this.#headers.setControlLength(i, Layout.cmsgSpace);
     const count = libc().recvmmsg(this.#fd, this.#headers.bytes, RECEIVE_BATCH, 0, null);
@@ -307,7 +315,7 @@ export class ReceiveRing {
     return count;
   }
 
-  /** Calls `onDatagram` for each datagram of buffer `i`. False when it was cut off. */
+  /** Calls `onDatagram` for each datagram of buffer `i`. Returns false when one was cut off. */
   datagrams(i: number, onDatagram: (bytes: Uint8Array, from: Endpoint) => void): boolean {
     if (this.#headers.isTruncated(i)) return false;
     const length = this.#headers.length(i);
@@ -331,7 +339,7 @@ export class ReceiveRing {
     return view;
   }
 
-  /** Where it came from; the same object for the same source as long as it is remembered. */
+  /** Returns the source of a buffer; the same object for the same source while it is remembered. */
   #source(i: number): Endpoint {
     const key = this.#sourceKey(i);
     let endpoint = this.#endpoints.get(key);

@@ -5,7 +5,7 @@ import type { UdpOptions, UdpQueues } from '../transport.js';
 import { bindBoth, bindSocket, markSocket, sharePort } from './bind.js';
 
 /**
- * `count` sockets of each family on one port, among which the system spreads the peers, each peer
+ * Opens `count` sockets of each family on one port. The system spreads the peers among them, each peer
  * always to the same one. Throws UdpError ERR_PORT_IN_USE, ERR_MARK or ERR_SOCKET.
  */
 export async function openUdpQueues(options: UdpOptions, count: number): Promise<UdpQueues> {
@@ -19,7 +19,8 @@ export async function openUdpQueues(options: UdpOptions, count: number): Promise
   v4.push(first4.fd);
   if (first6) v6.push(first6.fd);
   try {
-    // The first had the port for itself, so that a second program is refused; now it is shared.
+    // The first socket is exclusive, so that a port in use by a second program is refused; now it is
+    // shared.
     for (const fd of [...v4, ...v6]) if (count > 1) sharePort(fd);
     for (let i = 1; i < count; i++) {
       v4.push(bindSocket(AF_INET, ipv4Address, first4.port, true).fd);

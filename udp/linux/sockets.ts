@@ -10,13 +10,18 @@ import { sendFailed, type UdpHandlers, type UdpOptions, type UdpSockets } from '
 import { type Bound, bindBoth, markSocket } from './bind.js';
 import { ReceiveRing, SendQueue } from './mmsg.js';
 
-/** The structs of sendmmsg are laid out by hand for these; and no descriptor is polled in a worker. */
+/**
+ * The structs of sendmmsg are laid out for these architectures only; workers cannot poll a descriptor.
+ */
 export function isMmsgSupported(): boolean {
   const architectures: readonly string[] = ['x64', 'arm64', 'riscv64'];
   return isMainThread && endianness() === 'LE' && architectures.includes(process.arch) && hasLibc();
 }
 
-/** Many datagrams with one system call. Throws UdpError ERR_PORT_IN_USE, ERR_MARK or ERR_SOCKET. */
+/**
+ * Opens sockets that pass many datagrams per system call. Throws UdpError ERR_PORT_IN_USE, ERR_MARK or
+ * ERR_SOCKET.
+ */
 export async function openMmsgUdp(options: UdpOptions = {}): Promise<UdpSockets> {
   const [v4, v6] = await bindBoth(options);
   const transport = new MmsgUdp(v4, v6?.fd);

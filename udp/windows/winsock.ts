@@ -1,4 +1,4 @@
-/** The sockets of the native data plane on Windows, which node:dgram gives no handle of. */
+/** The sockets of the native data plane on Windows: node:dgram does not give access to its handles. */
 
 import {
   AF_INET,
@@ -35,7 +35,7 @@ const INVALID_SOCKET = 0xffff_ffff_ffff_ffffn;
 
 const WSAEACCES = 10013;
 const WSAEADDRINUSE = 10048;
-/** Those that are told apart; any other is shown by its number. */
+/** Errors that are shown by name; any other is shown by its number. */
 const REASONS: Readonly<Record<number, string>> = {
   10013: 'EACCES',
   10024: 'EMFILE',
@@ -47,7 +47,7 @@ const REASONS: Readonly<Record<number, string>> = {
   10055: 'ENOBUFS',
 };
 
-/** While a busy thread is away, more comes in than it ever sends at once. */
+/** While a busy thread is away, more arrives than it ever sends at once. */
 const RECEIVE_BUFFER_BYTES = 10 * 1024 * 1024;
 
 interface Winsock {
@@ -86,19 +86,19 @@ function winsock(): Winsock {
   const library = systemLibrary('ws2_32.dll');
   const functions = Object.entries(SIGNATURES).map(([name, c]) => [name, library.func(c)]);
   bound = Object.fromEntries(functions) as Winsock;
-  // Node.js has done it too; each start is counted for itself.
+  // Node.js has called it too; the starts are counted.
   bound.startup(0x0202, new Uint8Array(512));
   return bound;
 }
 
-/** Handles of sockets. */
+/** Sockets as Winsock handles. */
 export interface WinsockQueues extends UdpQueues {
-  /** As of UdpQueues; undefined: as the routes say. */
+  /** Like `bindInterface` of UdpQueues; undefined: follow the routes. */
   bindInterface(family: 4 | 6, index: number | undefined): void;
 }
 
 /**
- * A socket of each family on one port that nobody else can listen on. Throws UdpError
+ * Opens a socket of each family on one port that no other program can listen on. Throws UdpError
  * ERR_PORT_IN_USE, ERR_MARK or ERR_SOCKET.
  */
 export async function openWinsockQueues(options: UdpOptions): Promise<WinsockQueues> {
@@ -128,7 +128,7 @@ export async function openWinsockQueues(options: UdpOptions): Promise<WinsockQue
   };
 }
 
-/** What IP_UNICAST_IF and IPV6_UNICAST_IF take: the former wants network order. */
+/** Encodes the value of IP_UNICAST_IF or IPV6_UNICAST_IF: the former needs network byte order. */
 export function encodeInterfaceIndex(family: 4 | 6, index: number): Uint8Array {
   const bytes = new Uint8Array(4);
   new DataView(bytes.buffer).setUint32(0, index, family === 6);
@@ -143,7 +143,10 @@ function bindToInterface(socket: number, family: 4 | 6, index: number): void {
   throw socketError(`cannot bind a UDP socket to interface ${index}`, winsock().lastError());
 }
 
-/** A struct sockaddr_in or sockaddr_in6; undefined when the text is no address of the family. */
+/**
+ * Returns a struct sockaddr_in or sockaddr_in6; undefined when the text is not an address of the
+ * family.
+ */
 export function encodeWindowsSockaddr(
   family: number,
   address: string,
@@ -160,13 +163,13 @@ interface Listening {
 
 function listen(family: number, address: string, port: number): Listening {
   const sockaddr = encodeWindowsSockaddr(family, address, port);
-  if (!sockaddr) throw new UdpError('ERR_SOCKET', `${address} is no address to listen on`);
+  if (!sockaddr) throw new UdpError('ERR_SOCKET', `${address} is not an address to listen on`);
   const { bind, closesocket, lastError } = winsock();
   const socket = newSocket(family);
   try {
     if (bind(socket, sockaddr, sockaddr.length) !== 0) {
       const error = lastError();
-      // Taken by somebody who does not share it, or kept by Windows for itself.
+      // In use by a program that does not share it, or reserved by Windows.
       if (error === WSAEADDRINUSE || error === WSAEACCES) throw portInUse(port);
       throw socketError('cannot open a UDP socket', error);
     }
@@ -181,7 +184,7 @@ function newSocket(family: number): number {
   const { socket: open, ioctlsocket, closesocket, lastError } = winsock();
   const opened = BigInt(open(family, SOCK_DGRAM, IPPROTO_UDP));
   if (opened === INVALID_SOCKET) throw socketError('cannot open a UDP socket', lastError());
-  // A handle: Windows uses 32 bits of it.
+  // Only 32 bits of a Windows handle are used.
   const socket = Number(opened);
   if (family === AF_INET6) setOption(socket, IPPROTO_IPV6, IPV6_V6ONLY, 1);
   setOption(socket, SOL_SOCKET, SO_EXCLUSIVEADDRUSE, 1);
@@ -190,7 +193,7 @@ function newSocket(family: number): number {
   if (ioctlsocket(socket, FIONBIO, new Uint8Array([1, 0, 0, 0])) === 0) return socket;
   const error = lastError();
   closesocket(socket);
-  throw socketError('a UDP socket does not become non-blocking', error);
+  throw socketError('cannot make a UDP socket non-blocking', error);
 }
 
 function setOption(socket: number, level: number, name: number, value: number): void {
@@ -203,7 +206,7 @@ function portOf(socket: number): number {
   const name = new Uint8Array(SOCKADDR_IN6_SIZE);
   const length = new Uint8Array(new Uint32Array([name.length]).buffer);
   if (getsockname(socket, name, length) !== 0)
-    throw socketError('cannot tell the port of a UDP socket', lastError());
+    throw socketError('cannot read the port of a UDP socket', lastError());
   return new DataView(name.buffer).getUint16(2);
 }
 
