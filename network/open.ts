@@ -3,10 +3,10 @@ import { watchRoutes } from './linux/routewatch.js';
 import type { NetConfig } from './netconfig.js';
 import type { WindowsNetConfigOptions } from './windows/netconfig.js';
 
-/** For Windows alone. */
+/** Used on Windows only. */
 export type NetConfigOptions = Pick<WindowsNetConfigOptions, 'serviceSid' | 'onWarning'>;
 
-/** The network of this machine. Only what configures it is loaded. */
+/** Returns the network configuration for this machine. Loads only its implementation. */
 export async function openNetConfig(options: NetConfigOptions = {}): Promise<NetConfig> {
   if (process.platform === 'win32')
     return (await import('./windows/netconfig.js')).windowsNetConfig(options);
@@ -14,8 +14,9 @@ export async function openNetConfig(options: NetConfigOptions = {}): Promise<Net
 }
 
 /**
- * Calls `onChange` when an address, a route or a link that has addresses comes or goes; not for those
- * of the interface `ownName`. Undefined elsewhere than on Linux. Throws where there is no netlink.
+ * Calls `onChange` when an address, a route or a link that has addresses is added or removed, but not
+ * for those of the interface `ownName`. Returns undefined on systems other than Linux. Throws where
+ * there is no netlink.
  */
 export function watchNetworkChanges(ownName: string, onChange: () => void): Readiness | undefined {
   return process.platform === 'linux' ? watchRoutes(ownName, onChange) : undefined;

@@ -2,7 +2,7 @@ import { type Command, commandText, type Runner, type RunResult } from '../../sy
 import { firstLine } from '../../system/text.js';
 import { NetConfigError } from '../errors.js';
 
-/** Throws NetConfigError with the first line of what the program said. */
+/** Throws NetConfigError with the first line of the program's output. */
 export async function runOrThrow(run: Runner, command: Command): Promise<string> {
   const result = await run(command);
   if (result.status === 0) return result.stdout;

@@ -4,18 +4,18 @@ import { type Family, familyFlag, familyOf, splitPrefix } from '../family.js';
 import { type Firewall, planSpoofGuard } from './firewall.js';
 import type { PlannedStep } from './step.js';
 
-/** The kernel's rule of the main table, which our rules must precede. */
+/** Priority of the kernel's rule for the main table, which the tunnel's rules must precede. */
 const MAIN_RULE_PRIORITY = 32_766;
 
 export interface DefaultRoute {
   readonly interfaceName: string;
   /** `0.0.0.0/0` or `::/0`. */
   readonly destination: string;
-  /** With prefix length, of both families. */
+  /** Addresses of both families, with prefix length. */
   readonly addresses: readonly string[];
-  /** The mark of the tunnel's own UDP, and the number of the table. */
+  /** The mark of the tunnel's own UDP packets, which is also the number of the table. */
   readonly fwMark: number;
-  /** Networks of the family that are left out of it. */
+  /** Networks of the family that are excluded from it. */
   readonly excluded: readonly string[];
   readonly firewall: Firewall | undefined;
   /** Priorities of the family's present policy rules. */
@@ -23,16 +23,16 @@ export interface DefaultRoute {
 }
 
 /**
- * wg-quick(8)'s way to route everything but the tunnel's own packets into the tunnel: unmarked
- * packets follow the main table as far as it knows better than a default route, then the tunnel's
- * own table.
+ * Routes everything except the tunnel's own packets into the tunnel, as wg-quick(8) does: unmarked
+ * packets follow the main table for routes more specific than a default route, then the tunnel's own
+ * table.
  *
- * Both rules say `not fwmark` and have priorities of their own, unlike wg-quick's, whose second rule
- * is the same for all tunnels: so each tunnel removes exactly its own, in whatever order they end.
- * For marked packets, which skip the rule, the main table comes later anyway.
+ * Both rules say `not fwmark` and have their own priorities. wg-quick's second rule is the same for all
+ * tunnels; here each tunnel removes exactly its own, in whatever order they end. For marked packets,
+ * which skip the rule, the main table comes later anyway.
  *
- * For networks that are left out, the tunnel's table says `throw`: the look-up goes on in the tables
- * after it, as if the tunnel were not there, whatever routes those have then.
+ * For excluded networks, the tunnel's table says `throw`: the lookup continues in the tables after it,
+ * as if the tunnel did not exist, whatever routes those have then.
  */
 export function planDefaultRoute(route: DefaultRoute): PlannedStep[] {
   const { interfaceName, destination, fwMark } = route;
@@ -60,7 +60,7 @@ export function planDefaultRoute(route: DefaultRoute): PlannedStep[] {
   ];
 }
 
-/** Such routes belong to no interface, so they do not vanish with it. */
+/** These routes belong to no interface, so they do not vanish with it. */
 function leaveOut(
   ip: readonly string[],
   networks: readonly string[],
@@ -90,13 +90,14 @@ function addressesOf(family: Family, addresses: readonly string[]): string[] {
 }
 
 /**
- * The first of two adjacent priorities right before all present rules but the local table's (0),
- * where the kernel would put new ones too; or, when there is no room, the last ones free.
+ * Returns the first of two adjacent priorities right before all present rules except that of the local
+ * table (0), where the kernel would put new ones too; or, when there is no room, the last two that are
+ * free.
  */
 export function freeRulePriorities(taken: readonly number[]): number {
   const first = Math.min(MAIN_RULE_PRIORITY, ...taken.filter((priority) => priority > 0));
   if (first > 2) return first - 2;
   for (let priority = MAIN_RULE_PRIORITY - 2; priority > 0; priority--)
     if (!taken.includes(priority) && !taken.includes(priority + 1)) return priority;
-  throw new NetConfigError('ERR_NETCONFIG', 'ip rule', 'no two free priorities side by side');
+  throw new NetConfigError('ERR_NETCONFIG', 'ip rule', 'no two adjacent priorities are free');
 }

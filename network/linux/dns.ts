@@ -3,15 +3,15 @@ import type { System } from '../../system/commands.js';
 import type { InterfaceSettings } from '../netconfig.js';
 import type { PlannedStep } from './step.js';
 
-/** The program that takes DNS servers here. */
+/** The program that manages DNS servers on this machine. */
 export type DnsManager =
   | { readonly type: 'resolvectl' }
-  /** `prefix` is what the record's name must begin with to win over others, such as `tun.`. */
+  /** `prefix` is how the record's name must begin to win over others, such as `tun.`. */
   | { readonly type: 'resolvconf'; readonly prefix: string };
 
 /**
- * systemd-resolved when it answers, else resolvconf; undefined when neither is usable. A resolvconf
- * that is only another name of resolvectl needs systemd-resolved too.
+ * Resolves to systemd-resolved when it answers, otherwise to resolvconf; undefined when neither is
+ * usable. A resolvconf that is only another name for resolvectl needs systemd-resolved too.
  */
 export async function findDnsManager(system: System): Promise<DnsManager | undefined> {
   if (await system.find('resolvectl')) {
@@ -25,7 +25,7 @@ export async function findDnsManager(system: System): Promise<DnsManager | undef
   return { type: 'resolvconf', prefix: pattern ? `${pattern.slice(0, -1)}.` : '' };
 }
 
-/** Every name is asked of the tunnel's servers, as wg-quick(8) has it. */
+/** All names are resolved by the tunnel's servers, as with wg-quick(8). */
 export function planDns(
   settings: InterfaceSettings,
   manager: DnsManager | undefined,

@@ -6,16 +6,16 @@ export type Firewall = 'nft' | 'iptables';
 export interface SpoofGuard {
   readonly interfaceName: string;
   readonly family: Family;
-  /** Of the interface, without prefix length. */
+  /** Addresses of the interface, without prefix length. */
   readonly addresses: readonly string[];
   readonly fwMark: number;
 }
 
 /**
- * The firewall rules that wg-quick(8) sets with a default route. Packets to the tunnel's addresses
- * that come in by another interface are dropped: without it a neighbour on the local network could
- * learn the address and inject packets (CVE-2019-14899). The mark is kept with the connection, so
- * that strict reverse path filtering finds the way of the tunnel's own answers.
+ * The firewall rules that wg-quick(8) sets with a default route. Packets to the tunnel's addresses that
+ * arrive by another interface are dropped: otherwise a neighbour on the local network could learn the
+ * address and inject packets (CVE-2019-14899). The mark is stored with the connection, so that strict
+ * reverse path filtering accepts the replies to the tunnel's own packets.
  */
 export function planSpoofGuard(firewall: Firewall, guard: SpoofGuard): PlannedStep[] {
   return firewall === 'nft' ? [nftStep(guard)] : iptablesSteps(guard);
@@ -29,7 +29,8 @@ function nftStep({ interfaceName, family, addresses, fwMark }: SpoofGuard): Plan
       `add rule ${table} preraw iifname != "${interfaceName}" ${pf} daddr ${address} fib saddr type != local drop`,
   );
   const script = [
-    // What a killed process left behind goes first: adding before makes deleting sure to succeed.
+    // Removes rules that a killed process left behind: adding the table first makes the deletion
+    // succeed.
     `add table ${table}`,
     `delete table ${table}`,
     `add table ${table}`,
@@ -46,7 +47,10 @@ function nftStep({ interfaceName, family, addresses, fwMark }: SpoofGuard): Plan
   };
 }
 
-/** `/`, which no interface name has, escapes what nft does not take in an identifier. */
+/**
+ * Escapes characters that nft does not allow in an identifier with `/`, which no interface name
+ * contains.
+ */
 export function nftIdentifier(name: string): string {
   return name.replace(/[^A-Za-z0-9_.-]/g, (c) => `/${c.charCodeAt(0).toString(16)}`);
 }

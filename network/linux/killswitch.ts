@@ -1,10 +1,10 @@
 /**
- * What may leave this machine beside a tunnel, as nftables tables of their own: the kill switch, which
- * lets nothing past the tunnel, and the DNS guard, which keeps names from being asked outside of it.
+ * nftables tables that restrict what may leave this machine beside a tunnel: the kill switch, which
+ * lets nothing past the tunnel, and the DNS guard, which prevents DNS queries outside of it.
  *
- * A table is the kernel's, not this process's: it stands after a crash until its undo is run. Each is
- * made by one `nft -f`, which the kernel carries out as a whole, so there is no moment at which an old
- * table is gone and the new one is not there.
+ * A table belongs to the kernel, not to this process: after a crash it stays until its undo is run.
+ * Each is created by one `nft -f`, which the kernel carries out as a whole, so there is no moment at
+ * which an old table is gone and the new one does not exist yet.
  */
 import { formatIp, parseIp } from '../../protocol/ip.js';
 import type { Command, System } from '../../system/commands.js';
@@ -18,25 +18,27 @@ const DNS_GUARD = 'wg-ts-dns-';
 /** DNS (RFC 1035), and DNS over TLS or QUIC (RFC 7858, RFC 9250). */
 const DNS_PORTS = '{ 53, 853 }';
 
-/** Who answers names now, and who asks them. */
+/** The machine's current DNS servers, and the user that queries them. */
 export interface DnsWay {
   /** Canonical text. */
   readonly servers: readonly string[];
-  /** The only user whose questions pass; absent: a resolver on this machine asks, under its own user. */
+  /**
+   * The only user whose queries pass. Absent: a resolver on this machine sends them, as its own user.
+   */
   readonly userId?: number;
 }
 
 /**
- * Nothing leaves, nor is forwarded, but through the tunnel's interface or loopback; except for
+ * Nothing leaves, nor is forwarded, except through the tunnel's interface or loopback, and:
  *
- * - the tunnel's own packets, told by their mark, which only a process that may administer the network
- *   can set, and only over UDP;
+ * - the tunnel's own packets, identified by their mark, which only a process that may administer the
+ *   network can set, and only over UDP;
  * - DHCP, neighbour and router discovery, and the reports without which a switch would not pass those
  *   on: none of it goes beyond the local network;
  * - `excluded` networks.
  *
- * Answers have no privilege: a connection from before would otherwise go on outside of the tunnel. What
- * comes in is not looked at. `dns` is for as long as the names of endpoints are not resolved.
+ * Replies get no exception: otherwise an earlier connection would continue outside of the tunnel.
+ * Incoming packets are not filtered. `dns` applies until the names of endpoints are resolved.
  */
 export function planKillSwitch(settings: KillSwitchSettings, dns?: DnsWay): PlannedStep {
   const { name, fwMark, excluded } = settings;
@@ -65,7 +67,7 @@ export function planKillSwitch(settings: KillSwitchSettings, dns?: DnsWay): Plan
   ]);
 }
 
-/** Whether `command` takes a kill switch away, of whatever tunnel. */
+/** Returns whether `command` removes a kill switch, of any tunnel. */
 export function isKillSwitchUndo({ argv }: Command): boolean {
   const [program, ...args] = argv;
   return (
@@ -79,16 +81,16 @@ function isKillSwitch(table: string | undefined): boolean {
 
 export interface DnsGuard {
   readonly interfaceName: string;
-  /** Of the tunnel's own packets, which may go to one of these ports too. */
+  /** Mark of the tunnel's own packets, which may go to one of these ports too. */
   readonly fwMark: number;
   readonly excluded: readonly string[];
-  /** Servers that were asked for and are reached past the tunnel, as they are on the local network. */
+  /** Configured servers on the local network, which are reached past the tunnel. */
   readonly localServers: readonly string[];
 }
 
 /**
- * Names are asked through the tunnel or of a resolver on this machine, which itself has to ask through
- * the tunnel. What is only forwarded, such as a container's questions, is not looked at.
+ * Names are resolved through the tunnel or by a resolver on this machine, which itself has to use the
+ * tunnel. Forwarded packets, such as a container's queries, are not filtered.
  */
 export function planDnsGuard(guard: DnsGuard): PlannedStep {
   const { interfaceName, fwMark, excluded, localServers } = guard;
@@ -103,7 +105,7 @@ export function planDnsGuard(guard: DnsGuard): PlannedStep {
   ]);
 }
 
-/** Deletes the table first, which adding it before makes sure to succeed. */
+/** Deletes the table first; adding it before makes the deletion succeed. */
 function planTable(table: string, lines: readonly string[]): PlannedStep {
   const script = [
     `add table inet ${table}`,
@@ -118,7 +120,7 @@ function planTable(table: string, lines: readonly string[]): PlannedStep {
   };
 }
 
-/** Networks or addresses, which must not overlap. */
+/** The networks or addresses must not overlap. */
 function passTo(networks: readonly string[], match = ''): string[] {
   const of = (family: Family): string[] =>
     networks.filter((network) => familyOf(network) === family);
@@ -133,9 +135,10 @@ function passDns({ servers, userId }: DnsWay): string[] {
 }
 
 /**
- * How this machine resolves names: by the servers of /etc/resolv.conf, asked by the user of this
- * process; or, where that names only a resolver on loopback, by what systemd-resolved or
- * NetworkManager's dnsmasq ask. Without a known server nothing is let out, and resolving fails.
+ * Finds out how this machine resolves names: by the servers of /etc/resolv.conf, queried by the user of
+ * this process; or, where that file names only a resolver on loopback, by the servers that
+ * systemd-resolved or NetworkManager's dnsmasq query. Without a known server nothing is permitted, and
+ * resolving fails.
  */
 export async function findDnsWay({ read }: System, userId: number): Promise<DnsWay> {
   const servers = nameServers(await read('/etc/resolv.conf')).filter((ip) => !isLoopback(ip));

@@ -19,7 +19,7 @@ import { refuseTakenRoutes } from './takenroutes.js';
 /** wg-quick(8)'s first table and mark. */
 const FIRST_TABLE = 51_820;
 
-/** What programs say of something that is not there (any more). */
+/** Messages of programs about something that does not exist (any more). */
 const ALREADY_GONE =
   /No such file or directory|No such process|No such device|Cannot find device|does not exist|Bad rule|No chain\/target\/match/;
 
@@ -41,7 +41,7 @@ interface RuleRow {
 }
 
 /**
- * Network configuration by iproute2, systemd-resolved or resolvconf, and nftables or iptables.
+ * Configures the network by iproute2, systemd-resolved or resolvconf, and nftables or iptables.
  * `system` replaces parts of the machine, for tests.
  */
 export function linuxNetConfig(system: Partial<System> = {}): NetConfig {
@@ -140,7 +140,7 @@ class LinuxNetConfig implements NetConfig {
     return { addresses, ipv6, rules, srcValidMark: isMarkValid, firewall, dns, localDns };
   }
 
-  /** Those of the addresses that are reached without a router, before the tunnel is there. */
+  /** Returns the addresses that are reached without a router, before the tunnel exists. */
   async #onLink(addresses: readonly string[]): Promise<string[]> {
     const found: string[] = [];
     for (const address of addresses) {
@@ -160,7 +160,7 @@ class LinuxNetConfig implements NetConfig {
     return found;
   }
 
-  /** An interface that is still to be made takes over the default's setting. */
+  /** An interface that does not exist yet will inherit the default's setting. */
   async #hasIpv6(name: string): Promise<boolean> {
     const path = (which: string): string => `/proc/sys/net/ipv6/conf/${which}/disable_ipv6`;
     const disabled =

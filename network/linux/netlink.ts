@@ -1,4 +1,6 @@
-/** What rtnetlink(7) tells of links, addresses and routes, as bytes. Nothing in it is believed blindly. */
+/**
+ * Parses messages of rtnetlink(7) about links, addresses and routes. Every length in them is checked.
+ */
 import { endianness } from 'node:os';
 
 // linux/rtnetlink.h
@@ -25,7 +27,7 @@ const RTA_DST = 1;
 const RTA_OIF = 4;
 const RTN_UNICAST = 1;
 const RT_TABLE_LOCAL = 255;
-/** A route that the system made from another for one destination. */
+/** Flag of a route that the system cloned from another for one destination. */
 const RTM_F_CLONED = 0x200;
 
 const LITTLE = endianness() === 'LE';
@@ -38,20 +40,20 @@ export type NetlinkChange =
       /** As bytes. */
       readonly address: Uint8Array;
       readonly isGone: boolean;
-      /** Not yet to be used: it is still being checked that nobody else has it. */
+      /** Not usable yet: duplicate address detection is still running. */
       readonly isTentative: boolean;
       /** RT_SCOPE_*: 0 is the whole world. */
       readonly scope: number;
     }
   | {
       readonly type: 'route';
-      /** Of the interface; absent for several or none. */
+      /** Index of the interface; absent for several or none. */
       readonly index: number | undefined;
       /** Empty for a default route. */
       readonly destination: Uint8Array;
     };
 
-/** The changes in one datagram. Ends at what is cut off or makes no sense. */
+/** Returns the changes in one datagram. Stops at a message that is cut off or invalid. */
 export function parseNetlink(bytes: Uint8Array): readonly NetlinkChange[] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const changes: NetlinkChange[] = [];
@@ -114,7 +116,7 @@ function parseRoute(body: Uint8Array, view: DataView): NetlinkChange | undefined
   return { type: 'route', index: readUint32(attributes.get(RTA_OIF)), destination };
 }
 
-/** The last of each type counts. */
+/** The last attribute of each type counts. */
 function parseAttributes(bytes: Uint8Array): ReadonlyMap<number, Uint8Array> {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const attributes = new Map<number, Uint8Array>();

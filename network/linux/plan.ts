@@ -11,9 +11,9 @@ import type { Firewall } from './firewall.js';
 import { planDnsGuard } from './killswitch.js';
 import type { PlannedStep } from './step.js';
 
-/** What the plan must know about the machine. */
+/** The facts about the machine that the plan depends on. */
 export interface SystemFacts {
-  /** Addresses of all interfaces, without prefix length, and whose they are. */
+  /** Addresses of all interfaces, without prefix length, and the interface that has each. */
   readonly addresses: ReadonlyMap<string, string>;
   readonly ipv6: boolean;
   /** Priorities of the policy rules. */
@@ -22,19 +22,19 @@ export interface SystemFacts {
   readonly srcValidMark: boolean;
   readonly firewall: Firewall | undefined;
   readonly dns: DnsManager | undefined;
-  /** Those of the DNS servers that are on a network of the machine's. */
+  /** The DNS servers that are on one of the machine's networks. */
   readonly localDns: readonly string[];
 }
 
-/** Eight times a TUN device’s default: of 500, bursts of small packets lose some. */
+/** Eight times a TUN device’s default of 500, which drops packets in bursts of small ones. */
 const TX_QUEUE_LENGTH = 4000;
-/** wg-quick(8)'s names: nothing in them needs quoting in a firewall rule. */
+/** Names that wg-quick(8) accepts: they need no quoting in a firewall rule. */
 const PLAIN_NAME = /^[a-zA-Z0-9_=+.-]+$/;
 
 /**
- * The commands in order. Addresses and routes vanish with the interface, so they have no undo: a
- * later process must not take them away from another interface of the same name.
- * Throws NetConfigError ERR_ADDRESS_IN_USE, and WgTsError ERR_NAME.
+ * Returns the commands in order. Addresses and routes vanish with the interface, so they have no undo:
+ * a later process must not remove them from another interface with the same name. Throws NetConfigError
+ * ERR_ADDRESS_IN_USE, and WgTsError ERR_NAME.
  */
 export function planSteps(
   settings: InterfaceSettings,
@@ -56,7 +56,7 @@ export function planSteps(
 
   const excluded = (settings.excluded ?? []).filter(usable);
   const routed = { ...settings, addresses, routes, excluded };
-  // Before the resolver is told of the tunnel's servers, so that nobody else can be asked for them.
+  // Before the resolver gets the tunnel's servers, so that they are never queried past the tunnel.
   const guard = planGuard(routed, facts);
   const dns = planDns(settings, facts.dns);
   const routing = planRoutes(routed, facts);
@@ -89,7 +89,7 @@ function planAddress(name: string, prefix: string, facts: SystemFacts): PlannedS
   return step(...argv);
 }
 
-/** As WireGuard for Windows does it: with a default route and servers that are the tunnel's. */
+/** As in WireGuard for Windows: applies with a default route and DNS servers of the tunnel. */
 function planGuard(
   settings: InterfaceSettings & { readonly excluded: readonly string[] },
   { firewall, localDns }: SystemFacts,
@@ -107,8 +107,8 @@ function planGuard(
   const localServers = localDns.filter((server) => !inside(server));
   const warnings = localServers.map((server) =>
     settings.killSwitch
-      ? `DNS ${server} is on the local network, which the kill switch closes: put it into ExcludedIPs`
-      : `DNS ${server} is on the local network: it is asked past the tunnel`,
+      ? `DNS ${server} is on the local network, which the kill switch blocks: add it to ExcludedIPs`
+      : `DNS ${server} is on the local network: it is queried past the tunnel`,
   );
   return {
     steps: [planDnsGuard({ interfaceName: name, fwMark, excluded, localServers })],
@@ -125,7 +125,7 @@ function planRoutes(
   facts: SystemFacts,
 ): { steps: PlannedStep[]; warnings: string[] } {
   const { name, table, addresses, fwMark, excluded } = settings;
-  // The narrowest first, as in wg-quick(8), which leaves the default route for last.
+  // The most specific first, as in wg-quick(8), which adds the default route last.
   const routes = settings.routes.toSorted((a, b) => splitPrefix(b).length - splitPrefix(a).length);
   if (table !== 'auto') {
     const steps = routes.map((route) => addRoute(name, route, 'table', String(table)));
@@ -152,7 +152,7 @@ function planRoutes(
           'neither nft nor iptables is installed: packets forged on the local network are not dropped',
         ]
       : [];
-  // Left as it is afterwards, like wg-quick(8) does: another tunnel may have come to need it.
+  // Not reset afterwards, as in wg-quick(8): another tunnel may need it by then.
   if (!facts.srcValidMark && defaults.some((route) => familyOf(route) === 4))
     steps.push(step('sysctl', '-q', 'net.ipv4.conf.all.src_valid_mark=1'));
   for (const destination of defaults)
@@ -171,8 +171,9 @@ function planRoutes(
 }
 
 /**
- * For an interface that is up. Other than those of `planSteps` it has an undo, as the interface stays.
- * Undefined where the route is there with an address already, or there is no such family.
+ * Plans a route of an interface that is up. Unlike those of `planSteps` it has an undo, as the
+ * interface stays. Returns undefined where an address already provides the route, or the machine lacks
+ * the family.
  */
 export function planRoute(
   { name, table, addresses }: InterfaceSettings,

@@ -23,8 +23,9 @@ const SCOPE_UNIVERSE = 0;
 const SCOPE_SITE = 200;
 
 /**
- * Calls `onChange` when an address, a route or a link that has addresses comes or goes; not for those
- * of the interface `ownName`, and not for what is only told again. Throws where there is no netlink.
+ * Calls `onChange` when an address, a route or a link that has addresses is added or removed, but not
+ * for those of the interface `ownName`, and not for repeated notifications. Throws where there is no
+ * netlink.
  */
 export function watchRoutes(ownName: string, onChange: () => void): Readiness {
   const fd = openSocket();
@@ -51,7 +52,7 @@ function listen(fd: number, changes: ChangeFilter, onChange: () => void): Readin
       hasChanged = changes.take(parseNetlink(bytes)) || hasChanged;
     },
     onError(errno) {
-      // More was told than fits: something of it counts.
+      // Notifications were lost: one of them may count.
       if (errno === ENOBUFS) hasChanged = true;
       else close();
       return isOpen;
@@ -83,7 +84,7 @@ function notListening(): Error {
   return new Error(`no netlink socket: ${getSystemErrorName(-libc().errno())}`);
 }
 
-/** Of links that are up, by their index. */
+/** Returns the addresses of links that are up, by link index. */
 function knownAddresses(): Map<number, string[]> {
   const known = new Map<number, string[]>();
   for (const [name, addresses = []] of Object.entries(networkInterfaces())) {
@@ -97,13 +98,16 @@ function idOf(address: Uint8Array): string {
   return address.join('.');
 }
 
-/** Tells what has changed from what is told again, as with each advertisement of a router. */
+/** Separates changes from repeated notifications, such as those for each router advertisement. */
 export class ChangeFilter {
   readonly #own: number;
   readonly #addresses = new Map<number, Set<string>>();
   readonly #running = new Set<number>();
 
-  /** `own`: index of the interface that does not count. `known`: addresses as `1.2.3.4…`, by index. */
+  /**
+   * `own`: index of the interface whose changes are ignored. `known`: addresses such as `1.2.3.4…`, by
+   * index.
+   */
   constructor(own: number, known: ReadonlyMap<number, readonly string[]>) {
     this.#own = own;
     for (const [index, addresses] of known) {
@@ -112,7 +116,7 @@ export class ChangeFilter {
     }
   }
 
-  /** Whether any of it counts. */
+  /** Returns whether any of the changes counts. */
   take(changes: readonly NetlinkChange[]): boolean {
     return changes.map((change) => this.#takeOne(change)).includes(true);
   }
@@ -125,7 +129,7 @@ export class ChangeFilter {
     return !isLinkLocal({ address: destination, length: destination.length * 8 });
   }
 
-  /** Links without addresses are those of bridges and containers. */
+  /** Ignores links without addresses, which belong to bridges and containers. */
   #takeLink({ index, isRunning }: Extract<NetlinkChange, { type: 'link' }>): boolean {
     if (isRunning === this.#running.has(index)) return false;
     if (isRunning) this.#running.add(index);

@@ -1,6 +1,6 @@
 import type { Command } from '../../system/commands.js';
 
-/** One command of a plan, and what takes it back. */
+/** One command of a plan, and the commands that undo it. */
 export interface PlannedStep {
   readonly command: Command;
   readonly undo: readonly Command[];

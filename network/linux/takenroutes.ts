@@ -4,9 +4,9 @@ import { NetConfigError } from '../errors.js';
 import { FAMILIES, type Family, familyFlag, familyOf, splitPrefix } from '../family.js';
 import type { InterfaceSettings } from '../netconfig.js';
 
-/** What `ip route add` takes for an IPv6 route. */
+/** The metric that `ip route add` uses for an IPv6 route. */
 const IPV6_METRIC = 1024;
-/** Of the route that comes with an IPv6 address. */
+/** The metric of the route that comes with an IPv6 address. */
 const IPV6_CONNECTED_METRIC = 256;
 
 interface WantedRoute {
@@ -24,9 +24,9 @@ interface RouteRow {
 }
 
 /**
- * Refuses a tunnel that wants a route which another interface has: same table, network and metric. Of
- * the two the kernel would follow one only, or refuse the second when half of the work is done.
- * Throws NetConfigError ERR_ROUTE_IN_USE.
+ * Refuses a tunnel that needs a route which another interface has: same table, network and metric. The
+ * kernel would follow only one of them, or refuse the second one half-way through the bring-up. Throws
+ * NetConfigError ERR_ROUTE_IN_USE.
  */
 export async function refuseTakenRoutes(run: Runner, settings: InterfaceSettings): Promise<void> {
   const wanted = wantedRoutes(settings);
@@ -51,7 +51,7 @@ export function wantedRoutes(settings: InterfaceSettings): WantedRoute[] {
     const metric = familyOf(network) === 4 ? 0 : IPV6_METRIC;
     if (table !== 'auto') return { network, table: String(table), metric };
     if (splitPrefix(network).length === 0) return { network, table: String(fwMark), metric };
-    // This one comes with the address instead.
+    // This route comes with the address instead.
     const comesAlong = connected.has(network);
     return { network, table: 'main', metric: comesAlong ? IPV6_CONNECTED_METRIC : metric };
   });
@@ -70,7 +70,7 @@ function holdersOf(
   return holders;
 }
 
-/** ip(8) leaves out the length of a host, and calls one network by a name. */
+/** ip(8) omits the length of a host, and prints the default route as a name. */
 function withLength(dst: string, family: Family): string {
   if (dst === 'default') return family === 4 ? '0.0.0.0/0' : '::/0';
   return dst.includes('/') ? dst : `${dst}/${splitPrefix(dst).length}`;

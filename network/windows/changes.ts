@@ -3,11 +3,11 @@ import { systemLibrary } from '../../system/windows/libraries.js';
 import type { IpHelper } from './iphelper.js';
 
 /**
- * Whether routes or interfaces have changed since it was last asked.
+ * Detects changes of routes or interfaces.
  *
- * Windows tells it by a callback from threads of its own. What it calls here is its own SetEvent,
- * with an event as the context: so no foreign thread enters JavaScript, where it would have to wait
- * for the event loop, while the cancellation, on the event loop, waits for that callback to end.
+ * Windows reports them by a callback on its own threads. The callback is Windows' SetEvent function,
+ * with an event as the context: so no foreign thread enters JavaScript, where it would have to wait for
+ * the event loop, while the cancellation, on the event loop, waits for that callback to end.
  */
 export class ChangeSignal {
   readonly #helper: IpHelper;
@@ -18,7 +18,7 @@ export class ChangeSignal {
   /** Throws WindowsCallError. */
   constructor(helper: IpHelper) {
     this.#helper = helper;
-    // Reset by the wait that finds it set.
+    // An auto-reset event: the wait that finds it set resets it.
     this.#event = this.#kernel.CreateEventW(null, 0, 0, null);
     if (this.#event === 0n) throw callFailed('CreateEventW');
     try {
@@ -38,7 +38,7 @@ export class ChangeSignal {
     if (handles.length === 0) return;
     this.#handles = [];
     for (const handle of handles) this.#helper.cancelNotification(handle);
-    // Not before: until then it may still be set.
+    // Not earlier: until then it may still be set.
     this.#kernel.CloseHandle(this.#event);
   }
 }
@@ -73,7 +73,7 @@ function load(): Kernel {
       'uint64_t __stdcall CreateEventW(void *security, int manual, int initial, void *name)',
     );
   return {
-    // koffi answers small numbers as a Number.
+    // koffi returns small numbers as a Number.
     CreateEventW: (...args) => BigInt(createEvent(...args)),
     WaitForSingleObject: library.func(
       'uint32_t __stdcall WaitForSingleObject(uint64_t handle, uint32_t milliseconds)',

@@ -1,4 +1,4 @@
-/** Which ways the tunnel's own packets may take: decisions only, from what the machine's tables say. */
+/** Decides how the tunnel's own packets are routed, based on the machine's tables. Changes nothing. */
 import { MIN_IPV4_MTU, MIN_IPV6_MTU, TUNNEL_OVERHEAD } from '../../protocol/constants.js';
 import { contains } from '../../protocol/ip.js';
 import { FAMILIES, type Family, familyOf, splitPrefix } from '../family.js';
@@ -7,7 +7,7 @@ import { anyAddress } from './structs.js';
 
 const MIN_MTU: Readonly<Record<Family, number>> = { 4: MIN_IPV4_MTU, 6: MIN_IPV6_MTU };
 
-/** What the choice needs to know of an interface, for one family. */
+/** The facts about an interface that the choice depends on, for one family. */
 export interface Way {
   readonly index: number;
   readonly isUp: boolean;
@@ -17,17 +17,17 @@ export interface Way {
 
 export interface Snapshot {
   readonly routes: readonly RouteRow[];
-  /** Undefined when the interface is gone or does not speak the family. */
+  /** Returns undefined when the interface is gone or does not support the family. */
   way(luid: bigint, family: Family): Way | undefined;
 }
 
 export interface TunnelRouting {
   readonly luid: bigint;
-  /** All that goes into the tunnel: its routes and the networks of its addresses. */
+  /** All networks in the tunnel: its routes and the networks of its addresses. */
   readonly networks: readonly string[];
 }
 
-/** The best route past the tunnel to `address`; undefined when there is none. */
+/** Returns the best route past the tunnel to `address`; undefined when there is none. */
 export function bestRoute(
   { routes, way }: Snapshot,
   address: string,
@@ -43,7 +43,7 @@ export function bestRoute(
   );
 }
 
-/** The default route past the tunnel. */
+/** Returns the default route past the tunnel. */
 export function defaultRoute(
   { routes, way }: Snapshot,
   family: Family,
@@ -56,7 +56,7 @@ export function defaultRoute(
   return best(candidates, way, family);
 }
 
-/** The longest prefix, then the least metric; of interfaces that are up. */
+/** Returns the route with the longest prefix, then the lowest metric, of interfaces that are up. */
 function best(
   candidates: readonly RouteRow[],
   way: Snapshot['way'],
@@ -79,16 +79,17 @@ function best(
 export interface Choice {
   /** Interface index of the default route past the tunnel. */
   readonly bind: Readonly<Record<Family, number | undefined>>;
-  /** Undefined: it cannot be told now, so it stays as it is. */
+  /** Undefined: it is unknown now, so the MTU stays unchanged. */
   readonly mtu: Readonly<Record<Family, number>> | undefined;
-  /** What keeps each endpoint out of the tunnel. */
+  /** Routes that keep the packets to each endpoint out of the tunnel. */
   readonly hostRoutes: readonly RouteKey[];
 }
 
 /**
- * `ownHostRoutes` are those of an earlier choice: they are no reason for themselves. Without any way
- * past the tunnel the route of an endpoint ends at `blackhole`, the loopback interface: else the
- * tunnel's own packets would go into the tunnel, again and again.
+ * Chooses how packets to the endpoints are routed. `ownHostRoutes` are those of an earlier choice,
+ * which are ignored when choosing. Without any route past the tunnel, that of an endpoint ends at
+ * `blackhole`, the loopback interface: otherwise the tunnel's own packets would enter the tunnel again
+ * and again.
  */
 export function choose(
   snapshot: Snapshot,
@@ -129,7 +130,7 @@ export function choose(
   };
 }
 
-/** Of the longest network of the tunnel that holds `address`; -1: none does. */
+/** Returns the length of the tunnel's longest network that contains `address`; -1 when none does. */
 function depth({ networks }: TunnelRouting, address: string): number {
   const lengths = networks.flatMap((network) => {
     return contains(network, address) ? [splitPrefix(network).length] : [];
@@ -137,7 +138,10 @@ function depth({ networks }: TunnelRouting, address: string): number {
   return Math.max(-1, ...lengths);
 }
 
-/** The least of the ways to all peers, less the tunnel's own bytes; never less than IP itself needs. */
+/**
+ * Returns the lowest MTU towards all peers minus the tunnel's overhead; never less than IP itself
+ * needs.
+ */
 function innerMtu(outer: readonly (number | undefined)[]): Choice['mtu'] {
   const least = Math.min(...outer.filter((mtu) => mtu !== undefined));
   if (least === Number.POSITIVE_INFINITY) return undefined;

@@ -3,7 +3,7 @@ import { defaultRoute } from './choose.js';
 import { IpHelper } from './iphelper.js';
 import { takeSnapshot } from './snapshot.js';
 
-/** What this machine's network is set to for one interface, a line each, for a report. */
+/** Returns the machine's network settings for one interface, a line each, for a report. */
 export function describeNetwork(luid: bigint): string[] {
   const helper = new IpHelper();
   const row = helper.interface(luid);

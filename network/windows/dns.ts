@@ -5,12 +5,15 @@ import { FAMILIES, type Family } from '../family.js';
 import type { DnsSettings, IpHelper } from './iphelper.js';
 import { netsh, type ProgramRunner } from './programs.js';
 
-/** Takes what was set away again, in this process or a later one. */
+/** Command that resets DNS settings, in this process or a later one. */
 export const RESET_DNS = 'wg-ts:reset-dns';
 
 const NO_DNS: DnsSettings = { servers: [], search: [] };
 
-/** Before Windows 10 version 1809, one after the other. By index: a name may need quoting. */
+/**
+ * The commands for Windows 10 before version 1809, in order. They use the index, as a name may need
+ * quoting.
+ */
 export function netshDnsCommands(
   index: number,
   family: Family,
@@ -38,7 +41,7 @@ export async function setDns(
   const index = helper.indexOf(helper.luidOfGuid(guid));
   for (const command of netshDnsCommands(index, family, dns.servers))
     await run(command).catch((error: unknown) => {
-      // It complains, in any language, when there is nothing to take away.
+      // When there is nothing to remove, netsh prints an error in the system's language.
       if (dns.servers.length > 0) throw error;
     });
 }
@@ -47,7 +50,7 @@ export function resetDnsCommand(guid: Uint8Array, family: Family): Command {
   return { argv: [RESET_DNS, String(family), guidText(guid)] };
 }
 
-/** What a `resetDnsCommand` stands for; an interface that is gone has nothing to reset. */
+/** Runs a `resetDnsCommand`; an interface that is gone has nothing to reset. */
 export async function resetDns(
   helper: IpHelper,
   run: ProgramRunner,

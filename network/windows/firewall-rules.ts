@@ -1,6 +1,6 @@
 /**
- * The filters of the kill switch, as WireGuard for Windows has them: only data. The weights order
- * them: the first one that matches decides.
+ * The filters of the kill switch, as in WireGuard for Windows: only data. The weights order them: the
+ * first filter that matches decides.
  */
 import type { Endpoint } from '../../protocol/dataplane.js';
 import { FAMILIES, type Family, familyOf } from '../family.js';
@@ -25,14 +25,17 @@ export type Value =
   | { readonly type: 'network6'; readonly address: string; readonly length: number }
   | { readonly type: 'blob' | 'securityDescriptor'; readonly bytes: Uint8Array };
 
-/** Conditions of one field are alternatives; all fields together have to match. */
+/** Conditions on the same field are alternatives; all fields together have to match. */
 export interface Condition {
   readonly field: Field;
   readonly match: 'equal' | 'allSet';
   readonly value: Value;
 }
 
-/** Where Windows asks: before a socket sends to a new place, and before it takes from one. */
+/**
+ * When Windows checks a filter: before a socket sends to a new endpoint, or before it receives from
+ * one.
+ */
 export type Direction = 'connect' | 'accept';
 
 export interface Filter {
@@ -41,16 +44,19 @@ export interface Filter {
   readonly family: Family;
   readonly weight: number;
   readonly action: 'permit' | 'block';
-  /** No other firewall of this machine may block it. */
+  /** No other firewall of this machine may block what it permits. */
   readonly isFinal?: boolean;
   readonly conditions: readonly Condition[];
 }
 
-/** Who we are, for the firewall: the program, and what tells this process of it from all others. */
+/** Identifies the tunnel's own traffic for the firewall: the program, and this process of it. */
 export interface OwnTraffic {
-  /** As Windows answers it for the program's file. */
+  /** The application id that Windows returns for the program's file. */
   readonly appId: Uint8Array;
-  /** Grants the right to match to the service that runs us; without one ports and addresses tell. */
+  /**
+   * Grants the right to match to the service that runs this process; without it ports and addresses
+   * decide.
+   */
   readonly serviceDescriptor?: Uint8Array;
   readonly listenPort: number;
 }
@@ -87,7 +93,7 @@ function linkLocal(field: 'localAddress' | 'remoteAddress'): Condition {
   return equal(field, { type: 'network6', ...LINK_LOCAL });
 }
 
-/** All that stays as long as the kill switch is on. */
+/** Returns the filters that stay for as long as the kill switch is on. */
 export function killSwitchFilters(luid: bigint, dnsServers: readonly string[]): Filter[] {
   return [
     ...(dnsServers.length > 0 ? dnsFilters(dnsServers) : []),
@@ -104,8 +110,9 @@ export function killSwitchFilters(luid: bigint, dnsServers: readonly string[]): 
 }
 
 /**
- * What we send to a peer. Whom a service descriptor tells needs none: `ownFilters` has it all.
- * A peer's link-local address goes without its zone, which the firewall does not know.
+ * Permits packets to a peer. With a service descriptor it is not needed: `ownFilters` permits
+ * everything. A peer's link-local address is used without its zone, which the firewall does not
+ * support.
  */
 export function endpointFilter(own: OwnTraffic, { address: text, port }: Endpoint): Filter {
   const [ip = ''] = text.split('%');
@@ -120,12 +127,12 @@ export function endpointFilter(own: OwnTraffic, { address: text, port }: Endpoin
   };
 }
 
-/** What is ours from anywhere, and with a service descriptor to anywhere. */
+/** Permits the tunnel's own traffic from anywhere, and with a service descriptor to anywhere. */
 export function ownFilters(own: OwnTraffic): Filter[] {
   const { serviceDescriptor, appId } = own;
   const blob = equal('appId', { type: 'blob', bytes: appId });
   if (!serviceDescriptor)
-    // From anywhere: peers roam, and WireGuard itself tells them from others.
+    // From anywhere: peers roam, and WireGuard itself authenticates them.
     return FAMILIES.map((family) => ({
       name: 'WireGuard from its peers',
       direction: 'accept',
@@ -196,7 +203,7 @@ function dhcpFilters(): Filter[] {
   ];
 }
 
-/** RFC 4861, section 4: which messages go which way, and from or to where. */
+/** RFC 4861, section 4: the messages, with their direction, source and destination. */
 function ndpFilters(): Filter[] {
   const fromRouter = [linkLocal('remoteAddress')];
   const toRouters = [address('remoteAddress', 'ff02::2')];

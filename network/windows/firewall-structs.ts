@@ -1,6 +1,6 @@
 /**
- * Structs of fwpmtypes.h and fwptypes.h as 64-bit Windows lays them out: where each field is. A test
- * compares these tables to the headers themselves.
+ * Structs of fwpmtypes.h and fwptypes.h in the layout of 64-bit Windows: the offset of each field. A
+ * test compares these tables to the headers themselves.
  */
 import { parseIp } from '../../protocol/ip.js';
 import { guidBytes } from '../../system/windows/guid.js';
@@ -68,7 +68,7 @@ const FWP_ACTION_BLOCK = 0x1001;
 const FWP_ACTION_PERMIT = 0x1002;
 /** Before all other sublayers. */
 const HIGHEST_WEIGHT = 0xffff;
-/** Somebody else's transaction is waited for so long; the event loop stands meanwhile. */
+/** How long to wait for another program's transaction; the event loop is blocked meanwhile. */
 const TRANSACTION_WAIT_MS = 15_000;
 
 const FWP_DATA_TYPE = {
@@ -114,13 +114,13 @@ export const CONDITIONS: Readonly<Record<Field, string>> = {
   userId: 'af043a0a-b34d-4f86-979c-c90371af6e66',
 };
 
-/** What all that we add belongs to. */
+/** Keys of the provider and the sublayer that all added objects belong to. */
 export interface Keys {
   readonly provider: Uint8Array;
   readonly sublayer: Uint8Array;
 }
 
-/** All that is added in it is gone with it, however the process ends. */
+/** Everything added in the session disappears with it, however the process ends. */
 export function sessionStruct(name: string): Structure {
   const session = new Structure(FWPM_SESSION0.size);
   writeName(session, name);
@@ -168,7 +168,7 @@ export function filterStruct(keys: Keys, filter: Filter): Structure {
 }
 
 function writeName(struct: Structure, name: string): void {
-  // At the same place in all of them.
+  // The field has the same offset in all of these structs.
   struct.setPointer(FWPM_FILTER0.displayName, wideString(name));
   struct.setPointer(FWPM_FILTER0.displayDescription, wideString(''));
 }
@@ -186,7 +186,7 @@ function conditionArray(conditions: readonly Condition[]): Uint8Array {
   return array.bytes;
 }
 
-/** Up to 32 bits are kept in place, all else is pointed to. */
+/** Values of up to 32 bits are stored in place, all others by pointer. */
 function writeValue(struct: Structure, offset: number, value: Value): void {
   switch (value.type) {
     case 'uint8':
@@ -222,6 +222,6 @@ function writeValue(struct: Structure, offset: number, value: Value): void {
 
 function addressBytes(text: string): Uint8Array {
   const bytes = parseIp(text);
-  if (!bytes) throw new RangeError(`${JSON.stringify(text)} is no IP address`);
+  if (!bytes) throw new RangeError(`${JSON.stringify(text)} is not an IP address`);
   return bytes;
 }

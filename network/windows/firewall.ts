@@ -13,15 +13,15 @@ import { appIdOf, FilterEngine } from './fwpuclnt.js';
 
 export interface KillSwitchOptions {
   readonly luid: bigint;
-  /** DNS goes nowhere else; none: DNS is not treated apart. */
+  /** The only DNS servers that may be queried; when empty, DNS gets no special treatment. */
   readonly dnsServers: readonly string[];
   readonly endpoints: readonly Endpoint[];
   readonly listenPort: number;
-  /** Of the service that runs this process: `S-1-5-80-...`. */
+  /** SID of the service that runs this process: `S-1-5-80-...`. */
   readonly serviceSid?: string | undefined;
 }
 
-/** Nothing leaves this machine or enters it but through the tunnel, as long as it is open. */
+/** Lets nothing leave or enter this machine except through the tunnel, for as long as it is open. */
 export class KillSwitch {
   readonly #options: KillSwitchOptions;
   readonly #keys: Keys = { provider: newKey(), sublayer: newKey() };
@@ -29,9 +29,9 @@ export class KillSwitch {
   #own: OwnTraffic | undefined;
   #endpoints: readonly Endpoint[];
   #listenPort: number;
-  /** Numbers of the filters that permit what comes for us. */
+  /** Ids of the filters that permit incoming packets of the tunnel. */
   #ownFilters: readonly bigint[] = [];
-  /** Numbers of the filters that permit what goes to an endpoint. */
+  /** Ids of the filters that permit packets to an endpoint. */
   #permitted = new Map<string, bigint>();
 
   constructor(options: KillSwitchOptions) {
@@ -66,7 +66,7 @@ export class KillSwitch {
     this.#engine = engine;
   }
 
-  /** Peers have other endpoints now. Throws WindowsCallError, and then the former ones stay. */
+  /** The endpoints of peers have changed. Throws WindowsCallError, and then keeps the previous ones. */
   setEndpoints(endpoints: readonly Endpoint[]): void {
     this.#endpoints = endpoints;
     const [engine, own] = [this.#engine, this.#own];
@@ -88,7 +88,7 @@ export class KillSwitch {
     for (const [id, filter] of added) this.#permitted.set(id, filter);
   }
 
-  /** We listen on another port now. Throws WindowsCallError, and then the former one stays. */
+  /** The listen port has changed. Throws WindowsCallError, and then keeps the previous one. */
   setListenPort(listenPort: number): void {
     const [engine, before] = [this.#engine, this.#own];
     if (!engine || !before) {

@@ -13,7 +13,7 @@ import {
 
 const RPC_C_AUTHN_WINNT = 10;
 
-/** A session with the filter engine. Whatever it refuses is thrown as WindowsCallError. */
+/** A session with the filter engine. Failures are thrown as WindowsCallError. */
 export class FilterEngine {
   readonly #api = fwpApi();
   readonly #handle: bigint;
@@ -27,7 +27,7 @@ export class FilterEngine {
     this.#handle = handle[0] ?? 0n;
   }
 
-  /** All that `action` does happens, or nothing of it. */
+  /** Carries out everything in `action`, or nothing of it. */
   transaction(action: () => void): void {
     checkNetworkCall('FwpmTransactionBegin0', this.#api.FwpmTransactionBegin0(this.#handle, 0));
     try {
@@ -49,7 +49,7 @@ export class FilterEngine {
     checkNetworkCall('FwpmSubLayerAdd0', this.#api.FwpmSubLayerAdd0(this.#handle, bytes, null));
   }
 
-  /** Answers its number. */
+  /** Returns the filter's id. */
   addFilter(keys: Keys, filter: Filter): bigint {
     const id = new BigUint64Array(1);
     const { bytes } = filterStruct(keys, filter);
@@ -62,13 +62,13 @@ export class FilterEngine {
     checkNetworkCall('FwpmFilterDeleteById0', this.#api.FwpmFilterDeleteById0(this.#handle, id));
   }
 
-  /** Takes away all that was added. */
+  /** Removes everything that was added. */
   close(): void {
     checkNetworkCall('FwpmEngineClose0', this.#api.FwpmEngineClose0(this.#handle));
   }
 }
 
-/** How the firewall names a program. */
+/** Returns the firewall's identifier of a program. */
 export function appIdOf(path: string): Uint8Array {
   const api = fwpApi();
   const out = new BigUint64Array(1);

@@ -1,4 +1,4 @@
-/** What iphlpapi.dll can do, in the terms of `rows.ts`. */
+/** The functions of iphlpapi.dll in terms of `rows.ts`. */
 
 import { checkNetworkCall, isGone, networkCallError } from '../../system/windows/callerror.js';
 import { koffi } from '../../system/windows/libraries.js';
@@ -41,11 +41,11 @@ export interface DnsSettings {
   readonly search: readonly string[];
 }
 
-/** Whatever Windows refuses is thrown as WindowsCallError. */
+/** Failures of Windows calls are thrown as WindowsCallError. */
 export class IpHelper {
   readonly #bound = ipHlpApi();
 
-  /** Undefined when there is no such interface (any more). */
+  /** Returns undefined when the interface does not exist (any more). */
   interface(luid: bigint): InterfaceRow | undefined {
     const row = new Structure(MIB_IF_ROW2.size);
     row.view.setBigUint64(MIB_IF_ROW2.InterfaceLuid, luid, true);
@@ -53,7 +53,7 @@ export class IpHelper {
     return isFound('GetIfEntry2', code) ? readInterfaceRow(row) : undefined;
   }
 
-  /** Undefined when the interface does not speak this family. */
+  /** Returns undefined when the interface does not support this family. */
   ipInterface(luid: bigint, family: Family): IpInterfaceRow | undefined {
     const row = this.#ipInterface(luid, family);
     return row && readIpInterfaceRow(row);
@@ -100,12 +100,12 @@ export class IpHelper {
     checkNetworkCall('DeleteIpForwardEntry2', this.#bound.DeleteIpForwardEntry2(bytes));
   }
 
-  /** False on a Windows 10 before version 1809, where netsh has to do it. */
+  /** False on Windows 10 before version 1809, where netsh is used instead. */
   get setsDns(): boolean {
     return this.#bound.SetInterfaceDnsSettings !== undefined;
   }
 
-  /** Of one family; empty lists take away what was set. */
+  /** Sets the DNS settings of one family; empty lists remove them. */
   setDns(guid: Uint8Array, family: Family, { servers, search }: DnsSettings): void {
     const at = DNS_INTERFACE_SETTINGS;
     const flags = DNS_SETTING_NAMESERVER | DNS_SETTING_SEARCHLIST;
@@ -158,8 +158,8 @@ export class IpHelper {
   }
 
   /**
-   * From now on Windows calls `callback` (the address of a function) with `context` when a route or
-   * an interface changes, from threads of its own. Answers handles for `cancelNotification`.
+   * From now on Windows calls `callback` (the address of a function) with `context` when a route or an
+   * interface changes, on its own threads. Returns handles for `cancelNotification`.
    */
   notifyChanges(callback: bigint, context: bigint): bigint[] {
     const handles: bigint[] = [];
@@ -176,7 +176,7 @@ export class IpHelper {
     return handles;
   }
 
-  /** Waits until no callback runs any more. */
+  /** Waits until no callback is running. */
   cancelNotification(handle: bigint): void {
     checkNetworkCall('CancelMibChangeNotify2', this.#bound.CancelMibChangeNotify2(handle));
   }
@@ -204,11 +204,11 @@ export class IpHelper {
     return row;
   }
 
-  /** Copies of the rows of a table that Windows has made, which is freed. */
+  /** Returns copies of the rows of a table that Windows allocates; the table is freed. */
   #table(name: string, get: (table: Uint8Array) => number, rowSize: number): Structure[] {
     const out = new BigUint64Array(1);
     const code = get(bytesOf(out));
-    // So says a machine that has nothing at all.
+    // Returned by a machine that has no rows at all.
     if (!isFound(name, code)) return [];
     const table = out[0] ?? 0n;
     try {

@@ -1,4 +1,4 @@
-/** The functions of iphlpapi.dll as they are; rows and tables are structs of `structs.ts`. */
+/** The functions of iphlpapi.dll, unchanged; rows and tables are structs of `structs.ts`. */
 import { koffi, systemLibrary } from '../../system/windows/libraries.js';
 
 type RowCall = (row: Uint8Array) => number;
@@ -12,7 +12,7 @@ type NotifyCall = (
   handle: Uint8Array,
 ) => number;
 
-/** Answers are Windows' error codes. */
+/** The results are Windows error codes. */
 export interface IpHlpApi {
   readonly GetIfEntry2: RowCall;
   readonly InitializeIpInterfaceEntry: (row: Uint8Array) => void;
@@ -41,7 +41,9 @@ export interface IpHlpApi {
 
 let bound: IpHlpApi | undefined;
 
-/** Bound at the first call. Throws when Windows lacks a function that it has had since Vista. */
+/**
+ * Binds the functions at the first call. Throws when Windows lacks a function that exists since Vista.
+ */
 export function ipHlpApi(): IpHlpApi {
   bound ??= load();
   return bound;

@@ -23,22 +23,24 @@ import { DELETE_HOST_ROUTES, deleteHostRoutes, executable, type StepContext } fr
 import { RouteWatch } from './watch.js';
 
 export interface WindowsNetConfigOptions {
-  /** Of the service that runs this process (`S-1-5-80-...`): the kill switch knows us by it. */
+  /**
+   * SID of the service that runs this process (`S-1-5-80-...`), by which the kill switch identifies it.
+   */
   readonly serviceSid?: string | undefined;
-  /** Told in one line what could not be kept up while the tunnel runs. */
+  /** Called with one line about a setting that could not be maintained while the tunnel runs. */
   readonly onWarning?: (message: string) => void;
-  /** Runs netsh, and hooks that are undone; tests bring their own. */
+  /** Runs netsh, and hooks that are undone; replaced in tests. */
   readonly run?: ProgramRunner;
-  /** How long a new interface may take to speak IP. */
+  /** How long to wait for a new interface to support IP. */
   readonly interfaceTimeoutMs?: number;
 }
 
 const INTERFACE_TIMEOUT_MS = 10_000;
-/** IPv6 comes with IPv4, or does not come at all. */
+/** IPv6 is available together with IPv4, or not at all. */
 const SECOND_FAMILY_TIMEOUT_MS = 2_000;
 const POLL_MS = 50;
 
-/** Network configuration by iphlpapi.dll, and the kill switch by fwpuclnt.dll. */
+/** Configures the network by iphlpapi.dll, and the kill switch by fwpuclnt.dll. */
 export function windowsNetConfig(options: WindowsNetConfigOptions = {}): NetConfig {
   return new WindowsNetConfig(options);
 }
@@ -46,7 +48,7 @@ export function windowsNetConfig(options: WindowsNetConfigOptions = {}): NetConf
 class WindowsNetConfig implements NetConfig {
   readonly #options: WindowsNetConfigOptions;
   readonly #run: ProgramRunner;
-  /** Of each tunnel that was planned. */
+  /** The kill switches of planned tunnels. */
   readonly #killSwitches = new Map<bigint, KillSwitch>();
   #helper: IpHelper | undefined;
 
@@ -67,7 +69,7 @@ class WindowsNetConfig implements NetConfig {
     }
   }
 
-  /** Windows has one table, and no marks. */
+  /** Windows has a single routing table, and no marks. */
   async freeTable(): Promise<number> {
     return 0;
   }
@@ -102,7 +104,7 @@ class WindowsNetConfig implements NetConfig {
     try {
       const luid = this.#luidOf(settings);
       const spoken = FAMILIES.filter((family) => helper.ipInterface(luid, family));
-      // Of an interface without either it is told that it is gone.
+      // With neither family the interface is gone: this makes the call report it.
       for (const family of spoken.length > 0 ? spoken : FAMILIES)
         helper.changeIpInterface(luid, family, { mtu: familyMtu(family, mtu) });
     } catch (error) {
@@ -189,7 +191,7 @@ class WindowsNetConfig implements NetConfig {
     return { luid, families, addresses, routes: helper.routes(), takesSearch: helper.setsDns };
   }
 
-  /** A new interface speaks IP a little later than it exists. */
+  /** A new interface supports IP a little later than it exists. */
   async #familiesOf({ name, addresses }: InterfaceSettings, luid: bigint): Promise<Family[]> {
     const wanted = FAMILIES.filter((family) =>
       addresses.some((address) => familyOf(address) === family),
@@ -210,7 +212,7 @@ class WindowsNetConfig implements NetConfig {
   }
 }
 
-/** `command`: what one would type for the same. */
+/** `command` is the command that would do the same. */
 function asNetConfigError(error: unknown, command: string): unknown {
   if (!(error instanceof WindowsCallError)) return error;
   return new NetConfigError('ERR_NETCONFIG', command, error.message, { cause: error });

@@ -1,4 +1,4 @@
-/** What an interface needs, in order, as WireGuard for Windows sets it: decisions only. */
+/** Plans the settings of an interface, in order, as in WireGuard for Windows. Changes nothing. */
 import { MIN_IPV6_MTU } from '../../protocol/constants.js';
 import { contains, isLinkLocal, networkOf } from '../../protocol/ip.js';
 import { NetConfigError } from '../errors.js';
@@ -8,14 +8,14 @@ import type { DnsSettings } from './iphelper.js';
 import type { AddressRow, IpInterfaceChange, RouteKey, RouteRow } from './rows.js';
 import { anyAddress } from './structs.js';
 
-/** What the plan must know about the machine. */
+/** The facts about the machine that the plan depends on. */
 export interface NetworkFacts {
   readonly luid: bigint;
-  /** Those that the interface speaks. */
+  /** Families that the interface supports. */
   readonly families: readonly Family[];
   readonly addresses: readonly HeldAddress[];
   readonly routes: readonly RouteRow[];
-  /** Windows takes DNS search domains for one interface. */
+  /** Whether Windows supports DNS search domains per interface. */
   readonly takesSearch: boolean;
 }
 
@@ -32,7 +32,7 @@ export type Change =
   | { readonly kind: 'address'; readonly row: AddressRow }
   | { readonly kind: 'dns'; readonly family: Family; readonly dns: DnsSettings }
   | { readonly kind: 'killSwitch' }
-  /** The watch makes them; this is where a later process learns of them. */
+  /** The watch adds the routes; this change records them for a later process. */
   | { readonly kind: 'hostRoutes'; readonly hosts: readonly string[] }
   | { readonly kind: 'route'; readonly route: RouteKey };
 
@@ -60,7 +60,10 @@ export function planChanges(
   return { changes, warnings: warningsFor(settings, facts, routes) };
 }
 
-/** Of the families with an address, as WireGuard for Windows does it; the narrowest first. */
+/**
+ * Returns routes of the families with an address, as WireGuard for Windows does; the most specific
+ * first.
+ */
 function routesOf(settings: InterfaceSettings, addresses: readonly AddressRow[]): RouteKey[] {
   if (settings.table === 'off') return [];
   const [first] = addresses;
@@ -76,9 +79,9 @@ function routesOf(settings: InterfaceSettings, addresses: readonly AddressRow[])
 }
 
 /**
- * When it is asked for; and, as in WireGuard for Windows, when the single peer may be everything, by a
- * /0. Two halves (0.0.0.0/1 and 128.0.0.0/1) are the way to have all traffic tunneled without it, and
- * with Table = off there are no routes.
+ * Returns true when it is configured; and, as in WireGuard for Windows, when the single peer has a /0
+ * in its AllowedIPs. Two halves (0.0.0.0/1 and 128.0.0.0/1) tunnel all traffic without it, and with
+ * Table = off there are no routes.
  */
 export function wantsKillSwitch(
   { peerCount = 1, killSwitch = false }: InterfaceSettings,
@@ -87,15 +90,15 @@ export function wantsKillSwitch(
   return killSwitch || (peerCount === 1 && routes.some(({ length }) => length === 0));
 }
 
-/** All that goes into the tunnel. */
+/** Returns all networks that are in the tunnel. */
 export function tunnelNetworks(settings: InterfaceSettings): string[] {
   const routes = settings.table === 'off' ? [] : settings.routes;
   return [...routes, ...settings.addresses.map(networkOf)];
 }
 
 /**
- * What an interface that is not up any more holds of ours is taken away from it, as it is of an
- * adapter that was left behind; and what this interface still has from another configuration.
+ * Removes the tunnel's addresses from an interface that is down, such as an adapter that was left
+ * behind; and addresses that this interface still has from another configuration.
  */
 function staleAddresses(
   name: string,
@@ -106,7 +109,7 @@ function staleAddresses(
   for (const { alias, isUp, ...row } of addresses) {
     const mine = wanted.find(({ address }) => address === row.address);
     if (row.luid === luid) {
-      // Windows' own link-local address stays; what is wanted is made anew.
+      // Windows' own link-local address stays; wanted addresses are added again.
       if (mine || !isLinkLocal(row.address)) changes.push({ kind: 'deleteAddress', row, alias });
       continue;
     }
@@ -115,21 +118,21 @@ function staleAddresses(
       throw new NetConfigError(
         'ERR_ADDRESS_IN_USE',
         addAddressText(name, mine),
-        `interface ${alias} has the address ${row.address} already; take it away from there, or change Address`,
+        `interface ${alias} has the address ${row.address} already; remove it there, or change Address`,
       );
     changes.push({ kind: 'deleteAddress', row, alias });
   }
   return changes;
 }
 
-/** Left from another configuration; those to addresses and groups are Windows' own. */
+/** Removes routes of another configuration; those to addresses and groups belong to Windows. */
 function staleRoutes(luid: bigint, { routes }: NetworkFacts): Change[] {
   return routes
     .filter((route) => route.luid === luid && route.isManual)
     .map((route) => ({ kind: 'deleteRoute', route }));
 }
 
-/** IPv6 takes none below its minimum. */
+/** IPv6 has a minimum MTU. */
 export function familyMtu(family: Family, mtu: number): number {
   return family === 6 ? Math.max(mtu, MIN_IPV6_MTU) : mtu;
 }
@@ -148,7 +151,7 @@ function planInterface(family: Family, mtu: number, routes: readonly RouteKey[])
   };
 }
 
-/** Also without servers: Windows keeps those of an earlier interface with the same GUID. */
+/** Needed without servers too: Windows keeps those of an earlier interface with the same GUID. */
 function planDns(family: Family, { dnsServers, dnsSearch }: InterfaceSettings): Change {
   const servers = dnsServers.filter((server) => familyOf(server) === family);
   return { kind: 'dns', family, dns: { servers, search: dnsSearch } };
@@ -212,7 +215,7 @@ function addAddressText(name: string, { address, length }: AddressRow): string {
   return `netsh interface ipv${familyOf(address)} add address "${name}" ${address}/${length}`;
 }
 
-/** As one would do it with netsh. */
+/** Returns the change as a netsh command. */
 export function changeText(name: string, change: Change): string {
   const at = (family: Family): string => `netsh interface ipv${family}`;
   switch (change.kind) {

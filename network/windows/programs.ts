@@ -7,7 +7,7 @@ import { NetConfigError } from '../errors.js';
 
 const TIMEOUT_MS = 20_000;
 
-/** Runs a program without a window. Throws NetConfigError with the first line of what it said. */
+/** Runs a program without a window. Throws NetConfigError with the first line of its output. */
 export type ProgramRunner = (command: Command) => Promise<void>;
 
 export function netsh(...args: string[]): Command {
@@ -24,11 +24,11 @@ export function runProgram(command: Command): Promise<void> {
   return new Promise((resolve, reject) => {
     const child = execFile(program, args, options, (error, stdout, stderr) => {
       if (!error) return resolve();
-      // netsh complains on its standard output.
+      // netsh prints errors to its standard output.
       const said = firstLine(stderr) ?? firstLine(stdout) ?? reasonOf(error, child.killed);
       reject(new NetConfigError('ERR_NETCONFIG', commandText(command), said, { cause: error }));
     });
-    // A program that ends without reading its input is judged by its status.
+    // A program that ends without reading its input is judged by its exit status.
     child.stdin?.on('error', () => undefined);
     child.stdin?.end(command.stdin ?? '');
   });

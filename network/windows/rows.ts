@@ -1,4 +1,4 @@
-/** What the tables of Windows' network hold, as values of ours; read from and written to its structs. */
+/** Rows of Windows' network tables as plain values; read from and written to its structs. */
 import type { Structure } from '../../system/windows/memory.js';
 import { type Family, familyOf } from '../family.js';
 import {
@@ -17,14 +17,14 @@ import {
   writeAddress,
 } from './structs.js';
 
-/** An address of an interface, without zone. */
+/** An address of an interface, without its zone. */
 export interface AddressRow {
   readonly luid: bigint;
   readonly address: string;
   readonly length: number;
 }
 
-/** What tells a route from all others. `nextHop` is `0.0.0.0` or `::` for a neighbour. */
+/** What identifies a route. `nextHop` is `0.0.0.0` or `::` for a neighbour. */
 export interface RouteKey {
   readonly luid: bigint;
   readonly destination: string;
@@ -47,18 +47,18 @@ export interface InterfaceRow {
   readonly isUp: boolean;
 }
 
-/** What an interface is for one family. */
+/** The settings of an interface for one family. */
 export interface IpInterfaceRow {
   readonly mtu: number;
   readonly metric: number;
 }
 
-/** What is changed of it; what is left out stays. */
+/** Changes of an interface; settings that are left out stay unchanged. */
 export interface IpInterfaceChange {
   readonly mtu?: number;
-  /** 0, instead of one that Windows derives from the speed of the link. */
+  /** 0, instead of the metric that Windows derives from the speed of the link. */
   readonly lowestMetric?: boolean;
-  /** Addresses are usable at once and none comes from routers or DHCP: both make no sense here. */
+  /** Addresses are usable at once, and routers and DHCP add none: a tunnel needs neither. */
   readonly staticOnly?: boolean;
 }
 
@@ -70,7 +70,7 @@ export function routeId({ luid, destination, length, nextHop }: RouteKey): strin
   return `${luid} ${destination}/${length} ${nextHop}`;
 }
 
-/** Over what `InitializeUnicastIpAddressEntry` has set. */
+/** Writes over a row initialized by `InitializeUnicastIpAddressEntry`. */
 export function writeAddressRow(row: Structure, { luid, address, length }: AddressRow): void {
   const at = MIB_UNICASTIPADDRESS_ROW;
   writeAddress(row, at.Address, address);
@@ -89,7 +89,10 @@ export function readAddressRow(row: Structure): AddressRow | undefined {
   return { luid, address, length: row.view.getUint8(at.OnLinkPrefixLength) };
 }
 
-/** Over what `InitializeIpForwardEntry` has set. The metric adds to that of the interface. */
+/**
+ * Writes over a row initialized by `InitializeIpForwardEntry`. The metric adds to that of the
+ * interface.
+ */
 export function writeRouteRow(row: Structure, route: RouteKey, metric: number): void {
   const at = MIB_IPFORWARD_ROW2;
   row.view.setBigUint64(at.InterfaceLuid, route.luid, true);
@@ -133,7 +136,7 @@ export function readIpInterfaceRow(row: Structure): IpInterfaceRow {
   return { mtu, metric: row.view.getUint32(at.Metric, true) };
 }
 
-/** Over what `GetIpInterfaceEntry` has answered. */
+/** Changes a row read by `GetIpInterfaceEntry`. */
 export function changeIpInterfaceRow(
   row: Structure,
   family: Family,
@@ -141,7 +144,7 @@ export function changeIpInterfaceRow(
 ): void {
   const at = MIB_IPINTERFACE_ROW;
   const { view } = row;
-  // It is answered as it is, and refused when it is given back, for IPv4.
+  // GetIpInterfaceEntry returns a value that SetIpInterfaceEntry refuses for IPv4.
   if (family === 4) view.setUint32(at.SitePrefixLength, 0, true);
   if (change.mtu !== undefined) view.setUint32(at.NlMtu, change.mtu, true);
   if (change.lowestMetric) {
@@ -156,7 +159,7 @@ export function changeIpInterfaceRow(
   }
 }
 
-/** A route to one host alone. */
+/** Returns a route to a single host. */
 export function hostRoute(address: string, luid: bigint, nextHop: string): RouteKey {
   const length = familyOf(address) === 4 ? 32 : 128;
   return { luid, destination: address, length, nextHop };

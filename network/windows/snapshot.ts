@@ -2,7 +2,7 @@ import type { Family } from '../family.js';
 import type { Snapshot, Way } from './choose.js';
 import type { IpHelper } from './iphelper.js';
 
-/** The tables of this moment; each interface is asked for once, and only when it matters. */
+/** Reads the current tables; each interface is queried once, and only when it matters. */
 export function takeSnapshot(helper: IpHelper): Snapshot {
   const known = new Map<string, Way | undefined>();
   return {

@@ -1,4 +1,4 @@
-/** The changes of `plan.ts` made, and taken back, through Windows. */
+/** Applies and reverts the changes of `plan.ts` through Windows. */
 import type { Command } from '../../system/commands.js';
 import { messageOf } from '../../system/errors.js';
 import { isCallError, isGone } from '../../system/windows/callerror.js';
@@ -12,7 +12,7 @@ import type { IpHelper } from './iphelper.js';
 import { type Change, changeText } from './plan.js';
 import type { ProgramRunner } from './programs.js';
 
-/** Takes away the routes to these hosts alone, in this process or a later one. */
+/** Command that removes the host routes to these hosts, in this process or a later one. */
 export const DELETE_HOST_ROUTES = 'wg-ts:delete-host-routes';
 
 export interface StepContext {
@@ -57,8 +57,8 @@ interface Actions {
 }
 
 /**
- * Addresses and routes would vanish with the interface, but Windows does not like to lose one that
- * has active routes: so they are taken away before.
+ * Addresses and routes would vanish with the interface, but Windows has problems with the removal of an
+ * interface that has active routes: so they are removed before.
  */
 function actionsOf(change: Change, context: StepContext): Actions {
   const { helper, run, luid, guid, killSwitch } = context;
@@ -89,7 +89,7 @@ function actionsOf(change: Change, context: StepContext): Actions {
           try {
             helper.createRoute(change.route);
           } catch (error) {
-            // That of the interface's own address, which Windows has made.
+            // The route of the interface's own address, which Windows has added.
             if (!isCallError(error, Win32Error.ERROR_OBJECT_ALREADY_EXISTS)) throw error;
           }
         },
@@ -106,7 +106,7 @@ export function unlessGone(action: () => void): void {
   }
 }
 
-/** What a DELETE_HOST_ROUTES command stands for. */
+/** Runs a DELETE_HOST_ROUTES command. */
 export function deleteHostRoutes(helper: IpHelper, hosts: readonly string[]): void {
   for (const route of helper.routes()) {
     const bits = familyOf(route.destination) === 4 ? 32 : 128;

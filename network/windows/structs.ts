@@ -1,6 +1,6 @@
 /**
- * Structs of netioapi.h as 64-bit Windows lays them out (LLP64, little-endian): where each field is.
- * A test compares these tables to the headers themselves.
+ * Structs of netioapi.h in the layout of 64-bit Windows (LLP64, little-endian): the offset of each
+ * field. A test compares these tables to the headers themselves.
  */
 import {
   AF_INET,
@@ -116,14 +116,17 @@ export function addressFamily(family: Family): number {
   return family === 4 ? AF_INET : AF_INET6;
 }
 
-/** Address and zone index of `address` as SOCKADDR_INET. Throws RangeError when it is no address. */
+/**
+ * Writes the address and zone index of `address` as SOCKADDR_INET. Throws RangeError for an invalid
+ * address.
+ */
 export function writeAddress({ bytes }: Structure, offset: number, address: string): void {
   const encoded = encodeSockaddr(address, 0, AF_INET6);
-  if (!encoded) throw new RangeError(`${JSON.stringify(address)} is no IP address`);
+  if (!encoded) throw new RangeError(`${JSON.stringify(address)} is not an IP address`);
   bytes.set(encoded, offset);
 }
 
-/** Without a zone. Undefined when it is of neither family. */
+/** Returns the address without a zone; undefined when it is of neither family. */
 export function readAddress({ bytes, view }: Structure, offset: number): string | undefined {
   const family = view.getUint16(offset + SOCKADDR_INET.si_family, true);
   if (family !== AF_INET && family !== AF_INET6) return undefined;
@@ -135,7 +138,7 @@ export function readAlias({ bytes }: Structure, offset: number): string {
   return text.split('\0', 1)[0] ?? '';
 }
 
-/** `0.0.0.0` or `::`: what a route to a neighbour has for its gateway. */
+/** Returns `0.0.0.0` or `::`, the gateway of a route to a neighbour. */
 export function anyAddress(like: string): string {
   return familyOf(like) === 4 ? '0.0.0.0' : '::';
 }

@@ -14,13 +14,13 @@ import { type RouteKey, routeId } from './rows.js';
 import { takeSnapshot } from './snapshot.js';
 import { unlessGone } from './steps.js';
 
-/** Where Windows has its loopback interface. */
+/** Index of Windows' loopback interface. */
 const LOOPBACK_INDEX = 1;
-/** How often it is asked whether something has changed; two quiet rounds end a burst of changes. */
+/** How often to check for changes; two quiet rounds end a burst of changes. */
 const ROUND_MS = 200;
-/** A burst that does not end is not waited for longer. */
+/** A longer burst is not waited for. */
 const MOST_ROUNDS = 5;
-/** What no notification told is seen after so many rounds; fewer when there are no notifications. */
+/** Changes without a notification are noticed after this many rounds; fewer without notifications. */
 const LOOK_ANYWAY_ROUNDS = 50;
 const LOOK_UNTOLD_ROUNDS = 10;
 
@@ -55,10 +55,10 @@ export class RouteWatch implements NetWatch {
     this.#endpoints = settings.endpoints;
     this.#told = settings.mtu;
     this.#families = FAMILIES.filter((family) => helper.ipInterface(luid, family));
-    this.#signal = this.#attempt('tell when routes change', () => new ChangeSignal(helper));
+    this.#signal = this.#attempt('watch for changes of routes', () => new ChangeSignal(helper));
     this.#evaluate();
     this.#timer = setInterval(() => this.#round(), ROUND_MS);
-    // A tunnel is held by its sockets and its interface.
+    // The tunnel is kept alive by its sockets and its interface.
     this.#timer.unref();
   }
 
@@ -101,7 +101,7 @@ export class RouteWatch implements NetWatch {
     this.#roundsIdle = 0;
     const choice = this.#attempt('read the routes', () => this.#choose());
     if (!choice) return;
-    // Before the sockets move: what they send next must find its way.
+    // Before the sockets are rebound: their next packets must not enter the tunnel.
     if (!this.#context.options.bindsSockets) this.#keepHostRoutes(choice.hostRoutes);
     for (const family of FAMILIES) this.#bind(family, choice.bind[family]);
     if (this.#context.options.followMtu && choice.mtu) this.#followMtu(choice.mtu);
@@ -135,7 +135,7 @@ export class RouteWatch implements NetWatch {
         this.#mtu.set(family, mtu);
       });
     }
-    // The data plane has one: what either family may send has to fit.
+    // The data plane has a single MTU: packets of either family have to fit.
     const mtu = Math.max(...this.#mtu.values());
     if (this.#mtu.size === 0 || mtu === this.#told) return;
     this.#told = mtu;
@@ -144,7 +144,7 @@ export class RouteWatch implements NetWatch {
 
   #keepHostRoutes(wanted: readonly RouteKey[]): void {
     const kept = new Set(wanted.map(routeId));
-    // The new way first, so that the endpoint is never without one.
+    // Adds new routes first, so that an endpoint is never without one.
     for (const route of wanted)
       if (!this.#hostRoutes.has(routeId(route))) this.#addHostRoute(route);
     for (const [id, route] of this.#hostRoutes) if (!kept.has(id)) this.#removeHostRoute(route);
@@ -156,7 +156,7 @@ export class RouteWatch implements NetWatch {
         this.#context.helper.createRoute(route);
         this.#hostRoutes.set(routeId(route), route);
       } catch (error) {
-        // Somebody else's, who may keep it.
+        // Another program's route, which may stay.
         if (!isCallError(error, Win32Error.ERROR_OBJECT_ALREADY_EXISTS)) throw error;
       }
     });
@@ -169,7 +169,7 @@ export class RouteWatch implements NetWatch {
     );
   }
 
-  /** What fails is told once, and tried again with the next change. */
+  /** A failure is reported once, and the action is tried again with the next change. */
   #attempt<T>(what: string, action: () => T): T | undefined {
     try {
       return action();

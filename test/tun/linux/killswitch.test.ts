@@ -170,10 +170,10 @@ describe('the DNS guard', () => {
     const { text, warnings } = plan({ dnsServers }, { localDns: dnsServers });
     expect(text).toContain('ip daddr { 192.168.1.1 } accept');
     expect(warnings).toEqual([
-      'DNS 192.168.1.1 is on the local network: it is asked past the tunnel',
+      'DNS 192.168.1.1 is on the local network: it is queried past the tunnel',
     ]);
     expect(plan({ dnsServers, killSwitch: true }, { localDns: dnsServers }).warnings).toEqual([
-      expect.stringContaining('put it into ExcludedIPs'),
+      expect.stringContaining('add it to ExcludedIPs'),
     ]);
     const excluded = ['192.168.0.0/16'];
     expect(plan({ dnsServers, excluded }, { localDns: dnsServers })).toMatchObject({

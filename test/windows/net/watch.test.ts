@@ -152,7 +152,7 @@ describe('the interface to bind to', () => {
     expect(network.listeners()).toBe(0);
     expect(warnings.splice(0)).toEqual([
       expect.stringMatching(
-        /^cannot tell when routes change: NotifyIpInterfaceChange failed: ERROR_NOT_ENOUGH_MEMORY/,
+        /^cannot watch for changes of routes: NotifyIpInterfaceChange failed: ERROR_NOT_ENOUGH_MEMORY/,
       ),
     ]);
     network.removeRoute(ETHERNET, '0.0.0.0', 0, '192.168.1.1');
