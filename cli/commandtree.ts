@@ -7,12 +7,12 @@ export interface CommandNode {
   readonly path: string;
   readonly summary: string;
   readonly description: string;
-  /** What stands behind the path, without `[options]` and `[command]`. */
+  /** What follows the path on the usage line, without `[options]` and `[command]`. */
   readonly usage: string;
   readonly options: readonly OptionNode[];
   readonly arguments: readonly ArgumentNode[];
   readonly commands: readonly CommandNode[];
-  /** What stands below the options: more to know, and examples. */
+  /** The text below the options: further explanation, and examples. */
   readonly notes: string;
 }
 
@@ -33,7 +33,7 @@ export interface ArgumentNode {
   readonly choices: readonly string[];
 }
 
-/** Of what --help shows, so without hidden commands and options. */
+/** Returns what --help shows, so without hidden commands and options. */
 export function commandTree(command: Command, path = ''): CommandNode {
   const help = command.createHelp();
   const join = (name: string): string => (path === '' ? name : `${path} ${name}`);
@@ -72,7 +72,7 @@ function argumentNode(argument: Argument, help: Help): ArgumentNode {
   };
 }
 
-/** commander keeps what `addHelpText` was given only as a listener of the event of --help. */
+/** commander keeps the text given to `addHelpText` only in a listener of the --help event. */
 function notesOf(command: Command): string {
   let text = '';
   const write = (part: string): void => {
@@ -83,7 +83,7 @@ function notesOf(command: Command): string {
   return text.trim();
 }
 
-/** The node itself and all below, in the order of --help. */
+/** Returns the node itself and all its descendants, in the order of --help. */
 export function allCommands(node: CommandNode): readonly CommandNode[] {
   return [node, ...node.commands.flatMap(allCommands)];
 }

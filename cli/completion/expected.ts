@@ -1,13 +1,13 @@
-/** What may be typed at each place of the command line, for the scripts of all shells. */
+/** What may be typed at each position of the command line, for the scripts of all shells. */
 import { allCommands, type CommandNode, type OptionNode } from '../commandtree.js';
 
 /**
- * `interface` runs, `tunnel` runs or has a configuration in /etc/wireguard, `configuration` is a tunnel
- * or a .conf file.
+ * An `interface` is up; a `tunnel` is up or has a configuration in /etc/wireguard; a `configuration` is
+ * a tunnel or a .conf file.
  */
 export type Kind = 'interface' | 'tunnel' | 'configuration' | 'file' | 'folder';
 
-/** Nothing is known when both are empty. */
+/** Both are empty when nothing is known about the value. */
 export interface Expected {
   readonly kinds: readonly Kind[];
   readonly words: readonly string[];
@@ -22,7 +22,7 @@ export interface CompletedOption {
   readonly short: string | undefined;
   readonly long: string | undefined;
   readonly description: string;
-  /** Of its value; undefined when it takes none. */
+  /** What its value may be; undefined when it takes none. */
   readonly value: Expected | undefined;
 }
 
@@ -30,9 +30,9 @@ export interface CompletedCommand {
   readonly path: string;
   readonly commands: readonly Word[];
   readonly options: readonly CompletedOption[];
-  /** One for each place. */
+  /** One for each position. */
   readonly positionals: readonly Expected[];
-  /** Whatever comes later is as at the last place. */
+  /** All later positions take the same as the last one. */
   readonly isRepeated: boolean;
 }
 
@@ -73,7 +73,7 @@ function completedOption({
   };
 }
 
-/** `<A|B>`, `[A...]` and `[word A]`, without what is within such a group. */
+/** `<A|B>`, `[A...]` and `[word A]`; groups nested in one are part of it. */
 const GROUP = /[<[]((?:[^<>[\]]|\[[^\]]*\])*)[>\]](\.\.\.)?/g;
 const ALTERNATIVES = /^[^\s|]+(\s*\|\s*[^\s|]+)*$/;
 const KEYWORD = /(?<![\w-])[a-z][a-z-]+(?![\w-])/g;
@@ -102,7 +102,7 @@ function positionalsOf(
   return { positionals, isRepeated: false };
 }
 
-/** By the names that stand for values; what is in small letters is typed as it is. */
+/** Maps the placeholders of values to kinds; names in lower case are typed literally. */
 function expectedOf(names: readonly string[]): Expected {
   const has = (name: string): boolean => names.includes(name);
   const kinds: Kind[] = [];

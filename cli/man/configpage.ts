@@ -1,16 +1,16 @@
-/** The page of section 5: every key of a configuration, as configs/every-key.conf explains it. */
+/** The page for section 5: every key of a configuration, with its comment in configs/every-key.conf. */
 import { type Edition, type ManPage, CONFIG_PAGE as NAME, newPage } from './pages.js';
 
 export interface ExplainedKeys {
   readonly section: string;
-  /** With one explanation in common. */
+  /** Keys that share the explanation. */
   readonly keys: readonly string[];
   readonly explanation: string;
 }
 
 /**
- * A comment stands before the lines of its keys. What a later section says of a key that was explained
- * is no explanation of it.
+ * A comment explains the keys on the lines below it. Comments on a key that an earlier section of the
+ * same name has explained are ignored.
  */
 export function explainedKeys(example: string): readonly ExplainedKeys[] {
   const groups: { section: string; keys: string[]; explanation: string }[] = [];
@@ -43,14 +43,14 @@ export function configPage(example: string, edition: Edition): ManPage {
   page
     .section('DESCRIPTION')
     .paragraph(
-      'The file of wg-quick(8), with a few keys more. The name of the file is that of the interface. wg-ts check NAME explains a file and finds its mistakes; wg-ts strip NAME prints what wg(8) takes of it.',
+      'The format of wg-quick(8), with a few additional keys. The interface is named after the file. wg-ts check NAME explains a file and reports its errors; wg-ts strip NAME prints the part that wg(8) accepts.',
     );
   for (const section of new Set(groups.map((one) => one.section))) {
     page.section(section);
     for (const { keys, explanation } of groups.filter((one) => one.section === section))
       page.item(keys.join(', '), explanation);
   }
-  page.section('EXAMPLES').paragraph('Every key; hardly any file needs more than a few of them.');
+  page.section('EXAMPLES').paragraph('Every key; most files need only a few of them.');
   page.literal(
     example
       .trim()

@@ -1,4 +1,4 @@
-/** What stands below the options in --help, taken apart. */
+/** Parses the notes below the options in --help. */
 
 export type NotePart =
   | { readonly type: 'paragraph'; readonly text: string }
@@ -9,7 +9,7 @@ export interface Notes {
   readonly examples: readonly string[];
 }
 
-/** Indented lines stay as they are; those after `Example:` or `Examples:` are examples. */
+/** Indented lines are kept literally; the lines after `Example:` or `Examples:` are examples. */
 export function parseNotes(text: string): Notes {
   const parts: NotePart[] = [];
   const examples: string[] = [];

@@ -1,4 +1,4 @@
-/** The pages of section 1, one for the program and one for each of its verbs. */
+/** The pages for section 1: one for the program and one for each of its verbs. */
 import type { ArgumentNode, CommandNode, OptionNode } from '../commandtree.js';
 import { type Notes, parseNotes } from './notes.js';
 import { RoffPage } from './roff.js';
@@ -73,7 +73,7 @@ export function verbPage(verb: CommandNode, edition: Edition): ManPage {
   return { file: `${name}.1`, text: page.toString() };
 }
 
-/** commander adds it; it is told among the options. */
+/** False for the `help` that commander adds; --help is among the options. */
 export function hasPage({ path }: CommandNode): boolean {
   return path.split(' ').at(-1) !== 'help';
 }

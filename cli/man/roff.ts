@@ -1,7 +1,7 @@
 /**
- * man(7) pages as text. The libraries for it turn Markdown into roff; from the definitions of commands
- * that would be a detour through a second syntax to escape, which has no lists of terms. Their pages
- * show options as bullets, hyphenate names, and draw warnings from mandoc.
+ * man(7) pages as text. The available libraries convert Markdown to roff. For command definitions that
+ * would mean escaping for a second syntax, one that has no lists of terms. The resulting pages show
+ * options as bullets, hyphenate names, and draw warnings from mandoc.
  */
 
 const SPECIAL: Readonly<Record<string, string>> = {
@@ -14,7 +14,7 @@ const SPECIAL: Readonly<Record<string, string>> = {
   '~': '\\(ti',
 };
 
-/** Within a line: what a terminal shows is what stands here. */
+/** Escapes text within a line, so that a terminal shows it literally. */
 export function escapeRoff(text: string): string {
   return text.replace(/[\\'"`^~-]|[^\p{ASCII}]/gu, (character) => {
     const known = SPECIAL[character];
@@ -24,13 +24,13 @@ export function escapeRoff(text: string): string {
   });
 }
 
-/** A line of its own: a point at its beginning would make it a request. */
+/** Returns a line of text; without the escape, a dot at its beginning would make it a request. */
 export function textLine(text: string): string {
   const escaped = escapeRoff(text.replace(/\s+/g, ' ').trim());
   return escaped.startsWith('.') ? `\\&${escaped}` : escaped;
 }
 
-/** One argument of a macro. */
+/** Returns one argument of a macro, quoted. */
 function argument(text: string): string {
   return `"${escapeRoff(text)}"`;
 }
@@ -40,7 +40,7 @@ export interface PageTitle {
   readonly section: number;
   /** `2026-11-23`. */
   readonly date: string;
-  /** The program with its version. */
+  /** The program and its version. */
   readonly source: string;
   readonly manual: string;
 }
@@ -50,7 +50,7 @@ export class RoffPage {
 
   constructor({ name, section, date, source, manual }: PageTitle) {
     const rest = [`"${date}"`, argument(source), argument(manual)].join(' ');
-    // No hyphens: what is broken at one could not be copied.
+    // No hyphenation: a hyphenated command could not be copied.
     this.#lines.push(`.TH ${argument(name.toUpperCase())} ${section} ${rest}`, '.nh', '.ad l');
   }
 
@@ -64,13 +64,13 @@ export class RoffPage {
     return this;
   }
 
-  /** The only line of the section NAME, as mandb(8) reads it. */
+  /** The only line of the section NAME, in the format that mandb(8) reads. */
   nameLine(name: string, summary: string): this {
     this.#lines.push(`${escapeRoff(name)} \\- ${escapeRoff(summary)}`);
     return this;
   }
 
-  /** A command with what stands behind it. */
+  /** A command and its arguments. */
   synopsis(command: string, rest: string): this {
     this.#lines.push(`.B ${argument(command)}`);
     if (rest !== '') this.#lines.push(textLine(rest));
@@ -88,13 +88,13 @@ export class RoffPage {
     return this;
   }
 
-  /** A term with what it means. */
+  /** A term and its meaning. */
   item(term: string, text: string): this {
     this.#lines.push('.TP', `.B ${argument(term)}`, textLine(text) || '\\&');
     return this;
   }
 
-  /** Lines as they are. */
+  /** Lines that are shown verbatim. */
   literal(lines: readonly string[]): this {
     const text = lines.map((line) =>
       /^[.']/.test(line) ? `\\&${escapeRoff(line)}` : escapeRoff(line),
@@ -113,7 +113,7 @@ export class RoffPage {
     return this;
   }
 
-  /** Where a paragraph begins by itself. */
+  /** After a title a paragraph begins without a macro. */
   #isAfterTitle(): boolean {
     return /^\.S[HS] /.test(this.#lines.at(-1) ?? '');
   }
