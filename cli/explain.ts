@@ -8,30 +8,30 @@ export interface Explanation {
   readonly exitCode: number;
 }
 
-/** What the user wrote has to change. */
+/** The command line or the configuration has to be corrected. */
 export const EXIT_USAGE = 2;
-/** As shells have it: 128 and the number of SIGINT. */
+/** The convention of shells: 128 plus the number of SIGINT. */
 export const EXIT_INTERRUPTED = 130;
 
-/** For errors whose message does not tell what to do. */
+/** For errors whose message does not say what to do. */
 const HINTS: Readonly<Record<string, string>> = {
   ERR_ADDRESS_IN_USE: 'take the other interface down, or give this one another Address in its file',
   ERR_ROUTE_IN_USE:
-    'take the other interface down, take the network out of AllowedIPs, or give this one a Table of its own (Table = off, Table = 1000)',
+    'take the other interface down, remove the network from AllowedIPs, or give this one a Table of its own (Table = off, Table = 1000)',
   ERR_UAPI: 'is this a program that speaks the protocol of wg(8)? Try wg show',
 };
-/** On Windows the messages name the function that failed, and what to do. */
+/** On Windows the messages already name the function that failed, and what to do. */
 const HINTS_ON_LINUX: Readonly<Record<string, string>> = {
   ERR_TUN: 'see the end of `dmesg` for what the kernel says about it',
   ERR_NETCONFIG: 'everything before this step was undone; run the command by hand to see why',
-  ERR_MARK: 'setting FwMark needs root or CAP_NET_ADMIN, also within a container',
+  ERR_MARK: 'setting FwMark needs root or CAP_NET_ADMIN, even inside a container',
 };
 
 function hintOf(code: string): string | undefined {
   return HINTS[code] ?? (process.platform === 'win32' ? undefined : HINTS_ON_LINUX[code]);
 }
 
-/** For a person, without a stack unless WG_TS_DEBUG=1. */
+/** Explains an error to the user, without a stack unless WG_TS_DEBUG=1. */
 export function explain(error: unknown, env: NodeJS.ProcessEnv = process.env): Explanation {
   const { lines, exitCode } = explainBriefly(error);
   const stack = env['WG_TS_DEBUG'] === '1' && error instanceof Error ? [String(error.stack)] : [];
@@ -50,7 +50,7 @@ function explainBriefly(error: unknown): Explanation {
     return { lines: [], exitCode: EXIT_INTERRUPTED };
   return withHint(
     `unexpected: ${oneLine(messageOf(error))}`,
-    'this is a mistake in wg-ts: please report it, with what WG_TS_DEBUG=1 adds',
+    'this is a bug in wg-ts: please report it, with the stack trace that WG_TS_DEBUG=1 adds',
     1,
   );
 }

@@ -1,10 +1,10 @@
-/** What `up` and `down` do with a tunnel that is installed as a service. */
+/** `up` and `down` of a tunnel that is installed as a service. */
 import { note } from './output.js';
 import { isNameAlone } from './target.js';
 
 /**
- * Starts the service of NAME, and waits until the tunnel is up. False when there is none, or a file
- * was named: then the tunnel is brought up without it. Throws WgTsError.
+ * Starts the service of NAME, and waits until the tunnel is up. Resolves to false when there is no such
+ * service or a file was named; the tunnel is then to be brought up without one. Throws WgTsError.
  */
 export async function startInstalled(fileOrName: string): Promise<boolean> {
   if (process.platform !== 'win32' || !isNameAlone(fileOrName)) return false;
@@ -15,7 +15,7 @@ export async function startInstalled(fileOrName: string): Promise<boolean> {
   return true;
 }
 
-/** False when no service runs the tunnel. Throws WgTsError. */
+/** Resolves to false when no service runs the tunnel. Throws WgTsError. */
 export async function stopInstalled(name: string): Promise<boolean> {
   if (process.platform !== 'win32') return false;
   const { stopTunnelService, tunnelService } = await import('./service/windows/services.js');

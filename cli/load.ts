@@ -18,7 +18,7 @@ export async function loadConfig(file: string): Promise<LoadedConfig> {
   };
 }
 
-/** A stored configuration is encrypted. Throws WgTsError. */
+/** Also reads the encrypted configuration of a Windows service. Throws WgTsError. */
 export async function readConfigText(file: string): Promise<ConfigFile> {
   if (!file.endsWith('.dpapi')) return await readConfigFile(file);
   const { readStoredConfig } = await import('./service/windows/store.js');

@@ -4,7 +4,7 @@ import { packageVersion } from '../src/packageversion.js';
 import { EXIT_USAGE, explain } from './explain.js';
 import { ignoreClosedPipes, note } from './output.js';
 
-/** In the order of `--help`. A verb loads nothing of the others. */
+/** In the order of `--help`. A verb is loaded without the others. */
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   up: async () => (await import('./verbs/up.js')).upCommand,
   down: async () => (await import('./verbs/down.js')).downCommand,
@@ -34,7 +34,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   version: async () => (await import('./verbs/version.js')).versionCommand,
 };
 
-/** They tell of all the others. */
+/** These verbs describe all the others, so they need them loaded. */
 const ABOUT_ALL: ReadonlySet<string> = new Set(['completion', 'man']);
 
 function loadCommands(verb: string | undefined): Promise<Command[]> {
@@ -47,12 +47,12 @@ async function buildProgram(verb: string | undefined): Promise<Command> {
   const program = new Command('wg-ts')
     .description('A userspace WireGuard client.')
     .version(packageVersion(), '--version', 'print the version')
-    .helpCommand('help [command]', 'tell more about a command')
+    .helpCommand('help [command]', 'show help for a command')
     .addHelpText(
       'after',
       `
-Exit codes: 0 done, 1 failed, 2 wrong command line or configuration, 3 not possible for this user or
-on this system, 130 interrupted. WG_TS_DEBUG=1 shows where in the program an error came from.
+Exit codes: 0 success, 1 failure, 2 wrong command line or configuration, 3 not possible for this user
+or on this system, 130 interrupted. WG_TS_DEBUG=1 adds a stack trace to errors.
 
 Example:
   wg-ts check office.conf && sudo wg-ts up office.conf`,
@@ -65,7 +65,7 @@ Example:
   return program;
 }
 
-/** commander puts its guess into parentheses: `(Did you mean show?)`. */
+/** commander prints its suggestion in parentheses: `(Did you mean show?)`. */
 function asHint(text: string): string {
   return text.replace(/^\(Did you mean (.*)\?\)$/m, 'hint: did you mean $1?');
 }
@@ -81,7 +81,7 @@ async function main(args: readonly string[]): Promise<void> {
     await program.parseAsync(args, { from: 'user' });
   } catch (error) {
     if (error instanceof CommanderError) {
-      // commander has said what is wrong.
+      // commander has already printed the error.
       process.exitCode = error.exitCode === 0 ? 0 : EXIT_USAGE;
       return;
     }

@@ -2,7 +2,7 @@ import { createColors } from 'picocolors';
 
 export type Colors = ReturnType<typeof createColors>;
 
-/** A reader that went away, as in `wg-ts show | head -1`, is no failure. */
+/** A reader that has closed its end, as in `wg-ts show | head -1`, is not an error. */
 export function ignoreClosedPipes(): void {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit(process.exitCode ?? 0);
@@ -11,7 +11,7 @@ export function ignoreClosedPipes(): void {
   process.stderr.on('error', () => undefined);
 }
 
-/** Follows WG_COLOR_MODE of wg(8), NO_COLOR, and whether stdout is a terminal. */
+/** Respects wg(8)'s WG_COLOR_MODE, NO_COLOR, and whether stdout is a terminal. */
 export function stdoutColors(env: NodeJS.ProcessEnv = process.env): Colors {
   const mode = env['WG_COLOR_MODE'];
   if (mode === 'always') return createColors(true);
@@ -19,7 +19,7 @@ export function stdoutColors(env: NodeJS.ProcessEnv = process.env): Colors {
   return createColors(process.stdout.isTTY === true);
 }
 
-/** One line for people who watch the command; not the result. */
+/** Writes one line to stderr: for the user, not part of the result. */
 export function note(line: string): void {
   process.stderr.write(`${line}\n`);
 }

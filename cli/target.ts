@@ -4,13 +4,13 @@ import { checkInterfaceName } from '../system/interfacename.js';
 import { runtimeSystem } from './runtime/system.js';
 import { ConfigStore, STORED_EXTENSION } from './service/windows/store.js';
 
-/** What FILE|NAME of a command line means. */
+/** What FILE|NAME on a command line refers to. */
 export interface Target {
   readonly file: string;
   readonly name: string;
 }
 
-/** Throws WgTsError for what cannot name an interface. */
+/** Throws WgTsError if the name is not a valid interface name. */
 export function resolveTarget(fileOrName: string): Target {
   return storedTarget(fileOrName) ?? targetOfFile(resolveConfigPath(fileOrName));
 }
@@ -22,7 +22,7 @@ function targetOfFile(file: string): Target {
   return { file, name };
 }
 
-/** NAME alone, where the machine keeps a configuration for its service. */
+/** For NAME alone, when the machine stores a configuration of that name for its service. */
 function storedTarget(fileOrName: string): Target | undefined {
   if (process.platform !== 'win32' || !isNameAlone(fileOrName)) return undefined;
   checkInterfaceName(fileOrName);
@@ -30,12 +30,12 @@ function storedTarget(fileOrName: string): Target | undefined {
   return store.has(fileOrName) ? { file: store.fileOf(fileOrName), name: fileOrName } : undefined;
 }
 
-/** Neither a path nor a file. */
+/** True for NAME, as opposed to a path or a .conf file. */
 export function isNameAlone(fileOrName: string): boolean {
   return !fileOrName.endsWith('.conf') && !/[/\\]/.test(fileOrName);
 }
 
-/** Throws WgTsError ERR_NOT_ROOT. `command` is what to type after the program's name. */
+/** Throws WgTsError ERR_NOT_ROOT. `command` is what was typed after the program's name. */
 export function requireRoot(verb: string, command: string): void {
   runtimeSystem().requirePrivilege(verb, command);
 }

@@ -5,12 +5,12 @@ const TURN_MS = 10;
 
 export interface Patience {
   readonly patienceMs?: number;
-  /** Between two looks. */
+  /** Time between two checks. */
   readonly turnMs?: number;
   readonly signal?: AbortSignal;
 }
 
-/** Looks again and again. Returns false when `isSo` has not become true in time. */
+/** Polls `isSo`. Resolves to false when it has not become true in time. */
 export async function becomesTrue(
   isSo: () => boolean | Promise<boolean>,
   { patienceMs = PATIENCE_MS, turnMs = TURN_MS, ...options }: Patience = {},
@@ -23,8 +23,8 @@ export async function becomesTrue(
   return true;
 }
 
-/** Throws when `isSo` has not become true in time, with what did not happen. */
+/** Polls `isSo`. Throws an error that contains `what` when it has not become true in time. */
 export async function until(what: string, isSo: () => boolean, signal: AbortSignal): Promise<void> {
   if (await becomesTrue(isSo, { signal })) return;
-  throw new Error(`within ${PATIENCE_MS / 1000} s it did not happen that ${what}`);
+  throw new Error(`timed out after ${PATIENCE_MS / 1000} s waiting until ${what}`);
 }

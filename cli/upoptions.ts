@@ -1,6 +1,6 @@
 /**
- * The options of `up` that are handed on, in one table: from it come the command line of `up` and of
- * `service install`, the arguments and environment of the processes that run tunnels, and the settings.
+ * The options of `up` that are passed on, in one table. The command lines of `up` and `service install`,
+ * the arguments and environment of the processes that run tunnels, and the settings derive from it.
  */
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { formatEndpoint } from '../src/config/format.js';
@@ -10,7 +10,7 @@ import type { ConnectOptions } from '../src/index.js';
 import { MAX_WORKERS } from '../src/program.js';
 
 interface UpOption {
-  /** Of the setting, as commander derives it from `long`. */
+  /** The name of the setting, as commander derives it from `long`. */
   readonly key: string;
   readonly short?: string;
   readonly long: string;
@@ -19,11 +19,11 @@ interface UpOption {
   readonly value?: string;
   readonly choices?: readonly string[];
   readonly parse?: (text: string) => Value;
-  /** The variable that stands for the option in `up`, and hands it to a service of systemd. */
+  /** The environment variable that sets the option in `up`, and passes it to a systemd service. */
   readonly env?: string;
-  /** A service keeps it: its place among the options of `service install`. */
+  /** Present if a service keeps the option: its position among the options of `service install`. */
   readonly service?: number;
-  /** `connect` takes it as it is, under the same key. */
+  /** Passed to `connect` unchanged, under the same key. */
   readonly isForConnect?: true;
 }
 
@@ -36,7 +36,7 @@ const OPTIONS = [
     key: 'dataPlane',
     long: '--data-plane',
     value: '<PLANE>',
-    description: 'what moves the packets (default: native where it loads)',
+    description: 'the data plane that moves packets (default: native where it loads)',
     choices: ['native', 'portable'],
     env: 'WG_TS_DATAPLANE',
     service: 2,
@@ -46,7 +46,7 @@ const OPTIONS = [
     key: 'workers',
     long: '--workers',
     value: '<COUNT>',
-    description: 'threads of the native data plane (default: one a core, up to 4)',
+    description: 'threads of the native data plane (default: one per core, up to 4)',
     parse: (text: string): number => parseWorkers(text),
     env: 'WG_TS_WORKERS',
     service: 3,
@@ -55,25 +55,26 @@ const OPTIONS = [
   {
     key: 'allowHooks',
     long: '--allow-hooks',
-    description: 'on Windows: run PreUp, PostUp, PreDown and PostDown of the file',
+    description: 'on Windows: run PreUp, PostUp, PreDown and PostDown from the file',
     service: 1,
     isForConnect: true,
   },
   {
     key: 'killSwitch',
     long: '--kill-switch',
-    description: 'let nothing past the tunnel until it is taken down, also after a crash',
+    description:
+      'kill switch: block all traffic outside the tunnel until `down`, even after a crash',
   },
   {
     key: 'excludeLan',
     long: '--exclude-lan',
-    description: 'leave the local network out of a default route',
+    description: 'exclude the local network from a default route',
   },
   {
     key: 'metrics',
     long: '--metrics',
     value: '<ADDRESS:PORT>',
-    description: 'serve metrics for Prometheus, and /healthz, by HTTP',
+    description: 'serve Prometheus metrics and /healthz over HTTP',
     parse: (text: string): EndpointConfig => parseMetricsAddress(text),
     isForConnect: true,
   },
@@ -91,13 +92,13 @@ type ValueOf<O extends UpOption> = O extends { readonly parse: (text: string) =>
 
 type SettingsOf<O extends AnyOption> = { readonly [P in O as P['key']]?: ValueOf<P> };
 
-/** What the command line may choose of a tunnel. */
+/** The settings of a tunnel that the command line may choose. */
 export type UpSettings = SettingsOf<AnyOption>;
 
-/** What of it is chosen when a service is installed, for as long as the service is there. */
+/** Those of them that are chosen when a service is installed, for as long as it stays installed. */
 export type ServiceSettings = SettingsOf<ServiceOption>;
 
-/** What of it is among the options of `connect`. */
+/** Those of them that are also options of `connect`. */
 export type ConnectSettings = Pick<ConnectOptions, ConnectOption['key']>;
 
 const SERVICE_OPTIONS = OPTIONS.filter((option) => 'service' in option).toSorted(
@@ -112,7 +113,7 @@ export function addUpOptions(command: Command): Command {
   return command;
 }
 
-/** For `service install`, and for `service run`, to which Windows hands them on. */
+/** For `service install`, and for `service run`, to which Windows passes them. */
 export function addServiceOptions(command: Command): Command {
   for (const option of SERVICE_OPTIONS) command.addOption(commanderOption(option));
   return command;
@@ -126,21 +127,21 @@ function commanderOption({ short, long, value, description, ...of }: UpOption): 
   return made;
 }
 
-/** What `up` reads as these settings. */
+/** Returns the arguments that `up` parses as these settings. */
 export function upArguments(settings: UpSettings): string[] {
   return OPTIONS.flatMap(({ key, long }) => argumentsOf(long, settings[key]));
 }
 
-/** What `service run` reads as these settings. */
+/** Returns the arguments that `service run` parses as these settings. */
 export function serviceArguments(settings: ServiceSettings): string[] {
   return SERVICE_OPTIONS.flatMap(({ key, long }) => argumentsOf(long, settings[key]));
 }
 
-/** `NAME=value` for each setting that has a variable: the only way into a unit of systemd's template. */
+/** `NAME=value` for each setting that has a variable: an instance of a systemd template takes nothing else. */
 export function serviceEnvironment(settings: ServiceSettings): string[] {
   return SERVICE_OPTIONS.flatMap((option) => {
     const value = settings[option.key];
-    // To commander any value of a switch's variable means that it is on.
+    // To commander, any value of a switch's variable turns the switch on.
     const isChosen = value !== undefined && value !== false;
     return 'env' in option && isChosen ? [`${option.env}=${textOf(value)}`] : [];
   });
@@ -169,7 +170,7 @@ function textOf(value: Value): string {
 function parseWorkers(text: string): number {
   const count = Number(text);
   if (/^\d+$/.test(text) && count >= 1 && count <= MAX_WORKERS) return count;
-  throw new InvalidArgumentError(`It is 1 to ${MAX_WORKERS}.`);
+  throw new InvalidArgumentError(`It must be 1 to ${MAX_WORKERS}.`);
 }
 
 function parseMetricsAddress(text: string): EndpointConfig {
