@@ -6,7 +6,7 @@ export const addconfCommand: Command = wgVerb({
   verb: 'addconf',
   usage: FILE_USAGE,
   summary: 'add the configuration in a file to a running interface',
-  description: 'Adds what a file says to the configuration of a running interface.',
+  description: 'Adds the settings and peers in a file to the configuration of a running interface.',
   help: `${FILE_HELP}
 Example:
   sudo wg-ts addconf office more-peers.conf`,

@@ -8,7 +8,7 @@ import { resolveTarget } from '../target.js';
 
 export const checkCommand: Command = new Command('check')
   .summary('check a configuration file')
-  .description('Reads a configuration file and tells what it would do. Changes nothing.')
+  .description('Reads a configuration file and explains what it would do. Changes nothing.')
   .argument('<FILE|NAME>', 'a .conf file; NAME alone means /etc/wireguard/NAME.conf')
   .addHelpText('after', '\nExample:\n  wg-ts check office.conf')
   .action(async (fileOrName: string) => {

@@ -17,10 +17,10 @@ const SCRIPTS: Readonly<Record<Shell, (commands: readonly CompletedCommand[]) =>
 export const completionCommand: Command = new Command('completion')
   .summary('print a script that completes command lines in a shell')
   .description(
-    'Prints a script that completes commands, options, running interfaces, and configurations by the Tab key. It starts no program of its own, so it is as fast as the shell.',
+    'Prints a script that completes commands, options, running interfaces and configurations when Tab is pressed. The script starts no other program, so it is as fast as the shell.',
   )
   .addArgument(
-    new Argument('<SHELL>', 'which shell reads the script').choices(Object.keys(SCRIPTS)),
+    new Argument('<SHELL>', 'the shell that reads the script').choices(Object.keys(SCRIPTS)),
   )
   .addHelpText(
     'after',

@@ -8,9 +8,9 @@ import { loadConfig } from '../load.js';
 import { print } from '../output.js';
 
 export const demoCommand: Command = new Command('demo')
-  .summary('see a tunnel work, here and now')
+  .summary('see a tunnel work on this machine')
   .description(
-    'Brings up both ends of a tunnel in this process, over UDP on the loopback interface, and shows the handshake, pings, how much each data plane moves, a rekey, and roaming. As root it then brings up both with real interfaces in two network namespaces, which it makes and removes again. It takes about ten seconds.',
+    'Brings up both ends of a tunnel in this process, over UDP on the loopback interface, and shows the handshake, pings, the throughput of each data plane, a rekey, and roaming. As root it then brings up both with real interfaces in two network namespaces, which it creates and removes again. It takes about ten seconds.',
   )
   .option('--no-root', 'stay within this process even as root')
   .addHelpText('after', '\nExample:\n  wg-ts demo')
@@ -31,7 +31,7 @@ export const demoCommand: Command = new Command('demo')
 
 const ENDING_SIGNALS: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 
-/** When nobody reads any more, what was made has to be removed before the process ends. */
+/** When the reader of stdout has gone, everything created has to be removed before the process ends. */
 function whileRead(onClosed: () => void): () => boolean {
   let isRead = true;
   process.stdout.removeAllListeners('error').on('error', () => {
@@ -42,7 +42,7 @@ function whileRead(onClosed: () => void): () => boolean {
 }
 
 const NEXT = `
-It works. What to type next:
+It works. Next steps:
   wg-ts check office.conf       what your configuration would do
   sudo wg-ts up office.conf     bring it up; wg-ts show, wg-ts down office
   wg-ts --help                  everything else
@@ -69,6 +69,6 @@ async function runDemo(mayUseRoot: boolean, signal: AbortSignal): Promise<void> 
 
 async function loadExample(name: string): Promise<Config> {
   const file = fileURLToPath(new URL(`../../../configs/${name}`, import.meta.url));
-  // The keys in it are published, so that nobody need be warned about its mode.
+  // Its keys are public, so the warning about its mode is dropped.
   return (await loadConfig(file)).config;
 }

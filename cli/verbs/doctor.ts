@@ -17,23 +17,26 @@ interface DoctorOptions {
 export const doctorCommand: Command = new Command('doctor')
   .summary('find out why a tunnel does not work')
   .description(
-    `Looks for the usual causes, and tells what to do about each. Changes nothing on this machine.
+    `Looks for the usual causes and says how to fix each. Changes nothing on this machine.
 
-A tunnel that is up gets a few pings through it. For a file that is not up one handshake is made with each peer, which takes this machine for its client from then on.`,
+Through a tunnel that is up it sends a few pings. For a file that is not up it makes one handshake with each peer, which takes this machine for its client from then on.`,
   )
-  .argument('[NAME|FILE]', 'a tunnel that is up, or a .conf file; without, all tunnels that are up')
+  .argument(
+    '[NAME|FILE]',
+    'a tunnel that is up, or a .conf file (default: all tunnels that are up)',
+  )
   .option('--no-probe', 'send nothing to the peers')
   .option(
     '--reach <ADDRESS>',
-    'this address behind the peer should answer; may be repeated',
+    'an address behind the peer that should answer; may be repeated',
     addAddress,
     [] as readonly string[],
   )
-  .option('--json', 'the report for programs')
+  .option('--json', 'print the report as JSON')
   .addHelpText(
     'after',
     `
-Exit code 1: a problem was found. Warnings are none.
+Exit code 1: a problem was found. Warnings do not count as problems.
 
 Examples:
   sudo wg-ts doctor office
@@ -72,7 +75,7 @@ Examples:
   });
 
 function addAddress(address: string, others: readonly string[]): readonly string[] {
-  if (isIP(address) === 0) throw new InvalidArgumentError('It is no IP address.');
+  if (isIP(address) === 0) throw new InvalidArgumentError('It is not an IP address.');
   return [...others, address];
 }
 
@@ -82,17 +85,17 @@ function named(nameOrFile: string): SubjectName {
   return { name, file: existsSync(file) ? file : (fileOfTunnel(name) ?? file), isNamed: true };
 }
 
-/** What a tunnel came from that is up, or was killed. */
+/** Returns the configuration file of a tunnel that is up, or was killed. */
 function fileOfTunnel(name: string): string | undefined {
   try {
     return new StateFolder().read(name)?.configFile;
   } catch {
-    // Root alone may look.
+    // Only root may read the state.
     return undefined;
   }
 }
 
-/** Also those that ended without taking down what they had set up. */
+/** Includes tunnels that ended without taking down what they had set up. */
 async function allNames(): Promise<SubjectName[]> {
   const { listInterfaces } = await import('../wg/interfaces.js');
   const names = await listInterfaces().catch(() => []);

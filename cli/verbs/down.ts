@@ -7,9 +7,9 @@ import { requireRoot, resolveTarget } from '../target.js';
 export const downCommand: Command = new Command('down')
   .summary('take a tunnel down')
   .description(
-    'Takes down a tunnel that wg-ts brought up, and undoes all it did; also after it was killed.',
+    'Takes down a tunnel that wg-ts brought up and undoes everything it did, even if it was killed.',
   )
-  .argument('<FILE|NAME>', 'as given to up; the file need not be there any more')
+  .argument('<FILE|NAME>', 'as given to up; the file need not exist any more')
   .addHelpText('after', '\nExample:\n  sudo wg-ts down office')
   .action(async (fileOrName: string) => {
     const { name } = resolveTarget(fileOrName);
@@ -30,7 +30,7 @@ export const downCommand: Command = new Command('down')
     );
   });
 
-/** A hook is shown as it stands in the file. */
+/** Formats a step for the terminal. A hook is shown as the file has it, without the shell that runs it. */
 export function commandLine(argv: readonly string[]): string {
   const line = argv.at(-1);
   if (line === undefined) return '';

@@ -18,12 +18,12 @@ Example:
 const STDOUT = 1;
 const WORLD_BITS = 0o007;
 
-/** In base64. Zeroes `key`. */
+/** Prints `key` in base64 and zeroes it. */
 export function printKey(key: Secret): void {
-  // On Windows access control lists tell, and Node makes up these bits.
+  // On Windows access control lists decide, and Node invents these bits.
   const mode = process.platform === 'win32' ? 0 : fstatSync(STDOUT).mode;
   if ((mode & 0o170000) === 0o100000 && (mode & WORLD_BITS) !== 0)
-    note('warning: writing to a file that everybody may read: set umask 077 and try again');
+    note('warning: writing to a file that everyone can read: set umask 077 and try again');
   print(`${encodeKey(key.expose())}\n`);
   key.zero();
 }

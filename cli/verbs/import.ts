@@ -8,7 +8,7 @@ import type { Candidate } from '../share/candidates.js';
 import type { Destination } from '../share/import.js';
 import { requireRoot } from '../target.js';
 
-/** Of a picture; a zip of configurations is far smaller. */
+/** Enough for an image; a zip of configurations is far smaller. */
 const MAX_FILE_BYTES = 32 * 1024 * 1024;
 const STDIN = '-';
 
@@ -19,22 +19,22 @@ interface ImportOptions {
 }
 
 export const importCommand: Command = new Command('import')
-  .summary('take in configurations: .conf, .zip, or a picture of a QR code')
+  .summary('import a .conf or a QR code image')
   .description(
-    'Checks configurations and keeps them where up finds them by NAME. One with a mistake, and none is taken.',
+    'Checks configurations and stores them where up finds them by NAME. If one file has an error, none is imported.',
   )
   .argument(
     '<FILE...>',
-    'a .conf, a .zip of them, or a QR code as PNG or JPEG; - is a .conf on stdin',
+    'a .conf, a .zip of .conf files, or a QR code as PNG or JPEG; - reads a .conf from stdin',
   )
-  .option('-n, --name <NAME>', 'what the tunnel is to be called; without it, as the file')
-  .option('-t, --to <FOLDER>', 'another folder than /etc/wireguard')
-  .option('--force', 'replace what is there already')
+  .option('-n, --name <NAME>', 'the name of the tunnel (default: the name of the file)')
+  .option('-t, --to <FOLDER>', 'import into this folder instead of /etc/wireguard')
+  .option('--force', 'replace existing configurations')
   .addHelpText(
     'after',
     `
-The text is kept as it is, for root alone (mode 0600). On Windows it is stored encrypted, as service
-install does it. A zip is what WireGuard's own programs export: .conf files and nothing else.
+The text is kept unchanged, readable by root only (mode 0600). On Windows it is stored encrypted, as by
+service install. A zip is one that WireGuard's own programs export: .conf files and nothing else.
 
 Examples:
   sudo wg-ts import office.conf
@@ -89,7 +89,7 @@ function renamed(candidates: readonly Candidate[], name: string | undefined): Ca
   const [first, ...others] = candidates;
   if (name === undefined) {
     if (first?.origin === 'stdin')
-      throw new WgTsError('ERR_USAGE', 'what comes by stdin has no name', {
+      throw new WgTsError('ERR_USAGE', 'a configuration on stdin has no name', {
         hint: 'wg-ts import --name office -',
       });
     return [...candidates];
@@ -97,15 +97,15 @@ function renamed(candidates: readonly Candidate[], name: string | undefined): Ca
   if (!first || others.length > 0)
     throw new WgTsError(
       'ERR_USAGE',
-      `--name is for one configuration, here are ${candidates.length}`,
+      `--name is for one configuration, but there are ${candidates.length}`,
       {
-        hint: 'import them without it: each is called as its file',
+        hint: 'import them without it: each is named after its file',
       },
     );
   return [{ ...first, name }];
 }
 
-/** Does not trust the size that the system tells: a pipe has none. */
+/** Does not trust the size that the system reports: a pipe has none. */
 async function readBytes(file: string): Promise<Uint8Array> {
   let handle: FileHandle | undefined;
   try {
@@ -118,7 +118,7 @@ async function readBytes(file: string): Promise<Uint8Array> {
       length += chunk.length;
       if (length > MAX_FILE_BYTES)
         throw new WgTsError('ERR_FILE', `${file} is larger than 32 MiB`, {
-          hint: 'a .conf, a .zip of them, or a picture of a QR code can be imported',
+          hint: 'a .conf, a .zip of .conf files, or a QR code image can be imported',
         });
     }
     return joinAndZero(chunks);
@@ -127,7 +127,7 @@ async function readBytes(file: string): Promise<Uint8Array> {
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
     const what = code === 'ENOENT' ? 'does not exist' : `cannot be read (${code})`;
     throw new WgTsError('ERR_FILE', `${file} ${what}`, {
-      hint: 'check the name: a file is to be imported',
+      hint: 'check the name: import takes files',
       cause: error,
     });
   } finally {

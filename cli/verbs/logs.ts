@@ -35,21 +35,25 @@ interface LogsOptions {
 export const logsCommand: Command = new Command('logs')
   .summary('show the log of a tunnel')
   .description(
-    'Shows what a tunnel in the background, or a service, has logged; also why it has ended by itself.',
+    'Shows the log of a tunnel that runs in the background or as a service, including why it ended unexpectedly.',
   )
-  .argument('<FILE|NAME>', 'as given to up; the file need not be there any more')
-  .option('-f, --follow', 'stay, and show what is logged from now on, also when it comes up again')
+  .argument('<FILE|NAME>', 'as given to up; the file need not exist any more')
+  .option('-f, --follow', 'show the log and follow it, across restarts')
   .addOption(
-    new Option('-l, --level <LEVEL>', 'only what is as important as this, or more').choices(LEVELS),
+    new Option('-l, --level <LEVEL>', 'only entries of this level or above').choices(LEVELS),
   )
-  .option('--since <DURATION>', 'only what is not older, such as 30s, 10m, 2h or 1d', parseDuration)
-  .option('--json', 'for programs: one object a line, with the time in UTC')
+  .option(
+    '--since <DURATION>',
+    'only entries newer than this, such as 30s, 10m, 2h or 1d',
+    parseDuration,
+  )
+  .option('--json', 'print JSON, one object per line, with the time in UTC')
   .addHelpText(
     'after',
     `
-What up --verbose has logged is of level debug. On Linux the log is /run/wg-ts/NAME.log, and of what is
-older NAME.log.1 and NAME.log.2, 1 MiB each; they go with the tunnel. On Windows it is
-%ProgramData%\\wg-ts\\log\\NAME.log, a ring of 1 MiB that keeps the newest.
+up --verbose adds entries of level debug. On Linux the log is /run/wg-ts/NAME.log, with older entries in
+NAME.log.1 and NAME.log.2, 1 MiB each; they are removed with the tunnel. On Windows it is
+%ProgramData%\\wg-ts\\log\\NAME.log, a ring of 1 MiB that keeps the newest entries.
 
 Examples:
   sudo wg-ts logs office
@@ -64,14 +68,14 @@ Examples:
     else await showFile(name, options, printer);
   });
 
-/** In milliseconds. Throws what commander tells as a mistake of the command line. */
+/** Returns milliseconds. Throws InvalidArgumentError, which commander reports as a usage error. */
 export function parseDuration(text: string): number {
   const [, number = '', unit = ''] = /^(\d{1,6})([smhd])$/.exec(text) ?? [];
   if (number === '') throw new InvalidArgumentError('such as 30s, 10m, 2h or 1d');
   return Number(number) * UNIT_MS[unit as keyof typeof UNIT_MS];
 }
 
-/** Makes lines for people, or for programs, of those of a log. */
+/** Formats the lines of a log as text or as JSON. */
 export class LogPrinter {
   readonly #name: string;
   readonly #isJson: boolean;
@@ -94,7 +98,7 @@ export class LogPrinter {
     this.#isWanted = entryFilter(filter);
   }
 
-  /** Each with its end. */
+  /** Each line of the result ends with a line break. */
   format(lines: readonly string[]): string {
     return lines
       .map((line) => decodeEntry(line, this.#name))
@@ -142,7 +146,7 @@ async function askForLog(
     return await requestLog(controlPipe(name), { follow }, onText);
   } catch (error) {
     const reason = messageOf(error);
-    throw new WgTsError('ERR_NOT_UP', `${name} shows no log: ${reason}`, { cause: error });
+    throw new WgTsError('ERR_NOT_UP', `cannot get the log of ${name}: ${reason}`, { cause: error });
   }
 }
 
@@ -170,11 +174,11 @@ export interface FollowOptions {
   readonly isRunning: () => boolean;
   /** Called each time the tunnel has ended, after its last line. */
   readonly onEnd: () => void;
-  /** Ends it; without one it has no end. */
+  /** Ends the following, which is otherwise endless. */
   readonly signal?: AbortSignal;
 }
 
-/** What the log holds, and with `follow` what is added to it, also by later runs of the tunnel. */
+/** Passes on what the log holds, and with `follow` what is added to it, also by later runs of the tunnel. */
 export async function followLog(file: string, options: FollowOptions): Promise<void> {
   const { follow, onLines, isRunning, onEnd, signal } = options;
   const reader = new LogReader(file);
@@ -184,7 +188,7 @@ export async function followLog(file: string, options: FollowOptions): Promise<v
     relay();
     let wasRunning = true;
     while (follow && !signal?.aborted) {
-      // Asked before the look at the file: what is written before the end is read.
+      // Checked before the file is read, so that everything written before the end is seen.
       const runs = isRunning();
       relay();
       if (wasRunning && !runs) onEnd();
@@ -200,6 +204,6 @@ export async function followLog(file: string, options: FollowOptions): Promise<v
 
 function noLog(name: string): WgTsError {
   return new WgTsError('ERR_NOT_UP', `there is no log of ${name}`, {
-    hint: `wg-ts show lists what is up; in the foreground a tunnel logs to its terminal, as a service of systemd to the journal: journalctl -u wg-ts@${name}`,
+    hint: `wg-ts show lists what is up; in the foreground a tunnel logs to its terminal, as a systemd service to the journal: journalctl -u wg-ts@${name}`,
   });
 }

@@ -22,10 +22,10 @@ import { packageRoot } from '../service/windows/package.js';
 export const manCommand: Command = new Command('man')
   .summary('show the manual')
   .description(
-    'Shows the manual page of a command, of the program, or of the configuration file (wg-ts.conf). Where the output is no terminal, or there is no man(1), the page is printed as it is, or as --help has it.',
+    'Shows the manual page of a command, of the program, or of the configuration file (wg-ts.conf). If the output is not a terminal, the source of the page is printed; without man(1), the text of --help.',
   )
   .argument('[VERB]', 'a command, or wg-ts.conf')
-  .option('--output <FOLDER>', 'write all pages instead, into man1 and man5 of a folder')
+  .option('--output <FOLDER>', 'instead write all pages to man1 and man5 in this folder')
   .addHelpText(
     'after',
     `
@@ -40,7 +40,7 @@ Examples:
     else await show(verb, program);
   });
 
-/** All there are. */
+/** Returns all pages. */
 export function manPages(program: Command, about: Edition): readonly ManPage[] {
   const tree = commandTree(program);
   return [
@@ -50,7 +50,7 @@ export function manPages(program: Command, about: Edition): readonly ManPage[] {
   ];
 }
 
-/** SOURCE_DATE_EPOCH makes builds of one source equal. */
+/** SOURCE_DATE_EPOCH makes builds reproducible. */
 function edition(): Edition {
   const { SOURCE_DATE_EPOCH: epoch } = process.env;
   const built = statSync(fileURLToPath(import.meta.url)).mtime;
@@ -69,7 +69,7 @@ function writePages(folder: string, pages: readonly ManPage[]): void {
 async function show(verb: string | undefined, program: Command): Promise<void> {
   const page = manPages(program, edition()).find(({ file }) => file === fileOf(verb));
   if (!page)
-    throw new WgTsError('ERR_USAGE', `there is no manual page of ${verb}`, {
+    throw new WgTsError('ERR_USAGE', `there is no manual page for ${verb}`, {
       hint: 'wg-ts help lists the commands',
     });
   if (!process.stdout.isTTY) print(page.text);
@@ -81,12 +81,12 @@ function fileOf(verb: string | undefined): string {
   return verb === CONFIG_PAGE ? `${CONFIG_PAGE}.5` : `${PROGRAM}-${verb}.1`;
 }
 
-/** False when there is no man(1). */
+/** Resolves to false when there is no man(1), or it fails. */
 function showByMan(text: string): Promise<boolean> {
   return new Promise((resolve) => {
     const child = spawn('man', ['-l', '-'], { stdio: ['pipe', 'inherit', 'inherit'] });
     child.once('error', () => resolve(false));
-    // Who leaves the page early does not read it to its end.
+    // A pager that is left early does not read the page to its end.
     child.stdin.on('error', () => undefined);
     child.stdin.end(text);
     child.once('close', (code) => resolve(code === 0));

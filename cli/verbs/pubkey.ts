@@ -6,7 +6,7 @@ import { WgTsError } from '../../system/errors.js';
 import { print } from '../output.js';
 
 export const pubkeyCommand: Command = new Command('pubkey')
-  .summary('tell the public key of a private key')
+  .summary('compute the public key of a private key')
   .description('Reads a private key from stdin and writes its public key to stdout.')
   .addHelpText('after', '\nExample:\n  wg-ts genkey | wg-ts pubkey')
   .action(() => {
@@ -19,7 +19,7 @@ export const pubkeyCommand: Command = new Command('pubkey')
   });
 
 const STDIN = 0;
-/** A key has 44 characters; more than this is no key whatever follows. */
+/** A key has 44 characters; longer input than this is not read to its end. */
 const MAX_INPUT = 4096;
 
 function readInput(): string {

@@ -12,18 +12,18 @@ interface QrOptions {
 }
 
 export const qrCommand: Command = new Command('qr')
-  .summary('show a configuration as a QR code, for the app of a phone')
+  .summary('show a configuration as a QR code for a phone')
   .description(
-    'Shows a configuration, with its private key, as a QR code that the WireGuard app of a phone scans.',
+    'Shows a configuration, with its private key, as a QR code for the WireGuard app on a phone to scan.',
   )
   .argument('<FILE|NAME>', 'a .conf file; NAME alone means /etc/wireguard/NAME.conf')
-  .option('-o, --output <FILE>', 'write a PNG, for this user alone (mode 0600)')
-  .option('--force', 'show it where there is no terminal; replace a PNG that is there')
+  .option('-o, --output <FILE>', 'save the QR code as a PNG that only you can read (mode 0600)')
+  .option('--force', 'show the code even if stdout is not a terminal; replace an existing PNG')
   .addHelpText(
     'after',
     `
-Who sees the code has the private key. What the app does not know, such as PostUp, is left out, and
-told. A key belongs to one device: give the phone a configuration of its own.
+Anyone who sees the code has the private key. Keys that the app does not know, such as PostUp, are left
+out with a warning. A private key belongs to one device: give the phone a configuration of its own.
 
 Examples:
   wg-ts qr phone.conf
@@ -31,12 +31,12 @@ Examples:
   )
   .action(async (fileOrName: string, { output, force = false }: QrOptions) => {
     if (output === undefined && !force && process.stdout.isTTY !== true)
-      throw new WgTsError('ERR_USAGE', 'stdout is no terminal, and the code is a secret', {
-        hint: 'wg-ts qr --output FILE.png writes a picture; --force shows it all the same',
+      throw new WgTsError('ERR_USAGE', 'stdout is not a terminal, and the code is a secret', {
+        hint: 'wg-ts qr --output FILE.png writes an image; --force shows it anyway',
       });
     const { text, leftOut } = await readForPhone(fileOrName);
     if (leftOut.length > 0)
-      note(`warning: left out, since the app does not know it: ${leftOut.join(', ')}`);
+      note(`warning: left out, as the app does not support it: ${leftOut.join(', ')}`);
     if (output === undefined) await show(text);
     else await writePng(text, output, force);
   });
@@ -63,7 +63,9 @@ async function show(text: string): Promise<void> {
     note(
       `warning: the code takes ${size.columns} columns and ${size.rows + 1} rows, this terminal has ${columns} and ${rows}`,
     );
-  note('warning: this is the private key: whoever sees or photographs it can be this device');
+  note(
+    'warning: this is the private key: anyone who sees or photographs it can impersonate this device',
+  );
   print(code);
 }
 
@@ -72,7 +74,7 @@ async function writePng(text: string, file: string, force: boolean): Promise<voi
   const png = qrAsPng(text);
   let fd: number | undefined;
   try {
-    // One that is there may be open to others, and stays so when it is written to.
+    // An existing file may be readable by others, and would stay so when it is overwritten.
     if (force) rmSync(file, { force: true });
     fd = openSync(file, 'wx', 0o600);
     writeFileSync(fd, png);
@@ -83,13 +85,13 @@ async function writePng(text: string, file: string, force: boolean): Promise<voi
     png.fill(0);
     if (fd !== undefined) closeSync(fd);
   }
-  note(`warning: ${file} is the private key: whoever has it can be this device`);
+  note(`warning: ${file} is the private key: anyone who has it can impersonate this device`);
 }
 
 function explainWriteError(error: unknown, file: string): WgTsError {
   const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
   if (code === 'EEXIST')
-    return new WgTsError('ERR_FILE', `${file} is there already`, {
+    return new WgTsError('ERR_FILE', `${file} already exists`, {
       hint: '--force replaces it',
       cause: error,
     });

@@ -4,11 +4,14 @@ import { note } from '../output.js';
 import { requireRoot, resolveTarget } from '../target.js';
 
 export const saveCommand: Command = new Command('save')
-  .summary('write the state of a running tunnel into its file')
+  .summary('save the state of a running tunnel to its file')
   .description(
-    'Writes keys, port and peers as they are now into the configuration file of a tunnel that is up. Addresses, DNS and commands stay as they stand in it; comments are lost.',
+    'Saves the current keys, port and peers of a tunnel that is up to its configuration file. Its addresses, DNS and commands are kept; comments are lost.',
   )
-  .argument('<FILE|NAME>', 'as given to up; NAME alone means the file that the tunnel came from')
+  .argument(
+    '<FILE|NAME>',
+    'as given to up; NAME alone means the file that the tunnel was brought up from',
+  )
   .addHelpText(
     'after',
     `
@@ -40,7 +43,7 @@ async function fileOf(
   if (!file.endsWith('.dpapi')) return file;
   throw new WgTsError(
     'ERR_UNSUPPORTED',
-    `${file} is a stored configuration, which is not saved to`,
+    `${file} is a stored configuration, which cannot be saved to`,
     {
       hint: `see what runs: wg-ts showconf ${target.name}`,
     },
@@ -56,7 +59,7 @@ async function saveRunning(name: string, file: string): Promise<void> {
   const running = await queryUapi(uapiSocket(name));
   if (!running)
     throw new WgTsError('ERR_NOT_UP', `${name} is not up, so there is nothing to save`, {
-      hint: `wg-ts show lists what is; wg-ts up ${name} brings it up`,
+      hint: `wg-ts show lists what is up; wg-ts up ${name} brings it up`,
     });
   try {
     await saveConfig(file, () => running);

@@ -8,23 +8,23 @@ interface SelftestOptions {
 }
 
 export const selftestCommand: Command = new Command('selftest')
-  .summary('check on this machine all that a tunnel needs')
+  .summary('check everything a tunnel needs on this machine')
   .description(
-    `Makes an interface with addresses of the documentation (192.0.2.0/24, 2001:db8::/32), configures it,
-sends traffic through both data planes, removes all of it again, and reports each step. It takes less
-than a minute. On Windows the kill switch blocks other traffic for about a second.`,
+    `Creates an interface with documentation addresses (192.0.2.0/24, 2001:db8::/32), configures it, sends
+traffic through both data planes, removes everything again, and reports each step. It takes less than
+a minute. On Windows the kill switch blocks other traffic for about a second.`,
   )
-  .option('--json', 'the report for programs')
+  .option('--json', 'print the report as JSON')
   .option(
     '--skip <CHECK>',
-    'leave a check out, by its name in the report; may be repeated',
+    'skip a check, by its name in the report; may be repeated',
     (check: string, others: readonly string[]) => [...others, check],
     [] as readonly string[],
   )
   .addHelpText(
     'after',
     `
-Exit code 1: a check failed. Without root or an elevated prompt most checks are skipped.
+Exit code 1: a check failed. Most checks are skipped without root or an elevated prompt.
 
 Examples:
   sudo wg-ts selftest
@@ -39,7 +39,8 @@ Examples:
       process.on(signal, () => interrupted.abort());
     const checks = allChecks();
     for (const name of skip)
-      if (!checks.some((check) => check.name === name)) note(`warning: no check is called ${name}`);
+      if (!checks.some((check) => check.name === name))
+        note(`warning: there is no check named ${name}`);
     if (!json) print(report.formatMachine());
     const results = await runChecks(checks, {
       skip,

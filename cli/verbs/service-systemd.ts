@@ -1,4 +1,4 @@
-/** The verbs of wg-ts service where systemd runs. */
+/** The verbs of wg-ts service with systemd. */
 import { realpathSync } from 'node:fs';
 import { WgTsError } from '../../system/errors.js';
 import { note, print } from '../output.js';
@@ -12,7 +12,7 @@ const services = new SystemdServices();
 export const systemdServices: ServiceManager = {
   async install({ name, file }, { start, ...settings }) {
     const program = runningProgram();
-    // systemctl ends by it, and then what was done is undone.
+    // Ctrl-C also ends systemctl; its failure then undoes what was done.
     process.on('SIGINT', () => undefined);
     const { config, isCopied, wasRunning } = await services.install({
       ...settings,
@@ -23,11 +23,9 @@ export const systemdServices: ServiceManager = {
       onError: (message) => note(`warning: ${message}`),
     });
     note(`installed wg-ts@${name}.service, which reads ${config}`);
-    if (isCopied) note(`hint: ${file} still holds the private key; it is not needed any more`);
+    if (isCopied) note(`hint: ${file} still holds the private key; it is no longer needed`);
     if (wasRunning)
-      note(
-        `hint: it was running before; systemctl restart wg-ts@${name} takes up what has changed`,
-      );
+      note(`hint: it was already running; systemctl restart wg-ts@${name} applies the changes`);
   },
   async uninstall(name) {
     await services.uninstall(name);
@@ -43,17 +41,21 @@ export const systemdServices: ServiceManager = {
   },
 };
 
-/** As it runs now; where that cannot be at boot, an error. */
+/** The program as it runs now. Throws WgTsError if its files will not be there at boot. */
 function runningProgram(): SystemdProgram {
   const program = { node: process.execPath, main: realpathSync(process.argv[1] ?? '') };
   for (const file of Object.values(program)) {
     if (/^\/(var\/)?tmp\//.test(file))
-      throw new WgTsError('ERR_UNSUPPORTED', `a service cannot run ${file}: that does not last`, {
-        hint: 'install wg-ts first: sudo npm install --global .',
-      });
+      throw new WgTsError(
+        'ERR_UNSUPPORTED',
+        `a service cannot run ${file}: temporary files do not last`,
+        {
+          hint: 'install wg-ts first: sudo npm install --global .',
+        },
+      );
     const part = changeableByOthers(file);
     if (part !== undefined)
-      note(`warning: root is going to run ${file}, and others than root may change ${part}`);
+      note(`warning: root is going to run ${file}, but users other than root can change ${part}`);
   }
   return program;
 }

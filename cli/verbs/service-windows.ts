@@ -22,8 +22,7 @@ export const windowsServices: ServiceManager = {
       ...(!isStored && { config: readFileSync(target.file) }),
     });
     note(`installed the service of ${target.name}`);
-    if (!isStored)
-      note(`hint: ${target.file} still holds the private key; it is not needed any more`);
+    if (!isStored) note(`hint: ${target.file} still holds the private key; it is no longer needed`);
     if (start) await startTunnelService(target.name);
   },
   uninstall: uninstallTunnelService,
@@ -32,9 +31,11 @@ export const windowsServices: ServiceManager = {
   list: async () => listTunnelServices(),
 };
 
-/** The service gets a copy of the program with what lies beside it now. */
+/** The service gets a copy of the program together with the DLL that is beside it now. */
 async function warnOfMissingWintun(): Promise<void> {
   const architecture = wintunArchitecture(process.arch);
   if (architecture && (await wintunStatus({ architecture })).path === undefined)
-    note('warning: wintun.dll is missing: wg-ts wintun install, and then install this again');
+    note(
+      'warning: wintun.dll is missing: run wg-ts wintun install, then install this service again',
+    );
 }

@@ -14,19 +14,19 @@ async function serviceManager(): Promise<ServiceManager> {
     case 'linux':
       return (await import('./service-systemd.js')).systemdServices;
     default:
-      throw new WgTsError('ERR_UNSUPPORTED', 'services of wg-ts are for Windows and systemd');
+      throw new WgTsError('ERR_UNSUPPORTED', 'wg-ts service needs Windows or systemd');
   }
 }
 
-/** As `systemctl status` has it. */
+/** The exit code of `systemctl status` for a unit that is not running. */
 const EXIT_NOT_RUNNING = 3;
 
 const installCommand = addServiceOptions(new Command('install'))
-  .summary('keep a tunnel up from the start of the machine')
+  .summary('bring a tunnel up at boot and keep it up')
   .description(
-    'Registers a service that brings the tunnel up at boot, and again after a failure. With systemd it is an instance of the unit wg-ts@.service, with no more rights than a tunnel needs, and a file is copied to /etc/wireguard. On Windows the configuration is stored, encrypted and for administrators alone, and the program is copied to where only they can change it.',
+    'Registers a service that brings the tunnel up at boot, and again after a failure. With systemd it is an instance of the unit wg-ts@.service, with no more privileges than a tunnel needs, and a file is copied to /etc/wireguard. On Windows the configuration is stored encrypted, for administrators only, and the program is copied to a folder that only they can change.',
   )
-  .argument('<FILE|NAME>', 'a .conf file; NAME alone means one that is stored already')
+  .argument('<FILE|NAME>', 'a .conf file; NAME alone means a configuration that is already stored')
   .option('--no-start', 'do not start it now')
   .addHelpText('after', '\nExample:\n  sudo wg-ts service install office.conf')
   .action(async (fileOrName: string, options: InstallOptions) => {
@@ -38,7 +38,7 @@ const installCommand = addServiceOptions(new Command('install'))
     if (options.start) note(`${target.name} is up`);
   });
 
-/** Reads it as it will be read at boot, when nobody sees what is wrong with it. */
+/** Reads the file as it will be read at boot, when no one sees its errors. */
 async function checkedWarnings({ file }: Target): Promise<readonly string[]> {
   const { config, warnings } = await loadConfig(file);
   zeroConfig(config);
@@ -46,11 +46,11 @@ async function checkedWarnings({ file }: Target): Promise<readonly string[]> {
 }
 
 const uninstallCommand = new Command('uninstall')
-  .summary('take a tunnel down for good')
+  .summary('take a tunnel down and remove its service')
   .description(
-    'Stops the service and removes it; on Windows with its stored configuration and its log.',
+    'Stops the service and removes it, on Windows along with its stored configuration and its log.',
   )
-  .argument('<NAME>', 'of the tunnel')
+  .argument('<NAME>', 'the name of the tunnel')
   .action(async (fileOrName: string) => {
     const { name } = resolveTarget(fileOrName);
     requireRoot('service uninstall', `service uninstall ${name}`);
@@ -60,7 +60,7 @@ const uninstallCommand = new Command('uninstall')
 
 const startCommand = new Command('start')
   .summary('bring the tunnel of a service up')
-  .argument('<NAME>', 'of the tunnel')
+  .argument('<NAME>', 'the name of the tunnel')
   .action(async (fileOrName: string) => {
     const { name } = resolveTarget(fileOrName);
     requireRoot('service start', `service start ${name}`);
@@ -70,7 +70,7 @@ const startCommand = new Command('start')
 
 const stopCommand = new Command('stop')
   .summary('take the tunnel of a service down until it is started again')
-  .argument('<NAME>', 'of the tunnel')
+  .argument('<NAME>', 'the name of the tunnel')
   .action(async (fileOrName: string) => {
     const { name } = resolveTarget(fileOrName);
     requireRoot('service stop', `service stop ${name}`);
@@ -80,7 +80,7 @@ const stopCommand = new Command('stop')
 
 const listCommand = new Command('list')
   .summary('list the services and their states')
-  .option('--json', 'for programs')
+  .option('--json', 'print JSON')
   .action(async ({ json = false }: { json?: boolean }) => {
     const services = await (await serviceManager()).list();
     print(json ? `${JSON.stringify({ services }, undefined, 2)}\n` : formatServices(services));
@@ -88,8 +88,8 @@ const listCommand = new Command('list')
 
 const statusCommand = new Command('status')
   .summary('show the state of one service')
-  .description('Shows the state of a service, with systemd also the end of its log.')
-  .argument('<NAME>', 'of the tunnel')
+  .description('Shows the state of a service, and with systemd the end of its log.')
+  .argument('<NAME>', 'the name of the tunnel')
   .addHelpText('after', '\nThe exit code is 0 when it runs and 3 when it does not.')
   .action(async (fileOrName: string) => {
     const { name } = resolveTarget(fileOrName);
@@ -99,12 +99,12 @@ const statusCommand = new Command('status')
       : showListed(name, await manager.list());
   });
 
-/** Answers the exit code. */
+/** Returns the exit code. */
 function showListed(name: string, services: readonly ServiceReport[]): number {
   const report = services.find((one) => one.name === name);
   if (!report)
-    throw new WgTsError('ERR_NOT_UP', `there is no service of ${name}`, {
-      hint: 'wg-ts service list shows what is there',
+    throw new WgTsError('ERR_NOT_UP', `there is no service for ${name}`, {
+      hint: 'wg-ts service list shows the services',
     });
   print(formatServices([report]));
   return report.state === 'running' ? 0 : EXIT_NOT_RUNNING;
@@ -120,7 +120,7 @@ export function formatServices(services: readonly ServiceReport[]): string {
     .join('');
 }
 
-/** What Windows starts. */
+/** The command that the Windows service manager starts. */
 const runCommand = addServiceOptions(new Command('run'))
   .argument('<NAME>')
   .action(async (name: string, settings: ServiceSettings) => {
@@ -135,15 +135,15 @@ const runCommand = addServiceOptions(new Command('run'))
   });
 
 export const serviceCommand: Command = new Command('service')
-  .summary('keep tunnels up from the start of the machine')
+  .summary('bring tunnels up at boot and keep them up')
   .description(
-    'Installs, starts, stops, lists and removes tunnels that run as services of systemd or of Windows.',
+    'Installs, starts, stops, lists and removes tunnels that run as systemd or Windows services.',
   )
   .addHelpText(
     'after',
     `
-On Windows a stored configuration is used by up, down, show, logs and check with its NAME. With systemd
-journalctl -u wg-ts@NAME shows the log, and systemctl reload wg-ts@NAME takes up a changed file.
+On Windows up, down, show, logs and check take the NAME of a stored configuration. With systemd
+journalctl -u wg-ts@NAME shows the log, and systemctl reload wg-ts@NAME applies a changed file.
 
 Examples:
   sudo wg-ts service install office.conf
@@ -161,5 +161,5 @@ Examples:
 
 function requireWindows(): void {
   if (process.platform === 'win32') return;
-  throw new WgTsError('ERR_UNSUPPORTED', 'this is what Windows starts');
+  throw new WgTsError('ERR_UNSUPPORTED', 'this command is for the Windows service manager');
 }

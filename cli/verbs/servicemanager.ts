@@ -1,4 +1,4 @@
-/** What wg-ts service asks of the system that keeps services. */
+/** What wg-ts service needs from the system's service manager. */
 import type { Target } from '../target.js';
 import type { ServiceSettings } from '../upoptions.js';
 
@@ -9,17 +9,17 @@ export interface InstallOptions extends ServiceSettings {
 export interface ServiceReport {
   readonly name: string;
   readonly state: string;
-  /** 0 when it does not run. */
+  /** 0 when the service is not running. */
   readonly pid: number;
 }
 
-/** What keeps tunnels up on this system. All throw WgTsError. */
+/** The service manager of this system. All methods throw WgTsError. */
 export interface ServiceManager {
   install(target: Target, options: InstallOptions): Promise<void>;
   uninstall(name: string): Promise<void>;
   start(name: string): Promise<void>;
   stop(name: string): Promise<void>;
   list(): Promise<readonly ServiceReport[]>;
-  /** Prints what the system says, and answers the exit code. Absent: it says no more than `list`. */
+  /** Prints the system's report, and resolves to the exit code. Absent when it has no more than `list`. */
   status?(name: string): Promise<number>;
 }

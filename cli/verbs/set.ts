@@ -9,10 +9,10 @@ export const setCommand: Command = wgVerb({
     '<INTERFACE> [listen-port PORT] [fwmark MARK] [private-key FILE] [peer KEY [remove] [preshared-key FILE] [endpoint HOST:PORT] [persistent-keepalive SECONDS] [allowed-ips [+|-]NETWORK,...]]...',
   summary: 'change a running interface',
   description:
-    'Changes a running interface, of wg-ts or of another program that wg(8) can change. What is not told stays as it is.',
+    'Changes a running interface, of wg-ts or of another program that wg(8) can change. Settings that are not given stay unchanged.',
   help: `
-FILE holds a key; - is stdin, and an empty file such as /dev/null takes the key away. allowed-ips
-replaces the list, or with + or - before a network adds it or takes it away.
+FILE holds a key; - is stdin, and an empty file such as /dev/null removes the key. allowed-ips replaces
+the list; a network with + or - before it is added to the list or removed from it.
 
 Examples:
   sudo wg-ts set office peer KEY endpoint vpn.example.com:51820 persistent-keepalive 25

@@ -5,9 +5,9 @@ import { wgVerb } from '../wg/verb.js';
 export const setconfCommand: Command = wgVerb({
   verb: 'setconf',
   usage: FILE_USAGE,
-  summary: 'give a running interface the configuration in a file',
+  summary: 'replace the configuration of a running interface',
   description:
-    'Replaces the configuration of a running interface, its peers with their sessions too, by what a file says.',
+    'Replaces the configuration of a running interface with that in a file. All peers are replaced, so their sessions are lost.',
   help: `${FILE_HELP}
 Example:
   wg-ts strip office.conf | sudo wg-ts setconf office -`,

@@ -16,11 +16,11 @@ const USAGE = '[INTERFACE | all | interfaces] [FIELD] [--json]';
 export const showCommand: Command = new Command('show')
   .summary('show the tunnels that are up')
   .description(
-    'Shows the WireGuard interfaces that have a socket in /var/run/wireguard, or on Windows a pipe where wg.exe looks for it, those of other programs too.',
+    'Shows the WireGuard interfaces that have a socket in /var/run/wireguard, or on Windows a pipe where wg.exe looks for it, including those of other programs.',
   )
   .usage(USAGE)
   .argument('[WHAT...]')
-  .option('--json', 'for programs: numbers in bytes and seconds, and never a secret')
+  .option('--json', 'print JSON, with numbers in bytes and seconds, and never a secret')
   .addHelpText(
     'after',
     `
@@ -28,7 +28,7 @@ FIELD is one of ${FIELD_NAMES.slice(0, 6).join(', ')},
 ${FIELD_NAMES.slice(6).join(', ')}: bare values for scripts, as
 wg(8) prints them. private-key, preshared-keys and dump print secrets.
 
-WG_COLOR_MODE (always, never, auto), WG_HIDE_KEYS (never) and NO_COLOR are followed.
+WG_COLOR_MODE (always, never, auto), WG_HIDE_KEYS (never) and NO_COLOR are respected.
 
 Examples:
   sudo wg-ts show
@@ -54,11 +54,11 @@ async function show(args: readonly string[], isJson: boolean): Promise<void> {
 function checkField(field: string, isJson: boolean): void {
   if (!FIELD_NAMES.includes(field))
     throw new WgTsError('ERR_USAGE', `Invalid parameter ${quote(field)}`, {
-      hint: `there are ${FIELD_NAMES.join(', ')}`,
+      hint: `the fields are ${FIELD_NAMES.join(', ')}`,
     });
   if (isJson)
-    throw new WgTsError('ERR_USAGE', '--json has all fields at once, and takes none', {
-      hint: 'leave the field out; the keys are in what showconf and dump print',
+    throw new WgTsError('ERR_USAGE', '--json prints all fields at once, and takes none', {
+      hint: 'leave the field out; showconf and dump print the keys',
     });
 }
 
@@ -106,7 +106,7 @@ async function readOrWarn(name: string): Promise<Named | 'gone' | 'failed'> {
   try {
     return { name, device: await readInterface(name) };
   } catch (error) {
-    // A socket that its program has left behind.
+    // The socket was left behind by its program.
     if (error instanceof WgTsError && error.code === 'ERR_NOT_UP') return 'gone';
     const why = messageOf(error);
     note(`warning: Unable to access interface ${name}: ${why}`);

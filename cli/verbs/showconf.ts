@@ -5,9 +5,9 @@ import { wgVerb } from '../wg/verb.js';
 export const showconfCommand: Command = wgVerb({
   verb: 'showconf',
   usage: '<INTERFACE>',
-  summary: 'write the configuration of a running interface, with its keys',
+  summary: 'print the configuration of a running interface, with its keys',
   description:
-    'Writes the configuration of a running interface as a file for setconf. It holds the private key and the preshared keys.',
+    'Prints the configuration of a running interface as a file for setconf. It contains the private key and the preshared keys.',
   help: '\nExample:\n  (umask 077; sudo wg-ts showconf office > office.wg)',
   count: [1, 1],
   run: async ([name = '']) => {

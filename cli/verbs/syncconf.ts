@@ -5,9 +5,9 @@ import { wgVerb } from '../wg/verb.js';
 export const syncconfCommand: Command = wgVerb({
   verb: 'syncconf',
   usage: FILE_USAGE,
-  summary: 'bring a running interface up to a changed file',
+  summary: 'bring a running interface in line with a file',
   description:
-    'Makes a running interface what a file says, as setconf does, but touches only what differs: other peers keep their sessions.',
+    'Brings a running interface in line with a file, as setconf does, but changes only what differs: peers that stay the same keep their sessions.',
   help: `${FILE_HELP}
 Example:
   wg-ts strip office.conf | sudo wg-ts syncconf office -`,

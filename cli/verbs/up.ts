@@ -13,20 +13,23 @@ interface UpOptions extends UpSettings {
 const command = new Command('up')
   .summary('bring a tunnel up')
   .description(
-    'Brings up the tunnel of a configuration file and leaves it running in the background.',
+    'Brings up the tunnel described by a configuration file and leaves it running in the background.',
   )
   .argument('<FILE|NAME>', 'a .conf file; NAME alone means /etc/wireguard/NAME.conf')
-  .option('-f, --foreground', 'stay, log to the terminal, and take the tunnel down on Ctrl-C');
+  .option(
+    '-f, --foreground',
+    'stay in the foreground, log to the terminal, and take the tunnel down on Ctrl-C',
+  );
 
 export const upCommand: Command = addUpOptions(command)
   .addOption(new Option('--daemon').hideHelp())
   .addHelpText(
     'after',
     `
-On Windows NAME alone means a stored configuration, and where that is a service, the service is started.
+On Windows NAME alone means a stored configuration; if it belongs to a service, the service is started.
 
-wg-ts logs NAME shows what it logs in the background. WG_ENDPOINT_RESOLUTION_RETRIES is understood as
-by wg(8).
+wg-ts logs NAME shows the log of a tunnel in the background. WG_ENDPOINT_RESOLUTION_RETRIES works as for
+wg(8).
 
 Examples:
   sudo wg-ts up office.conf
@@ -38,7 +41,7 @@ Examples:
     const { retries } = resolutionRetries();
     if (!daemon && !foreground && (await startInstalled(fileOrName))) return;
     if (daemon || foreground) {
-      // Loaded here, since the process that only waits for another can do without.
+      // Loaded here, since the process that only waits for the other does not need it.
       const { runDaemon, runForeground } = await import('../daemon/run.js');
       const run = daemon ? runDaemon : runForeground;
       process.exitCode = await run(target, {
@@ -49,6 +52,6 @@ Examples:
       const args = ['up', '--daemon', ...upArguments(settings), '--', fileOrName];
       process.exitCode = await runInBackground(args);
     }
-    // Nothing may keep the process now: not a channel, not a client of the socket.
+    // Nothing may keep the process alive now, such as a channel or a client of the socket.
     process.exit();
   });

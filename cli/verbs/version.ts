@@ -3,8 +3,10 @@ import { versions } from '../../src/index.js';
 import { print } from '../output.js';
 
 export const versionCommand: Command = new Command('version')
-  .summary('tell the version and what it runs on')
-  .description('Tells the version, and which implementations of cryptography and data plane run.')
+  .summary('print the version and what it runs on')
+  .description(
+    'Prints the version, and which implementations of cryptography and data plane are in use.',
+  )
   .addHelpText('after', '\nExample:\n  wg-ts version')
   .action(async () => {
     const { wgTs, node, crypto, dataPlane, whyPortable, koffi } = await versions();
@@ -17,7 +19,7 @@ export const versionCommand: Command = new Command('version')
         `XChaCha20-Poly1305: ${crypto.xchacha20poly1305}`,
         `BLAKE2s: ${crypto.blake2s}`,
         `data plane: ${dataPlane}${whyPortable === undefined ? '' : ` (${whyPortable})`}`,
-        `koffi: ${koffi ?? 'cannot be loaded here, so up does not work'}`,
+        `koffi: ${koffi ?? 'cannot be loaded on this system, so up does not work'}`,
         '',
       ].join('\n'),
     );

@@ -17,17 +17,17 @@ const ENDING_SIGNALS: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'
 export const watchCommand: Command = new Command('watch')
   .summary('watch the traffic of tunnels')
   .description(
-    'Shows the peers of one interface or of all, with what they receive and send, again and again. q and Ctrl-C end it.',
+    'Shows the peers of one interface or of all, with the traffic from and to them, and keeps updating. q and Ctrl-C end it.',
   )
-  .argument('[NAME]', 'of an interface, or all', 'all')
-  .option('-i, --interval <SECONDS>', 'between two readings', parseSeconds, 1)
-  .option('--once', 'read twice, print what has changed, and end')
-  .option('--json', 'for programs: an object a line, with bytes and seconds')
+  .argument('[NAME]', 'the name of an interface, or all', 'all')
+  .option('-i, --interval <SECONDS>', 'the time between two readings', parseSeconds, 1)
+  .option('--once', 'read twice, print the rates, and exit')
+  .option('--json', 'print JSON, one object per line, in bytes and seconds')
   .addHelpText(
     'after',
     `
-Without a terminal it prints a block of lines for each reading. An interface that goes down is waited
-for. WG_COLOR_MODE (always, never, auto) and NO_COLOR are followed.
+Without a terminal it prints a block of lines for each reading. If an interface goes down, watch waits
+for it to come back. WG_COLOR_MODE (always, never, auto) and NO_COLOR are respected.
 
 Examples:
   sudo wg-ts watch
@@ -57,16 +57,16 @@ function parseSeconds(text: string): number {
   const seconds = Number(text);
   if (/^\d{1,4}(\.\d{1,3})?$/.test(text) && seconds >= MIN_SECONDS && seconds <= MAX_SECONDS)
     return seconds;
-  throw new InvalidArgumentError(`It is ${MIN_SECONDS} to ${MAX_SECONDS} seconds.`);
+  throw new InvalidArgumentError(`It must be ${MIN_SECONDS} to ${MAX_SECONDS} seconds.`);
 }
 
-/** A name that is mistyped would be waited for without end. */
+/** Throws WgTsError: watch would wait forever for a mistyped name. */
 async function expectUp(name: string): Promise<void> {
   const { readInterfaces } = await import('../watch/reading.js');
   const { interfaces, failures } = await readInterfaces(name);
   if (interfaces.length > 0 || failures.length > 0) return;
   throw new WgTsError('ERR_NOT_UP', `${name} is not up`, {
-    hint: 'wg-ts show interfaces lists what is; wg-ts watch waits for all there will be',
+    hint: 'wg-ts show interfaces lists what is up; wg-ts watch waits for any interface',
   });
 }
 

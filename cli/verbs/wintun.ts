@@ -12,27 +12,27 @@ interface PlaceOptions {
 }
 
 const archOption = (): Option =>
-  new Option('--arch <ARCH>', 'of the machine that it is for')
+  new Option('--arch <ARCH>', 'the architecture of the machine it is for')
     .choices(Object.keys(WINTUN.dlls))
     .default(process.arch);
 
 const directoryOption = (): Option =>
-  new Option('--directory <FOLDER>', 'where it lies (default: beside the program)');
+  new Option('--directory <FOLDER>', 'the folder of wintun.dll (default: that of the program)');
 
 const installCommand = new Command('install')
-  .summary('get wintun.dll from its makers')
+  .summary('install wintun.dll from its publisher')
   .description(
-    `Puts the wintun.dll of Wintun ${WINTUN.version} beside the program: out of the zip that its makers publish,
-downloaded from them or as a file. What is not that very zip is refused.`,
+    `Installs the wintun.dll of Wintun ${WINTUN.version} beside the program, from the official zip: downloaded, or given
+as a file. Any other zip is refused.`,
   )
-  .argument('[ZIP]', `wintun-${WINTUN.version}.zip, where this machine cannot download it`)
+  .argument('[ZIP]', `wintun-${WINTUN.version}.zip, if this machine cannot download it`)
   .addOption(archOption())
   .addOption(directoryOption())
   .addHelpText(
     'after',
     `
 It is downloaded from ${WINTUN.url}.
-It needs an elevated prompt where the program's folder is for administrators. With --arch and
+An elevated prompt is needed if only administrators can write to the program's folder. With --arch and
 --directory it works on any system, to prepare an image.
 
 Examples:
@@ -53,28 +53,28 @@ Examples:
 export function describeInstalled({ path, version, sha256, change, replaced }: Installed): string {
   const what = {
     new: `wintun.dll ${version} is now at ${path}`,
-    replaced: `wintun.dll ${version} is now at ${path}, in place of ${replaced}`,
+    replaced: `wintun.dll ${version} is now at ${path}, replacing ${replaced}`,
     same: `wintun.dll ${version} was already at ${path}: nothing was changed`,
   }[change];
   return `${what}
-its SHA-256 is that of the release: ${sha256}
-It comes from its makers under their Prebuilt Binaries License (LICENSE.txt in the zip); wg-ts does
+its SHA-256 matches the release: ${sha256}
+It is licensed by its publisher under the Prebuilt Binaries License (LICENSE.txt in the zip); wg-ts does
 not contain it.
 `;
 }
 
 const statusCommand = new Command('status')
-  .summary('tell which wintun.dll and driver are there')
+  .summary('show the wintun.dll and driver in use')
   .description(
-    'Tells where wintun.dll was found or looked for, and the version of it and its driver.',
+    'Shows where wintun.dll was found or looked for, and its version and that of its driver.',
   )
   .addOption(archOption())
   .addOption(directoryOption())
-  .option('--json', 'for programs')
+  .option('--json', 'print JSON')
   .addHelpText(
     'after',
     `
-Exit code 1: there is none, or it cannot be used.
+Exit code 1: wintun.dll is missing or cannot be used.
 
 Example:
   wg-ts wintun status`,
@@ -101,7 +101,7 @@ export function describeStatus(status: WintunStatus): string {
       'to get it: wg-ts wintun install',
       '',
     ].join('\n');
-  const unknown = `of no release that is known here; wg-ts is made for ${WINTUN.version}`;
+  const unknown = `not a known release; wg-ts is made for ${WINTUN.version}`;
   return [
     `wintun.dll: ${path}`,
     ...(fileVersion === undefined ? [] : [`version: ${fileVersion}`]),
@@ -116,7 +116,7 @@ export function describeStatus(status: WintunStatus): string {
 const uninstallCommand = new Command('uninstall')
   .summary('remove wintun.dll and its driver')
   .description(
-    'Asks Windows to remove the driver, which it does when no program uses it, and removes wintun.dll.',
+    'Asks Windows to remove the driver, which it does if no program uses it, and removes wintun.dll.',
   )
   .addOption(archOption())
   .addOption(directoryOption())
@@ -130,10 +130,10 @@ const uninstallCommand = new Command('uninstall')
     const isOfThisMachine = process.platform === 'win32' && architecture === process.arch;
     if (isOfThisMachine && uninstall.hasWintun(folder)) await deleteDriverElsewhere(folder);
     const isRemoved = uninstall.removeWintun(folder);
-    print(isRemoved ? `wintun.dll is removed from ${folder}\n` : `no wintun.dll in ${folder}\n`);
+    print(isRemoved ? `removed wintun.dll from ${folder}\n` : `no wintun.dll in ${folder}\n`);
   });
 
-/** In a process of its own, since nobody can remove a DLL that his own process has loaded. */
+/** Runs in a process of its own, since a process cannot remove a DLL that it has loaded. */
 function deleteDriverElsewhere(folder: string): Promise<void> {
   const args = ['wintun', 'uninstall', '--driver-only', '--directory', folder];
   return new Promise((resolve, reject) => {
@@ -142,7 +142,7 @@ function deleteDriverElsewhere(folder: string): Promise<void> {
     });
     child.once('error', reject);
     child.once('exit', (code) => {
-      note(code === 0 ? 'the driver is removed' : 'the driver stays, for the reason above');
+      note(code === 0 ? 'removed the driver' : 'the driver was not removed, for the reason above');
       resolve();
     });
   });
@@ -152,13 +152,13 @@ function architectureOf({ arch }: PlaceOptions): WintunArchitecture {
   const architecture = wintunArchitecture(arch);
   if (architecture) return architecture;
   throw new WgTsError('ERR_UNSUPPORTED', `there is no Wintun for ${arch}`, {
-    hint: `it is made for ${Object.keys(WINTUN.dlls).join(', ')}: choose by --arch`,
+    hint: `it is made for ${Object.keys(WINTUN.dlls).join(', ')}: choose one with --arch`,
   });
 }
 
 export const wintunCommand: Command = new Command('wintun')
-  .summary('get wintun.dll, which Windows needs, or tell about it')
-  .description('On Windows a tunnel needs wintun.dll, a driver by the makers of WireGuard.')
+  .summary('install, check or remove wintun.dll, which Windows needs')
+  .description('On Windows a tunnel needs wintun.dll, the driver by the authors of WireGuard.')
   .addCommand(installCommand)
   .addCommand(statusCommand)
   .addCommand(uninstallCommand);

@@ -44,7 +44,7 @@ describe('wg-ts doctor', () => {
 
   it.each([
     [['doctor', 'wgtsnobody'], 1, /^error: .*wgtsnobody\.conf does not exist/],
-    [['doctor', '--reach', 'x', 'wgtsnobody'], 2, /It is no IP address/],
+    [['doctor', '--reach', 'x', 'wgtsnobody'], 2, /It is not an IP address/],
   ])('refuses %s', async (args, expected, message) => {
     const { code, stderr } = await wgTs(args);
     expect(code).toBe(expected);

@@ -46,7 +46,7 @@ describe('import', () => {
 
   it('takes a text by stdin under the name that it is given', async () => {
     expect((await wgTs(['import', '--to', to, '-'], { stdin: TEXT })).stderr).toMatch(
-      /^error: what comes by stdin has no name\nhint: /,
+      /^error: a configuration on stdin has no name\nhint: /,
     );
     const named = await wgTs(['import', '--to', to, '--name', 'home', '-'], { stdin: TEXT });
     expect(named.code).toBe(0);

@@ -107,7 +107,7 @@ it('a verb without a page is told', async () => {
   const { code, stderr } = await wgTs(['man', 'nothing']);
   expect(code).toBe(2);
   expect(stderr).toBe(
-    'error: there is no manual page of nothing\nhint: wg-ts help lists the commands\n',
+    'error: there is no manual page for nothing\nhint: wg-ts help lists the commands\n',
   );
 });
 

@@ -28,7 +28,7 @@ describe('qr', () => {
   it('shows nothing where nobody looks', async () => {
     const { code, stdout, stderr } = await wgTs(['qr', file]);
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
-    expect(stderr).toMatch(/^error: stdout is no terminal, .*\nhint: .*--output/);
+    expect(stderr).toMatch(/^error: stdout is not a terminal, .*\nhint: .*--output/);
   });
 
   const needs = existsSync('/usr/bin/script') ? '' : ' (script, of util-linux, is missing)';
@@ -59,7 +59,7 @@ describe('qr', () => {
     const again = await wgTs(['qr', '--output', png, file]);
     expect(again).toMatchObject({
       code: 1,
-      stderr: expect.stringMatching(/is there already\nhint: --force/),
+      stderr: expect.stringMatching(/already exists\nhint: --force/),
     });
     expect((await wgTs(['qr', '--force', '--output', png, file])).code).toBe(0);
   });
@@ -67,6 +67,6 @@ describe('qr', () => {
   it('tells what is left out', async () => {
     writeFileSync(file, TEXT.replace('DNS', 'PostUp = true\nDNS'));
     const { stderr } = await wgTs(['qr', '--force', file]);
-    expect(stderr).toMatch(/^warning: left out, since the app does not know it: PostUp\n/);
+    expect(stderr).toMatch(/^warning: left out, as the app does not support it: PostUp\n/);
   });
 });

@@ -51,7 +51,7 @@ describe('selftest', () => {
     const args = ['--skip', 'privileges', '--skip', 'nonsense', '--json'];
     const { code, stdout, stderr } = await wgTs(['selftest', ...args], { asNobody: true });
     expect(code).toBe(0);
-    expect(stderr).toBe('warning: no check is called nonsense\n');
+    expect(stderr).toBe('warning: there is no check named nonsense\n');
     const { checks } = JSON.parse(stdout) as Report;
     expect(checks.find(({ name }) => name === 'privileges')?.state).toBe('skipped');
   });

@@ -20,7 +20,7 @@ describe('wg-ts watch', () => {
   it.runIf(isRoot())('knows what is not up, instead of waiting for it', async () => {
     const { code, stderr } = await wgTs(['watch', 'wgts-nobody']);
     expect(stderr).toBe(
-      'error: wgts-nobody is not up\nhint: wg-ts show interfaces lists what is; wg-ts watch waits for all there will be\n',
+      'error: wgts-nobody is not up\nhint: wg-ts show interfaces lists what is up; wg-ts watch waits for any interface\n',
     );
     expect(code).toBe(1);
   });

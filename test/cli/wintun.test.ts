@@ -60,12 +60,12 @@ describe('what it prints', () => {
     expect(describeInstalled(installed)).toMatch(/^wintun\.dll 1 is now at P\n.*abc\n.*Licen[cs]e/);
     expect(describeInstalled({ ...installed, change: 'same' })).toContain('nothing was changed');
     const replaced = describeInstalled({ ...installed, change: 'replaced', replaced: 'old' });
-    expect(replaced).toContain('in place of old');
+    expect(replaced).toContain('replacing old');
   });
 
   it('of a status has what is known and what is wrong', () => {
     const status = { path: 'P', lookedFor: ['P'], sha256: 'abc' };
-    expect(describeStatus(status)).toContain('of no release that is known here');
+    expect(describeStatus(status)).toContain('not a known release');
     expect(describeStatus({ ...status, release: '0.14.1 for x64', driverVersion: '0.14' })).toBe(
       'wintun.dll: P\nSHA-256: abc (0.14.1 for x64)\nrunning driver: 0.14\n',
     );

@@ -179,8 +179,8 @@ describe('uninstall', () => {
   it('removes the driver and the DLL, which another process had loaded', () => {
     const place = folderWith(path.join(DOUBLES, 'wintun.dll'));
     const { code, text } = wgTs('uninstall', '--directory', place);
-    expect(text).toContain('the driver is removed');
-    expect(text).toContain('wintun.dll is removed');
+    expect(text).toContain('removed the driver');
+    expect(text).toContain('removed wintun.dll from');
     expect(existsSync(path.join(place, 'wintun.dll'))).toBe(false);
     expect(code).toBe(0);
   });
@@ -189,7 +189,7 @@ describe('uninstall', () => {
     const place = folderWith(X86_DLL);
     const { code, text } = wgTs('uninstall', '--directory', place);
     expect(text).toMatch(/error: .*not for this architecture/);
-    expect(text).toContain('the driver stays');
+    expect(text).toContain('the driver was not removed');
     expect(existsSync(path.join(place, 'wintun.dll'))).toBe(false);
     expect(code).toBe(0);
   });
