@@ -3,15 +3,15 @@ import type { EndpointConfig } from '../../src/config/model.js';
 import { type ResolveOptions, resolveEndpoint } from '../../src/control/endpoints/resolve.js';
 import type { DeviceChange } from '../../src/uapi/change.js';
 
-/** What a command line or a file of wg(8) asks for. */
+/** The change that a command line or a file of wg(8) asks for. */
 export interface WgChange {
   /** Without endpoints. */
   readonly change: DeviceChange;
-  /** Of peers of `change`; they may be names. */
+  /** The endpoints of peers in `change`; hosts may be names. */
   readonly endpoints: ReadonlyMap<PeerChange, EndpointConfig>;
 }
 
-/** The change with its endpoints. The secrets stay those of `change`. Throws WgTsError ERR_RESOLVE. */
+/** Resolves to the change with its endpoints; shares the secrets of `change`. Throws WgTsError ERR_RESOLVE. */
 export async function resolveChange(
   { change, endpoints }: WgChange,
   options: ResolveOptions = {},

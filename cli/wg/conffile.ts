@@ -42,10 +42,10 @@ type OfPeer = (typeof OF_PEER)[number];
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /**
- * Reads a file of wg(8), as setconf, addconf and syncconf take it: wg-quick(8)'s keys are mistakes
- * in it, and no key is missing but a peer's PublicKey. Sections for the same peer stay apart, as they
- * take effect one after another. The secrets in the result are the caller's to zero. Throws
- * ConfigError with all problems found; no message holds a part of a secret key.
+ * Parses a file of wg(8), as setconf, addconf and syncconf take it: keys of wg-quick(8) are errors, and
+ * the only required key is a peer's PublicKey. Sections for the same peer stay separate, as they take
+ * effect one after another. The caller has to zero the secrets in the result. Throws ConfigError with
+ * all problems found; no message contains any part of a secret key.
  */
 export function parseWgFile(text: string, { file }: { readonly file: string }): WgChange {
   const reader = new WgFileReader();
@@ -174,7 +174,7 @@ class PeerReader {
       this.#findings.problem(this.#place, '[Peer] has no PublicKey');
   }
 
-  /** Undefined without a public key, its secret zeroed; the problem has then been told. */
+  /** Returns undefined, with the secret zeroed, when there is no public key; that has been reported by then. */
   finish(): PeerChange | undefined {
     if (!this.#publicKey) {
       this.#change.presharedKey?.zero();
@@ -198,7 +198,7 @@ function explainKey(entry: Entry, isBeforeSections: boolean): string {
       ? `${own} stands before the first section`
       : `${own} belongs in [${section}]`;
   const ofQuick = findKey([...INTERFACE_KEYS, ...PEER_KEYS], entry.key);
-  if (ofQuick) return `${ofQuick} is a key of wg-quick(8): wg-ts strip leaves it out of the file`;
+  if (ofQuick) return `${ofQuick} is a key of wg-quick(8): wg-ts strip removes it`;
   const near = nearest(entry.key, all);
   const name = quoteName(entry.key, all, entry.value !== '');
   return `unknown key${name}${near ? `; did you mean ${near}?` : ''}`;

@@ -6,10 +6,10 @@ import { readWgFile } from './verb.js';
 export const FILE_USAGE = '<INTERFACE> <FILE>';
 
 export const FILE_HELP: string = `
-The file has the keys of wg(8) only, as wg-ts strip writes it; - is stdin.
+The file may have only keys of wg(8), as in the output of wg-ts strip; - is stdin.
 `;
 
-/** What setconf, addconf and syncconf have in common. */
+/** Runs setconf, addconf or syncconf. */
 export async function applyFile(
   verb: 'setconf' | 'addconf' | 'syncconf',
   name: string,
@@ -34,7 +34,7 @@ export async function applyFile(
   }
 }
 
-/** What the file does not name becomes none. */
+/** Settings that the file does not have are reset. */
 async function replace(name: string, change: DeviceChange): Promise<void> {
   const [{ Secret }, { changeInterface }] = await Promise.all([
     import('../../src/index.js'),

@@ -9,23 +9,23 @@ import { type ErrorCode, WgTsError } from '../../system/errors.js';
 import { checkInterfaceName } from '../../system/interfacename.js';
 import { StateFolder } from '../runtime/state.js';
 
-/** The names of all interfaces that answer, in the order of wg(8). */
+/** Resolves to the names of all interfaces that answer, in the order of wg(8). */
 export async function listInterfaces(): Promise<string[]> {
   const names = possibleInterfaces();
   const reasons = await Promise.all(names.map((name) => whyUnreachable(uapiSocket(name))));
   return names.filter((_, i) => reasons[i] === undefined);
 }
 
-/** Also such that nobody serves any more. */
+/** Includes interfaces whose socket no program serves any more. */
 export function possibleInterfaces(): string[] {
-  // Pipes cannot be listed on every Windows; ours are known.
+  // Not every Windows can list pipes; those of wg-ts are known from its state.
   if (process.platform === 'win32')
     return [...new Set([...listUapi(), ...new StateFolder().names()])].sort();
   const present = new Set(listUapi());
   return inFolderOrder(path.dirname(uapiSocket('any'))).filter((name) => present.has(name));
 }
 
-/** wg(8) does not sort what the system lists, and readdirSync does. */
+/** wg(8) keeps the order of the system, while readdirSync sorts. */
 function inFolderOrder(folder: string): string[] {
   let opened: Dir | undefined;
   try {
@@ -42,7 +42,7 @@ function inFolderOrder(folder: string): string[] {
   }
 }
 
-/** The caller zeroes the secrets of the result. Throws WgTsError and UapiError. */
+/** The caller has to zero the secrets of the result. Throws WgTsError and UapiError. */
 export async function readInterface(name: string): Promise<UapiDevice> {
   checkInterfaceName(name);
   const device = await queryUapi(uapiSocket(name));
@@ -74,38 +74,38 @@ interface Refusal {
   readonly hint: string;
 }
 
-/** By numbers of Linux, which other systems answer by, too. */
+/** By errno of Linux, which servers on other systems use too. */
 const REFUSALS: Readonly<Record<number, Refusal>> = {
   1: {
     text: 'Operation not permitted',
     code: 'ERR_UNSUPPORTED',
-    hint: 'a firewall mark needs Linux, and root there',
+    hint: 'a firewall mark needs root on Linux',
   },
   22: {
     text: 'Invalid argument',
     code: 'ERR_USAGE',
-    hint: 'the program that serves it does not know this change: an older one takes no network away by -',
+    hint: 'the program that serves it does not support this change: older ones cannot remove a network with -',
   },
   95: {
     text: 'Operation not supported',
     code: 'ERR_UNSUPPORTED',
-    hint: 'this program cannot be changed while it runs',
+    hint: 'the program that serves it does not support changes at run time',
   },
   98: {
     text: 'Address already in use',
     code: 'ERR_PORT_IN_USE',
-    hint: 'choose another listen port, or 0 to have one chosen',
+    hint: 'choose another listen port, or 0 for any free one',
   },
 };
 
-/** `errno` as the interface tells it, of either sign. */
+/** `errno` as the interface reports it, of either sign. */
 function refused(name: string, errno: number, cause: UapiError): WgTsError {
   const number = Math.abs(errno);
   const [, words = `error ${number}`] = getSystemErrorMap().get(-number) ?? [];
   const { text, code, hint } = REFUSALS[number] ?? {
     text: words.charAt(0).toUpperCase() + words.slice(1),
     code: 'ERR_USAGE',
-    hint: `wg-ts logs ${name} may tell more`,
+    hint: `wg-ts logs ${name} may say more`,
   };
   return new WgTsError(code, `Unable to modify interface ${name}: ${text}`, { hint, cause });
 }

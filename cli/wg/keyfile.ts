@@ -5,22 +5,22 @@ import { decodeKey, explainBadKey } from '../../src/config/key.js';
 import { WgTsError } from '../../system/errors.js';
 
 const STDIN = 0;
-/** A key has 44 characters; more than this is no key whatever follows. */
+/** A key has 44 characters; longer input than this is not read to its end. */
 const MAX_BYTES = 4096;
 
-/** `-` is ours, /dev/stdin what manuals have. */
+/** `-` is an addition of wg-ts; the manuals of wg(8) use /dev/stdin. */
 export function isStdin(file: string): boolean {
   return file === '-' || file === '/dev/stdin';
 }
 
-/** So manuals call the empty file, also where there is none of that name. */
+/** Manuals use /dev/null as the empty file; it means that on every system. */
 export function isNothing(file: string): boolean {
   return file === '/dev/null';
 }
 
 /**
- * The key in a file, as private-key and preshared-key of wg(8) take it: an empty file, such as
- * /dev/null, is a key of zeros, which stands for none. Throws WgTsError, without any part of a key.
+ * Returns the key in a file, as private-key and preshared-key of wg(8) take it: an empty file, such as
+ * /dev/null, is a key of zeros, which means none. Throws WgTsError, without any part of a key.
  */
 export function readKeyFile(file: string): Secret {
   const buffer = new Uint8Array(MAX_BYTES);
@@ -31,7 +31,7 @@ export function readKeyFile(file: string): Secret {
     const bytes = decodeKey(key);
     if (bytes) return Secret.take(bytes);
     throw new WgTsError('ERR_USAGE', `the key in ${file} ${explainBadKey(key)}`, {
-      hint: 'make one with wg-ts genkey; an empty file such as /dev/null takes the key away',
+      hint: 'make one with wg-ts genkey; an empty file such as /dev/null removes the key',
     });
   } finally {
     buffer.fill(0);
@@ -57,14 +57,14 @@ function readInto(buffer: Uint8Array, file: string): number {
   }
 }
 
-/** Who gives the key instead of a file with it must not find it in a log. */
+/** A key given in place of a file name must not end up in a log. */
 function explainUnreadable(file: string, { code = 'unknown error' }: NodeJS.ErrnoException): Error {
   const isKey = /^[A-Za-z0-9+/]{40,}=*$/.test(file);
   return new WgTsError(
     'ERR_FILE',
-    isKey ? 'a key stands where the name of a file belongs' : `cannot read ${file} (${code})`,
+    isKey ? 'a key was given instead of a file name' : `cannot read ${file} (${code})`,
     {
-      hint: 'keys are given in files, as command lines can be seen by everybody: private-key private.key, or - for stdin',
+      hint: 'put the key in a file, as every user can see command lines: private-key private.key, or - for stdin',
     },
   );
 }

@@ -1,6 +1,6 @@
 import { WgTsError } from '../../system/errors.js';
 
-/** Of WG_ENDPOINT_RESOLUTION_RETRIES, a number or `infinity`. Throws WgTsError ERR_USAGE. */
+/** Reads WG_ENDPOINT_RESOLUTION_RETRIES, a number or `infinity`. Throws WgTsError ERR_USAGE. */
 export function resolutionRetries(env: NodeJS.ProcessEnv = process.env): {
   readonly retries?: number;
 } {
@@ -11,6 +11,6 @@ export function resolutionRetries(env: NodeJS.ProcessEnv = process.env): {
   throw new WgTsError(
     'ERR_USAGE',
     "WG_ENDPOINT_RESOLUTION_RETRIES is neither a number nor 'infinity'",
-    { hint: 'unset it: without it a name is asked for 15 times more' },
+    { hint: 'unset it for the default of 15 retries' },
   );
 }

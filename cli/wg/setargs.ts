@@ -25,7 +25,7 @@ type Draft = Mutable<Omit<DeviceChange, 'peers'>> & { readonly peers: PeerDraft[
 class PeerDraft {
   readonly change: Mutable<PeerChange>;
   endpoint: EndpointConfig | undefined;
-  /** By their `networkId`; of what is told twice the last word counts. */
+  /** By `networkId`; the last mention of a network counts. */
   readonly #networks = new Map<string, { network: IpPrefix; isRemoved: boolean }>();
 
   constructor(publicKey: Uint8Array) {
@@ -61,8 +61,8 @@ const PEER_WORDS: readonly string[] = [
 ];
 
 /**
- * What stands after `wg set INTERFACE`. The secrets in the result are the caller's to zero. Throws
- * WgTsError, without any part of a key.
+ * Parses the arguments after `wg set INTERFACE`. The caller has to zero the secrets in the result.
+ * Throws WgTsError, without any part of a key.
  */
 export function parseSetArgs(args: readonly string[], readKey: KeyReader): WgChange {
   const draft: Draft = { peers: [] };
@@ -100,10 +100,10 @@ function checkWord(word: string, isPeer: boolean): void {
   const own = ['peer', ...(isPeer ? PEER_WORDS : INTERFACE_WORDS)];
   if (own.includes(word)) return;
   if (INTERFACE_WORDS.includes(word)) throw usage(`${word} belongs before the first peer`);
-  if (PEER_WORDS.includes(word)) throw usage(`${word} belongs behind peer KEY`);
+  if (PEER_WORDS.includes(word)) throw usage(`${word} belongs after peer KEY`);
   const near = nearest(word, [...INTERFACE_WORDS, ...PEER_WORDS, 'peer']);
   throw usage(
-    `an argument ${quote(word)}is not known`,
+    `the argument ${quote(word)}is unknown`,
     near === undefined ? undefined : `did you mean ${near}?`,
   );
 }
@@ -143,19 +143,19 @@ function parsePublicKey(text: string): Uint8Array {
   throw usage(`the key of a peer ${explainBadKey(text)}`);
 }
 
-/** The first complaint ends it. */
+/** Returns a reporter that throws on the first problem. */
 function complain(word: string): Report {
   return (message) => {
     throw usage(`${word}: ${message}`);
   };
 }
 
-/** What a parser that has not complained answers. */
+/** Asserts that a parser that reported no problem returned a value. */
 function known<T>(value: T | undefined): T {
   if (value === undefined) throw usage('a value cannot be read');
   return value;
 }
 
-function usage(message: string, hint = 'wg-ts help set tells all arguments'): WgTsError {
+function usage(message: string, hint = 'wg-ts help set lists all arguments'): WgTsError {
   return new WgTsError('ERR_USAGE', message, { hint });
 }

@@ -9,7 +9,7 @@ type Cells = readonly (string | number | bigint)[];
 
 const NONE = '(none)';
 
-/** What `wg show INTERFACE FIELD` prints: cells of lines, for some fields with secrets in them. */
+/** What `wg show INTERFACE FIELD` prints: lines of cells. Some fields contain secrets. */
 const FIELDS: Readonly<Record<string, (device: UapiDevice) => readonly Cells[]>> = {
   'public-key': ({ privateKey }) => [[publicKeyText(privateKey)]],
   'private-key': ({ privateKey }) => [[secretText(privateKey)]],
@@ -28,10 +28,10 @@ const FIELDS: Readonly<Record<string, (device: UapiDevice) => readonly Cells[]>>
   ],
 };
 
-/** In the order in which wg(8) tells them. */
+/** In the order in which wg(8) lists them. */
 export const FIELD_NAMES: readonly string[] = Object.keys(FIELDS);
 
-/** `all` is for lines that begin with the interface. Undefined for a field that does not exist. */
+/** With `all` each line begins with the name of the interface. Returns undefined for an unknown field. */
 export function formatField(
   device: UapiDevice,
   field: string,
@@ -44,7 +44,7 @@ export function formatField(
     .join('');
 }
 
-/** Peers in the order of the interface: wg(8) sorts them for people only. */
+/** Peers in the order of the interface: wg(8) sorts them only in its human-readable output. */
 function perPeer(cells: (peer: UapiPeer) => Cells): (device: UapiDevice) => readonly Cells[] {
   return ({ peers }) => peers.map((peer) => [encodeKey(peer.publicKey), ...cells(peer)]);
 }

@@ -2,7 +2,7 @@ import { formatFwMark } from '../../src/config/format.js';
 import type { PeerStatus } from '../../src/index.js';
 import type { ShownInterface } from './shown.js';
 
-/** The escape sequences of wg(8), which ends each by a reset of everything. */
+/** The escape sequences of wg(8), which ends each with a full reset. */
 const RESET = '\x1b[0m';
 const SEQUENCES = {
   bold: '\x1b[1m',
@@ -18,7 +18,7 @@ const plain: Paint = (text) => text;
 const colored: Paint = (text, ...styles) =>
   styles.map((style) => SEQUENCES[style]).join('') + text + RESET;
 
-/** To the byte what `wg show` prints. `now` is in Unix seconds. */
+/** Returns, byte for byte, what `wg show` prints. `now` is in Unix seconds. */
 export function formatInterface(shown: ShownInterface, isColored: boolean, now: number): string {
   const paint = isColored ? colored : plain;
   const { publicKey, privateKey = '(hidden)', listenPort, fwMark } = shown;
@@ -93,7 +93,7 @@ function durationText(seconds: number, paint: Paint): string {
 
 const UNITS = ['KiB', 'MiB', 'GiB', 'TiB'] as const;
 
-/** `1.21 KiB`, rounded as printf does: to the nearest, and to the even one in the middle. */
+/** `1.21 KiB`, rounded as printf does: to nearest, ties to even. */
 export function formatBytes(bytes: bigint): string {
   return bytesText(bytes, plain);
 }

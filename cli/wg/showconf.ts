@@ -4,8 +4,8 @@ import { wgEndpoint, wgPrefix } from '../../src/uapi/addresses.js';
 import type { UapiDevice, UapiPeer } from '../../src/uapi/codec.js';
 
 /**
- * To the byte what `wg showconf` prints. The text holds the private key and the preshared keys, so it
- * is a secret itself.
+ * Returns, byte for byte, what `wg showconf` prints. The text contains the private key and the preshared
+ * keys, so it is itself a secret.
  */
 export function formatShowconf({ privateKey, listenPort, fwMark, peers }: UapiDevice): string {
   return [

@@ -4,19 +4,19 @@ import { publicKeyOf } from '../../src/keys.js';
 import { wgEndpoint, wgPrefix } from '../../src/uapi/addresses.js';
 import type { UapiDevice, UapiPeer } from '../../src/uapi/codec.js';
 
-/** What `show` tells of an interface; holds no secret, unless asked for. */
+/** What `show` prints of an interface; contains no secrets unless asked for. */
 export interface ShownInterface {
   readonly name: string;
   /** Base64; undefined for an interface without a private key. */
   readonly publicKey?: string;
-  /** Base64, only where the user wants to see it. */
+  /** Base64, only if the user wants to see it. */
   readonly privateKey?: string;
   readonly listenPort: number;
   readonly fwMark: number;
   readonly dataPlane?: string;
-  /** Addresses are spelled as wg(8) does it. */
+  /** Addresses are spelled as in wg(8). */
   readonly peers: readonly PeerStatus[];
-  /** Base64, by the public keys of the peers: only where the user wants to see them. */
+  /** Base64, by the public keys of the peers; only if the user wants to see them. */
   readonly presharedKeys?: ReadonlyMap<string, string>;
 }
 
@@ -39,7 +39,7 @@ export function withoutSecrets(name: string, device: UapiDevice): ShownInterface
   };
 }
 
-/** For WG_HIDE_KEYS=never: the texts cannot be zeroed, and are to be printed only. */
+/** For WG_HIDE_KEYS=never. The texts cannot be zeroed; use them only for printing. */
 export function withSecrets(name: string, device: UapiDevice): ShownInterface {
   const { privateKey, peers } = device;
   return {
@@ -60,7 +60,7 @@ function latestFirst(peers: readonly UapiPeer[]): UapiPeer[] {
   );
 }
 
-/** For `--json`: never a secret, also when `shown` has some. */
+/** For `--json`: contains no secrets, even if `shown` does. */
 export function toJson(shown: ShownInterface): object {
   const { name, publicKey, listenPort, fwMark, dataPlane, peers } = shown;
   return {

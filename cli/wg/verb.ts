@@ -7,19 +7,19 @@ import { requireRoot } from '../target.js';
 
 export interface WgVerb {
   readonly verb: string;
-  /** What stands behind the verb. */
+  /** The arguments, without the verb. */
   readonly usage: string;
   readonly summary: string;
   readonly description: string;
   readonly help: string;
-  /** How many arguments there may be. */
+  /** The allowed number of arguments. */
   readonly count: readonly [min: number, max: number];
   readonly run: (args: readonly string[]) => Promise<void>;
 }
 
 /**
- * A verb of wg(8): its arguments are those of wg(8), such as `-10.0.0.0/8`, which is no option, and a
- * mistake ends with 1 whatever it is, as scripts for wg(8) expect.
+ * Defines a verb of wg(8). Its arguments are those of wg(8), such as `-10.0.0.0/8`, which is not an option.
+ * Every error exits with 1, as scripts for wg(8) expect.
  */
 export function wgVerb(spec: WgVerb): Command {
   return new Command(spec.verb)
@@ -28,27 +28,27 @@ export function wgVerb(spec: WgVerb): Command {
     .usage(spec.usage)
     .argument('[ARGS...]')
     .allowUnknownOption()
-    .helpOption('--help', 'tell more')
+    .helpOption('--help', 'show this help')
     .addHelpText('after', spec.help)
     .action((args: readonly string[]) => asWg(() => runChecked(spec, args)));
 }
 
 async function runChecked({ verb, usage, count, run }: WgVerb, args: readonly string[]) {
   if (args.length < count[0] || args.length > count[1]) throw wrongUsage(verb, usage);
-  // Not the rest: a key may stand in it by mistake.
+  // The rest is left out, as it may contain a key by mistake.
   requireRoot(verb, `${verb} ${args[0]}${args.length > 1 ? ' ...' : ''}`);
   await run(args);
 }
 
 export function wrongUsage(verb: string, usage: string): WgTsError {
   return new WgTsError('ERR_USAGE', `usage: wg-ts ${verb} ${usage}`, {
-    hint: `wg-ts help ${verb} tells more`,
+    hint: `wg-ts help ${verb} shows more`,
   });
 }
 
 const NOT_ROOT: ErrorCode = 'ERR_NOT_ROOT';
 
-/** Tells an error as ever, and ends with 1, or 3 for users who may not. */
+/** Prints an error as usual, and exits with 1, or with 3 if the user lacks privileges. */
 export async function asWg(work: () => Promise<void>): Promise<void> {
   try {
     await work();
@@ -59,7 +59,7 @@ export async function asWg(work: () => Promise<void>): Promise<void> {
   }
 }
 
-/** The text of a file for setconf and the like; `-` is stdin. */
+/** Reads a file for setconf, addconf or syncconf; `-` is stdin. */
 export async function readWgFile(file: string): Promise<string> {
   const { isNothing, isStdin } = await import('./keyfile.js');
   if (isStdin(file)) return readStdin();

@@ -31,6 +31,6 @@ describe('a file with a key', () => {
 
   it('has a name, and is not the key itself', () => {
     expect(() => readKeyFile(path.join(folder, 'none'))).toThrow(/cannot read .*none \(ENOENT\)/);
-    expect(() => readKeyFile(base64(3))).toThrow(/^a key stands where the name of a file belongs$/);
+    expect(() => readKeyFile(base64(3))).toThrow(/^a key was given instead of a file name$/);
   });
 });

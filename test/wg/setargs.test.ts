@@ -68,9 +68,9 @@ describe('the arguments of wg set', () => {
   it.each([
     ['peer x', /the key of a peer has 1 characters/],
     [`peer ${KEY} listen-port 1`, /listen-port belongs before the first peer/],
-    ['endpoint 192.0.2.1:1', /endpoint belongs behind peer KEY/],
-    ['remove', /remove belongs behind peer KEY/],
-    ['listen-prt 1', /'listen-prt' is not known/],
+    ['endpoint 192.0.2.1:1', /endpoint belongs after peer KEY/],
+    ['remove', /remove belongs after peer KEY/],
+    ['listen-prt 1', /'listen-prt' is unknown/],
     ['listen-port 65536', /listen-port: .*65535/],
     ['listen-port', /listen-port has no value/],
     ['fwmark -1', /fwmark: /],

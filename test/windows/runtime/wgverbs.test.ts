@@ -99,7 +99,7 @@ describe.each(['portable', 'native'] as const)('a tunnel that is up (%s)', (data
     const refused = await wgTs(['set', NAME, 'listen-port', String(port), 'peer', keyA, 'remove']);
     expect(refused.code).toBe(1);
     expect(refused.output).toBe(
-      `error: Unable to modify interface ${NAME}: Address already in use\nhint: choose another listen port, or 0 to have one chosen\n`,
+      `error: Unable to modify interface ${NAME}: Address already in use\nhint: choose another listen port, or 0 for any free one\n`,
     );
     expect(await conf()).toBe(before);
   });
@@ -107,7 +107,7 @@ describe.each(['portable', 'native'] as const)('a tunnel that is up (%s)', (data
   it('has no firewall mark', async () => {
     const refused = await wgTs(['set', NAME, 'fwmark', '1']);
     expect(refused.code).toBe(1);
-    expect(refused.output).toMatch(/Operation not permitted\nhint: a firewall mark needs Linux/);
+    expect(refused.output).toMatch(/Operation not permitted\nhint: a firewall mark needs root on Linux/);
     await set('fwmark', 'off');
   });
 
