@@ -1,11 +1,11 @@
 import { LONGEST_GRAPH } from './layout.js';
 import type { InterfaceReading, PeerReading, Reading } from './reading.js';
 
-/** What is known after a reading, with the rates since the ones before. */
+/** The state after a reading, with the rates computed from this and earlier readings. */
 export interface WatchState {
   /** Unix seconds. */
   readonly time: number;
-  /** Since the reading before, which the present rates are of; absent at the first one. */
+  /** The time that the current rates cover, since the previous reading; absent at the first one. */
   readonly elapsedSeconds?: number;
   readonly interfaces: readonly WatchedInterface[];
   readonly failures: Reading['failures'];
@@ -16,12 +16,12 @@ export interface WatchedInterface extends Omit<InterfaceReading, 'peers'> {
 }
 
 export interface WatchedPeer extends PeerReading {
-  /** Bytes per second, the present one last. */
+  /** Bytes per second, the current rate last. */
   readonly rxRates: readonly number[];
   readonly txRates: readonly number[];
 }
 
-/** More are not to be seen. */
+/** No graph shows more. */
 export const MAX_RATES: number = LONGEST_GRAPH;
 
 interface Past {
@@ -31,7 +31,7 @@ interface Past {
   readonly txRates: readonly number[];
 }
 
-/** Makes rates of counters. What is not in a reading is forgotten. */
+/** Computes rates from counters. Peers that are missing from a reading are forgotten. */
 export class History {
   #at: number | undefined;
   #peers = new Map<string, Past>();
@@ -61,7 +61,7 @@ function ratesOf(
   past: Past | undefined,
   elapsed: number | undefined,
 ): Pick<Past, 'rxRates' | 'txRates'> {
-  // An interface that came up again counts from 0.
+  // The counters of an interface that was brought up again start from 0.
   const isNew = !past || peer.rxBytes < past.rxBytes || peer.txBytes < past.txBytes;
   if (isNew || elapsed === undefined || elapsed <= 0) return { rxRates: [], txRates: [] };
   const rate = (now: bigint, then: bigint): number => Number(now - then) / elapsed;

@@ -1,4 +1,4 @@
-/** Which columns a table has at a width, and how wide each is. */
+/** Chooses the columns of a table for a given width, and how wide each is. */
 
 export type ColumnName =
   | 'peer'
@@ -20,7 +20,7 @@ export interface Column {
 export const GAP = 2;
 export const INDENT = 2;
 const KEY_LENGTH = 44;
-/** That a peer's key is hardly mistaken for another. */
+/** Enough of a key to distinguish peers. */
 const SHORT_KEY = 9;
 /** An IPv6 address in full, with its port. */
 const LONGEST_ENDPOINT = 47;
@@ -42,7 +42,7 @@ const WIDTHS: Readonly<Record<ColumnName, number>> = {
   handshake: 9,
 };
 
-/** The first one that fits is taken. */
+/** The first one that fits is used. */
 const LAYOUTS: readonly (readonly ColumnName[])[] = [
   [
     'peer',
@@ -63,8 +63,8 @@ const LAYOUTS: readonly (readonly ColumnName[])[] = [
 ];
 
 /**
- * `longestEndpoint` is of those to be shown. What is left over goes to endpoints, then to graphs, then
- * to keys. Narrower than the narrowest layout, lines have to be cut.
+ * `longestEndpoint` is the length of the longest endpoint to be shown. Spare columns go to endpoints, then
+ * to graphs, then to keys. If `width` is less than the narrowest layout, the caller has to cut the lines.
  */
 export function layOut(width: number, longestEndpoint: number): readonly Column[] {
   const names = LAYOUTS.find((layout) => widthOf(layout) <= width) ?? LAYOUTS.at(-1) ?? [];

@@ -1,7 +1,7 @@
 import type { WatchedPeer, WatchState } from './history.js';
 import { formatAge, formatRate, formatSize } from './units.js';
 
-/** One line a peer, for files and pipes; the first tells the time. `name` alone is watched. */
+/** One line per peer, for files and pipes, after a line with the time. With `name` only that is watched. */
 export function plainLines(state: WatchState, name?: string): readonly string[] {
   const time = new Date(Math.floor(state.time) * 1000).toISOString().replace('.000Z', 'Z');
   const peers = state.interfaces.flatMap((one) =>
@@ -31,7 +31,7 @@ function plainPeer(peer: WatchedPeer, now: number): string {
   ].join(', ');
 }
 
-/** For `--json`: bytes, seconds, and bytes per second; what is not known yet is null. */
+/** For `--json`: bytes, seconds, and bytes per second; values not known yet are null. */
 export function watchJson(state: WatchState): object {
   return {
     time: Math.round(state.time * 1000) / 1000,

@@ -3,14 +3,14 @@ import { queryUapi, uapiSocket } from '../../src/uapi/client.js';
 import { type UapiDevice, zeroSecrets } from '../../src/uapi/codec.js';
 import { possibleInterfaces } from '../wg/interfaces.js';
 
-/** What the interfaces told at one moment; holds no secret. */
+/** What the interfaces reported at one moment; contains no secrets. */
 export interface Reading {
   /** Monotonic milliseconds. */
   readonly at: number;
   /** Unix seconds. */
   readonly time: number;
   readonly interfaces: readonly InterfaceReading[];
-  /** Interfaces that have a socket and no answer, with the reason. */
+  /** Interfaces that have a socket but could not be read, with the reason. */
   readonly failures: readonly { readonly name: string; readonly reason: string }[];
 }
 
@@ -18,7 +18,7 @@ export interface InterfaceReading {
   readonly name: string;
   readonly listenPort: number;
   readonly dataPlane?: string;
-  /** As the interface tells them, so that no row changes its place. */
+  /** In the order of the interface, so that rows do not move. */
   readonly peers: readonly PeerReading[];
 }
 
@@ -32,10 +32,10 @@ export interface PeerReading {
   readonly txBytes: bigint;
 }
 
-/** What is watched: one interface, or all there are at each reading. */
+/** The interface that is watched; undefined means all that exist at each reading. */
 export type WatchedName = string | undefined;
 
-/** Never rejects for an interface that does not answer. */
+/** An interface that does not answer is among the failures of the result. */
 export async function readInterfaces(watched: WatchedName): Promise<Reading> {
   const names = watched === undefined ? possibleInterfaces().sort() : [watched];
   const answers = await Promise.all(names.map(readOrFail));
@@ -75,7 +75,7 @@ function withoutSecrets(name: string, device: UapiDevice): InterfaceReading {
   };
 }
 
-/** Other programs answer on such sockets too, and a terminal obeys what it is sent. */
+/** Other programs serve such sockets too, and control characters must not reach the terminal. */
 function printable(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}]/gu, '?');
 }

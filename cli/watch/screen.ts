@@ -2,7 +2,7 @@ import { createLogUpdate } from 'log-update';
 import type { Size } from './table.js';
 
 const ENTER = '\x1b[?1049h\x1b[?25l\x1b[H';
-/** Colours first, as a line may be cut off by the signal that ends the program. */
+/** Resets colours first, as the signal that ends the program may have cut off a line. */
 const LEAVE = '\x1b[0m\x1b[?25h\x1b[?1049l';
 const CLEAR = '\x1b[2J\x1b[H';
 const CTRL_C = '\x03';
@@ -13,11 +13,11 @@ const HAS_JOBS = process.platform !== 'win32';
 export interface ScreenEvents {
   /** q or Ctrl-C. */
   readonly onQuit: () => void;
-  /** Everything has to be drawn anew: another size, or back from Ctrl-Z. */
+  /** Called when everything has to be redrawn: after a resize, or on return from Ctrl-Z. */
   readonly onRedraw: () => void;
 }
 
-/** The terminal's other screen, without a cursor, so that the one before is untouched. */
+/** The terminal's alternate screen, without a cursor; the main screen stays untouched. */
 export class Screen {
   readonly #events: ScreenEvents;
   readonly #stdin = process.stdin;
@@ -29,14 +29,14 @@ export class Screen {
     this.#events = events;
   }
 
-  /** Also while nothing of it is seen. */
+  /** Valid even while the screen is not shown. */
   get size(): Size {
     const { columns, rows } = this.#stdout;
     return { columns: columns || DEFAULT_SIZE.columns, rows: rows || DEFAULT_SIZE.rows };
   }
 
   open(): void {
-    // The last resort, when the program ends by an error of its own.
+    // The last resort, when an error ends the program.
     process.on('exit', this.#leave);
     if (HAS_JOBS) process.on('SIGTSTP', this.#suspend).on('SIGCONT', this.#resume);
     this.#stdout.on('resize', this.#redraw);
@@ -44,12 +44,12 @@ export class Screen {
     this.#enter();
   }
 
-  /** One line less than there are rows has to do: log-update ends the last one with a line break. */
+  /** `lines` must be fewer than the rows: log-update ends the last one with a line break. */
   draw(lines: readonly string[]): void {
     if (this.#isShown) this.#update(lines.join('\n'));
   }
 
-  /** Idempotent; the terminal is then as it was. */
+  /** Restores the terminal. Idempotent. */
   close(): void {
     this.#leave();
     process.off('exit', this.#leave);
@@ -61,18 +61,18 @@ export class Screen {
   readonly #press = (keys: Buffer): void => {
     const text = keys.toString('latin1');
     if (text.toLowerCase() === 'q' || text.includes(CTRL_C)) this.#events.onQuit();
-    // As the terminal does it when it is not raw: to all that run in the foreground.
+    // As a terminal does when it is not in raw mode: the signal goes to the whole foreground group.
     else if (HAS_JOBS && text.includes(CTRL_Z)) process.kill(0, 'SIGTSTP');
   };
 
-  /** A signal that is listened to stops nothing any more, so another one has to. */
+  /** With a listener SIGTSTP no longer stops the process, so SIGSTOP has to. */
   readonly #suspend = (): void => {
     this.#leave();
     process.kill(process.pid, 'SIGSTOP');
   };
 
   readonly #resume = (): void => {
-    // The shell, or whoever has stopped it without asking, left the terminal in a mode of its own.
+    // The shell, or a SIGSTOP from elsewhere, left the terminal in another mode.
     this.#leave();
     this.#enter();
     this.#redraw();
@@ -85,7 +85,7 @@ export class Screen {
   };
 
   #newUpdate(): ReturnType<typeof createLogUpdate> {
-    // It would show and hide the cursor on stderr.
+    // Otherwise it would show and hide the cursor on stderr.
     return createLogUpdate(process.stdout, { showCursor: true });
   }
 

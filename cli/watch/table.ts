@@ -21,7 +21,7 @@ export interface View {
   readonly intervalSeconds: number;
 }
 
-/** No key is used beyond it. */
+/** No session is used beyond this age (section 6.1). */
 const OLD_HANDSHAKE_SECONDS = REJECT_AFTER_TIME / 1000;
 
 const HEADINGS: Readonly<Record<ColumnName, string>> = {
@@ -74,7 +74,7 @@ function texts(body: readonly BodyLine[]): readonly string[] {
   return body.map(({ text }) => text);
 }
 
-/** The last line tells how many peers are not to be seen. */
+/** The last line says how many peers are not shown. */
 function cut(
   lines: readonly string[],
   body: readonly BodyLine[],
@@ -92,7 +92,7 @@ function drawTitle({ state, name, intervalSeconds }: View): string {
   const { interfaces } = state;
   const peers = interfaces.reduce((sum, one) => sum + one.peers.length, 0);
   const what = name ?? count(interfaces.length, 'interface');
-  return `wg-ts watch: ${what}, ${count(peers, 'peer')}, every ${intervalSeconds} s (q ends)`;
+  return `wg-ts watch: ${what}, ${count(peers, 'peer')}, every ${intervalSeconds} s (q quits)`;
 }
 
 function drawTroubles({ state, name }: View, { red, yellow }: Colors): readonly string[] {
@@ -168,7 +168,7 @@ function shortKey(key: string, width: number): string {
   return key.length <= width ? key : `${key.slice(0, width - 1)}…`;
 }
 
-/** The present at the right, with the highest bar for the most there was. */
+/** The current rate is at the right; the highest bar is the maximum of those shown. */
 function graph(rates: readonly number[], width: number): string {
   const seen = rates.slice(-width);
   if (seen.length === 0) return ' '.repeat(width);

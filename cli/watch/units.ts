@@ -4,7 +4,7 @@ const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'] as const;
 export function formatSize(bytes: number | bigint): string {
   let size = Number(bytes);
   let unit = 0;
-  // What rounds to 1024 is already one of the next unit.
+  // A size that rounds to 1024 is shown in the next unit.
   while (Math.round(size) >= 1024 && unit < UNITS.length - 1) {
     size /= 1024;
     unit++;
@@ -17,7 +17,7 @@ function threeDigits(size: number, isWhole: boolean): string {
   return size >= 9.995 ? size.toFixed(1) : size.toFixed(2);
 }
 
-/** `12.1 KiB/s`, in at most 10 columns; `-` when it is not known yet. */
+/** `12.1 KiB/s`, in at most 10 columns; `-` when the rate is not known yet. */
 export function formatRate(bytesPerSecond: number | undefined): string {
   return bytesPerSecond === undefined ? '-' : `${formatSize(bytesPerSecond)}/s`;
 }

@@ -4,14 +4,14 @@ import { History, type WatchState } from './history.js';
 import { readInterfaces, type WatchedName } from './reading.js';
 
 export interface WatchOptions {
-  /** One interface, which may come and go; without, all there are. */
+  /** One interface, which may come and go; absent: all interfaces. */
   readonly name?: string;
   readonly intervalSeconds: number;
   /** Ends the watch. */
   readonly signal: AbortSignal;
 }
 
-/** Each state of what is watched: one at once, and then one each interval until the signal. */
+/** Yields a state at once, and then one per interval until the signal. */
 export async function* watchStates(options: WatchOptions): AsyncGenerator<WatchState> {
   const { intervalSeconds, signal } = options;
   const name: WatchedName = options.name;
@@ -19,7 +19,7 @@ export async function* watchStates(options: WatchOptions): AsyncGenerator<WatchS
   let due = performance.now();
   while (!signal.aborted) {
     yield history.add(await readInterfaces(name));
-    // A machine that slept, or readings that take long, are not caught up with.
+    // Intervals missed while the machine slept, or while a reading took long, are skipped.
     due = Math.max(due + intervalSeconds * 1000, performance.now());
     await pause(due - performance.now(), signal);
   }
@@ -33,7 +33,7 @@ async function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
   }
 }
 
-/** Draws on the terminal until q, Ctrl-C or the signal; it is then as it was. */
+/** Draws on the terminal until q, Ctrl-C or the signal, and restores it. */
 export async function watchOnScreen(
   { signal, ...options }: WatchOptions,
   colors: ReturnType<typeof createColors>,

@@ -30,7 +30,7 @@ const TWO = stateOf([
 describe('the table', () => {
   it('has what fits 80 columns', () => {
     expect(draw(TWO, { columns: 80, rows: 24 })).toBe(`\
-wg-ts watch: 2 interfaces, 2 peers, every 1 s (q ends)
+wg-ts watch: 2 interfaces, 2 peers, every 1 s (q quits)
 
   PEER       ENDPOINT                 RECEIVING     SENDING  BOTH      HANDSHAKE
 office  native data plane, port 51820
@@ -41,7 +41,7 @@ home  native data plane, no peers`);
 
   it('has everything in 160', () => {
     expect(draw(TWO, { columns: 160, rows: 24 })).toBe(`\
-wg-ts watch: 2 interfaces, 2 peers, every 1 s (q ends)
+wg-ts watch: 2 interfaces, 2 peers, every 1 s (q quits)
 
   PEER       ENDPOINT                                         RECEIVING                            SENDING                         RECEIVED      SENT  HANDSHAKE
 office  native data plane, port 51820
@@ -75,7 +75,7 @@ home  native data plane, no peers`);
 
   it('tells what is not up, and what does not answer', () => {
     expect(draw(stateOf([]), { columns: 80, rows: 9 }, 'office')).toBe(
-      'wg-ts watch: office, 0 peers, every 1 s (q ends)\noffice is not up: waiting',
+      'wg-ts watch: office, 0 peers, every 1 s (q quits)\noffice is not up: waiting',
     );
     const failures = [{ name: 'odd', reason: 'the interface does not answer' }];
     expect(draw(stateOf([], { failures }), { columns: 80, rows: 9 })).toContain(
