@@ -1,19 +1,19 @@
-/** The zip of a release: checked as a whole before anything in it is believed, then its one DLL. */
+/** Extracts the DLL from the zip of a release. The whole zip is verified before anything in it is trusted. */
 import { createHash } from 'node:crypto';
 import { unzipSync } from 'fflate';
 import { messageOf, WgTsError } from '../../system/errors.js';
 import { WINTUN, WINTUN_DLL, type WintunArchitecture, type WintunPins } from './pins.js';
 
-/** The release has 0.8 MB. */
+/** The release is 0.8 MB. */
 export const MAX_ZIP_BYTES: number = 4 * 1024 * 1024;
-/** Its greatest DLL has 0.5 MB. */
+/** The largest DLL in it is 0.5 MB. */
 export const MAX_DLL_BYTES: number = 2 * 1024 * 1024;
 
 export function sha256(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
 }
 
-/** Throws WgTsError ERR_HASH, and ERR_FILE for a zip that is not laid out as the release is. */
+/** Throws WgTsError ERR_HASH, or ERR_FILE for a zip that is not laid out like the release. */
 export function dllOf(
   zip: Uint8Array,
   architecture: WintunArchitecture,
@@ -40,7 +40,7 @@ function unpack(zip: Uint8Array, path: string): Uint8Array {
   let tooLarge: number | undefined;
   const isWanted = ({ name, originalSize }: { name: string; originalSize: number }): boolean => {
     if (name !== path && name !== `wintun/${path}`) return false;
-    // What the entry claims is also all that it gets: more is cut off, and then has another hash.
+    // No more than the claimed size is unpacked: anything longer is cut off, and then the hash differs.
     if (originalSize > MAX_DLL_BYTES) tooLarge = originalSize;
     return tooLarge === undefined;
   };
@@ -54,7 +54,7 @@ function unpack(zip: Uint8Array, path: string): Uint8Array {
   if (tooLarge !== undefined)
     throw new WgTsError(
       'ERR_FILE',
-      `${path} in the zip would have ${tooLarge} bytes, more than ${MAX_DLL_BYTES}`,
+      `${path} in the zip is ${tooLarge} bytes, more than ${MAX_DLL_BYTES}`,
     );
   const [dll, ...others] = Object.values(files);
   if (dll && others.length === 0) return dll;

@@ -10,8 +10,8 @@ export interface DownloadOptions {
 }
 
 /**
- * The bytes behind `url`. Redirections are followed within its own host alone, and never out of
- * https. Throws WgTsError ERR_DOWNLOAD.
+ * Downloads `url`. Redirects are followed only to the same host and protocol. Throws WgTsError
+ * ERR_DOWNLOAD.
  */
 export async function download(url: string, options: DownloadOptions = {}): Promise<Uint8Array> {
   const { maxBytes = MAX_ZIP_BYTES, timeoutMs = TIMEOUT_MS } = options;
@@ -21,7 +21,7 @@ export async function download(url: string, options: DownloadOptions = {}): Prom
     return await readBounded(response, maxBytes);
   } catch (error) {
     throw new WgTsError('ERR_DOWNLOAD', `cannot download ${url}: ${reasonOf(error, timeoutMs)}`, {
-      hint: 'download it with a browser, and then: wg-ts wintun install FILE',
+      hint: 'download it with a browser, then run wg-ts wintun install FILE',
       cause: error,
     });
   }
@@ -35,30 +35,30 @@ async function follow(start: URL, signal: AbortSignal): Promise<Response> {
     const location = response.headers.get('location');
     await response.body?.cancel();
     if (response.status < 300 || response.status >= 400 || location === null)
-      throw new Error(`the server answers ${response.status} ${response.statusText}`.trim());
+      throw new Error(`the server answered ${response.status} ${response.statusText}`.trim());
     const next = new URL(location, url);
     if (next.host !== start.host || next.protocol !== start.protocol)
-      throw new Error(`it is redirected to another place: ${next.origin}`);
+      throw new Error(`it redirects to another site: ${next.origin}`);
     url = next;
   }
-  throw new Error(`it is redirected more than ${MAX_REDIRECTS} times`);
+  throw new Error(`it redirects more than ${MAX_REDIRECTS} times`);
 }
 
 async function readBounded(response: Response, maxBytes: number): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let length = 0;
-  // Whatever length the server announces, only what comes counts.
+  // Counts the bytes received, whatever length the server announces.
   for await (const chunk of response.body ?? []) {
     length += chunk.length;
-    if (length > maxBytes) throw new Error(`it has more than ${maxBytes} bytes`);
+    if (length > maxBytes) throw new Error(`it is more than ${maxBytes} bytes`);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);
 }
 
-/** fetch says only that it failed, and why in the cause. */
+/** fetch reports only that it failed; the reason is in the cause. */
 function reasonOf(error: unknown, timeoutMs: number): string {
   if (!(error instanceof Error)) return String(error);
-  if (error.name === 'TimeoutError') return `no end after ${timeoutMs / 1000} s`;
+  if (error.name === 'TimeoutError') return `timed out after ${timeoutMs / 1000} s`;
   return error.cause instanceof Error ? error.cause.message || String(error.cause) : error.message;
 }

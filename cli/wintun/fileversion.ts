@@ -1,11 +1,11 @@
 import { systemLibrary } from '../../system/windows/libraries.js';
 
-/** VS_FIXEDFILEINFO: offsets of what is read of it. */
+/** The offsets that are read in VS_FIXEDFILEINFO, and its size. */
 const FIXED = { size: 52, fileVersionHigh: 8, fileVersionLow: 12 } as const;
 
 /**
- * Of the version resource of an executable file, as `0.14.1.0`; undefined when it has none. Windows
- * alone can tell.
+ * Returns the version of an executable file from its version resource, such as `0.14.1.0`; undefined when
+ * it has none. Works on Windows only.
  */
 export function fileVersion(path: string): string | undefined {
   const version = systemLibrary('version.dll');

@@ -20,11 +20,11 @@ import { knownDll, WINTUN, WINTUN_DLL, type WintunArchitecture, type WintunPins 
 
 export interface InstallOptions {
   readonly architecture: WintunArchitecture;
-  /** The zip as its makers publish it; without, it is downloaded from them. */
+  /** The official zip; absent: it is downloaded. */
   readonly zip?: string;
-  /** By default beside the program, where it is looked for. */
+  /** By default beside the program, where wg-ts looks for it. */
   readonly folder?: string;
-  /** Before the network is used. */
+  /** Called before the network is used. */
   readonly onDownload?: (url: string) => void;
   readonly pins?: WintunPins;
 }
@@ -33,16 +33,15 @@ export interface Installed {
   readonly path: string;
   readonly version: string;
   readonly sha256: string;
-  /** `new` where there was none; `same` when it was there already, and nothing was written. */
+  /** `new` if there was none; `same` if this DLL was already there, and nothing was written. */
   readonly change: 'new' | 'replaced' | 'same';
-  /** Of the one that was replaced: its version, or its SHA-256 when it is none that we know. */
+  /** The version of the one that was replaced, or its SHA-256 if it is of no known release. */
   readonly replaced?: string;
 }
 
 /**
- * Puts the wintun.dll of the pinned release beside the program. Throws WgTsError: ERR_HASH for
- * anything else than that release, ERR_DOWNLOAD, ERR_NOT_ROOT where the folder may not be written,
- * ERR_FILE.
+ * Installs the wintun.dll of the pinned release beside the program. Throws WgTsError: ERR_HASH for
+ * anything but that release, ERR_DOWNLOAD, ERR_NOT_ROOT if the folder is not writable, ERR_FILE.
  */
 export async function installWintun(options: InstallOptions): Promise<Installed> {
   const { architecture, pins = WINTUN } = options;
@@ -65,19 +64,19 @@ async function zipOf({ zip, onDownload }: InstallOptions, pins: WintunPins): Pro
   return await download(pins.url);
 }
 
-/** Throws WgTsError ERR_FILE, also for what is much larger than anything of Wintun. */
+/** Throws WgTsError ERR_FILE, also for files much larger than any of Wintun. */
 function read(file: string): Uint8Array {
   try {
     const { size } = statSync(file);
     if (size <= MAX_ZIP_BYTES) return readFileSync(file);
-    throw new Error(`it has ${size} bytes, more than ${MAX_ZIP_BYTES}`);
+    throw new Error(`it is ${size} bytes, more than ${MAX_ZIP_BYTES}`);
   } catch (error) {
     const reason = messageOf(error);
     throw new WgTsError('ERR_FILE', `cannot read ${file}: ${reason}`, { cause: error });
   }
 }
 
-/** Whoever looks meanwhile, or after a crash, sees the old file or the new one, whole. */
+/** Replaces a file atomically: a reader sees the old file or the new one, whole, even after a crash. */
 function replaceFile(folder: string, path: string, bytes: Uint8Array): void {
   const temporary = `${path}.${randomBytes(6).toString('hex')}`;
   try {
@@ -100,20 +99,22 @@ function removeIfThere(path: string): void {
   try {
     rmSync(path, { force: true });
   } catch {
-    // Where it may not even be looked for, it was not made.
+    // If it cannot even be accessed, it was never created.
   }
 }
 
 const REFUSED: ReadonlySet<string | undefined> = new Set(['EACCES', 'EPERM', 'EBUSY']);
 
-/** Of what the file system refused while wintun.dll was written or removed. */
+/** Explains an error of the file system while wintun.dll was written or removed. */
 export function explainChange(error: unknown, what: string, mayBeInUse: boolean): WgTsError {
   const { code, message } = error as NodeJS.ErrnoException;
   if (!REFUSED.has(code))
     return new WgTsError('ERR_FILE', `cannot ${what}: ${message}`, { cause: error });
   const asAdministrator =
-    process.platform === 'win32' ? 'run as administrator, in an elevated prompt' : 'run it as root';
-  // Windows refuses so also for a DLL that a process has loaded.
+    process.platform === 'win32'
+      ? 'run it as administrator, in an elevated prompt'
+      : 'run it as root';
+  // Windows reports the same for a DLL that a process has loaded.
   const isWindowsInUse = process.platform === 'win32' && mayBeInUse;
   const takeDown = isWindowsInUse ? ', and take down the tunnels that use it' : '';
   return new WgTsError('ERR_NOT_ROOT', `cannot ${what}: ${code}`, {

@@ -1,4 +1,4 @@
-/** The one release of Wintun that is installed, by the hashes of what its makers publish. */
+/** The release of Wintun that is installed, pinned by the hashes of the official files. */
 
 export type WintunArchitecture = 'x64' | 'arm64' | 'ia32';
 
@@ -37,12 +37,12 @@ export const WINTUN: WintunPins = {
 
 export const WINTUN_DLL = 'wintun.dll';
 
-/** Undefined for what Wintun is not made for. */
+/** Returns undefined for an architecture without a Wintun. */
 export function wintunArchitecture(name: string): WintunArchitecture | undefined {
   return name === 'x64' || name === 'arm64' || name === 'ia32' ? name : undefined;
 }
 
-/** `0.14.1 for x64`, or undefined for a hash that is none of the release. */
+/** Returns `0.14.1 for x64`, or undefined for a hash that is not of the release. */
 export function knownDll(sha256: string, pins: WintunPins = WINTUN): string | undefined {
   const found = Object.entries(pins.dlls).find(([, pin]) => pin.sha256 === sha256);
   return found && `${pins.version} for ${found[0]}`;

@@ -11,28 +11,28 @@ import { fileVersion } from './fileversion.js';
 import { knownDll, WINTUN_DLL, type WintunArchitecture } from './pins.js';
 
 export interface WintunStatus {
-  /** Undefined: it is in none of `lookedFor`. */
+  /** Undefined when it is in none of `lookedFor`. */
   readonly path: string | undefined;
-  /** Whole paths, in order. */
+  /** Full paths, in the order of the search. */
   readonly lookedFor: readonly string[];
   readonly sha256?: string;
-  /** `0.14.1 for x64`; undefined for a file that is not of the release that is pinned. */
+  /** `0.14.1 for x64`; undefined for a file that is not of the pinned release. */
   readonly release?: string;
-  /** As its version resource has it; only Windows tells. */
+  /** From its version resource; on Windows only. */
   readonly fileVersion?: string;
-  /** Why it cannot be used here, one line. */
+  /** Why it cannot be used on this machine, one line. */
   readonly problem?: string;
-  /** Of the running driver; undefined while none is loaded, and elsewhere than on Windows. */
+  /** The version of the running driver; undefined while none is loaded, and on other systems. */
   readonly driverVersion?: string;
 }
 
 export interface StatusOptions {
   readonly architecture: WintunArchitecture;
-  /** By default where `up` looks. */
+  /** By default the folders that `up` searches. */
   readonly folder?: string;
 }
 
-/** Loads the DLL where it is of this machine. */
+/** Loads the DLL if it is for this machine. */
 export async function wintunStatus(options: StatusOptions): Promise<WintunStatus> {
   const lookedFor = placesOf(options);
   const path = lookedFor.find(existsSync);

@@ -10,7 +10,7 @@ export function hasWintun(folder: string): boolean {
   return existsSync(join(folder, WINTUN_DLL));
 }
 
-/** False when it was not there. Throws WgTsError. */
+/** Returns false when it was not there. Throws WgTsError. */
 export function removeWintun(folder: string): boolean {
   if (!hasWintun(folder)) return false;
   const path = join(folder, WINTUN_DLL);
@@ -23,8 +23,8 @@ export function removeWintun(folder: string): boolean {
 }
 
 /**
- * Asks Windows to remove the driver, which it does when no adapter uses it. Throws TunError. The DLL
- * stays loaded as long as this process lives: another one has to remove the file.
+ * Asks Windows to remove the driver, which it does if no adapter uses it. Throws TunError. The DLL stays
+ * loaded as long as this process lives, so another process has to remove the file.
  */
 export async function deleteWintunDriver(folder: string): Promise<void> {
   const { deleteDriver } = await import('../../tun/windows/wintun/adapter.js');

@@ -270,8 +270,8 @@ describe('a download', () => {
   });
 
   it.each([
-    ['https://127.0.0.1:1/x', /another place: https:\/\/127\.0\.0\.1:1/],
-    ['http://localhost:1/x', /another place: http:\/\/localhost:1/],
+    ['https://127.0.0.1:1/x', /another site: https:\/\/127\.0\.0\.1:1/],
+    ['http://localhost:1/x', /another site: http:\/\/localhost:1/],
     ['/again', /more than 3 times/],
   ])('does not follow one to %s', async (location, reason) => {
     const server = await serve((_, response) => response.writeHead(302, { location }).end());
@@ -285,7 +285,7 @@ describe('a download', () => {
     const server = await serve((_, response) => {
       response.writeHead(302, { location: server.replace('http:', 'https:') }).end();
     });
-    expect((await failureOf(download(`${server}/a`))).message).toMatch(/another place: https:/);
+    expect((await failureOf(download(`${server}/a`))).message).toMatch(/another site: https:/);
   });
 
   it('ends at its limit, whatever was announced', async () => {
@@ -302,8 +302,8 @@ describe('a download', () => {
   });
 
   it.each([
-    ['an error of the server', 404, /answers 404 Not Found/],
-    ['a redirection to nowhere', 302, /answers 302/],
+    ['an error of the server', 404, /answered 404 Not Found/],
+    ['a redirection to nowhere', 302, /answered 302/],
   ])('tells %s', async (_, status, reason) => {
     const server = await serve((_request, response) => response.writeHead(status).end());
     expect((await failureOf(download(`${server}/a`))).message).toMatch(reason);
@@ -312,7 +312,7 @@ describe('a download', () => {
   it('ends when the server says nothing, and when there is none', async () => {
     const server = await serve(() => undefined);
     const silent = await failureOf(download(`${server}/a`, { timeoutMs: 200 }));
-    expect(silent.message).toMatch(/no end after 0\.2 s/);
+    expect(silent.message).toMatch(/timed out after 0\.2 s/);
     const nobody = await failureOf(download('http://127.0.0.1:9/a'));
     expect(nobody.message).toMatch(/cannot download http:\/\/127\.0\.0\.1:9\/a: \S/);
   });

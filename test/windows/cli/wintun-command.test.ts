@@ -125,7 +125,7 @@ describe('install', () => {
     const options = { architecture: 'x64', zip: file, folder: place, pins } as const;
     await expect(installWintun(options)).rejects.toMatchObject({
       code: 'ERR_NOT_ROOT',
-      hint: 'run as administrator, in an elevated prompt, and take down the tunnels that use it',
+      hint: 'run it as administrator, in an elevated prompt, and take down the tunnels that use it',
     });
     expect(readdirSync(place)).toEqual(['wintun.dll']);
     await end();
