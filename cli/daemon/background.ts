@@ -4,12 +4,12 @@ import { EXIT_INTERRUPTED } from '../explain.js';
 import { note } from '../output.js';
 import { StateFolder } from '../runtime/state.js';
 
-/** What the process in the background tells the one that waits for it. */
+/** Messages from the process in the background to the one that waits for it. */
 export type ProgressMessage =
   | { readonly type: 'line'; readonly text: string }
   | { readonly type: 'ready' };
 
-/** Ctrl-C, and what shells and systemd send. */
+/** Exit codes by signal: Ctrl-C, and the signals that shells and systemd send. */
 const INTERRUPTS: Readonly<Record<string, number>> = {
   SIGINT: EXIT_INTERRUPTED,
   SIGTERM: 143,
@@ -17,8 +17,8 @@ const INTERRUPTS: Readonly<Record<string, number>> = {
 };
 
 /**
- * Runs `args` of this program in a session of its own and waits until the tunnel is up, or has
- * failed and everything is undone. Answers the exit code.
+ * Runs this program with `args` in a session of its own, and waits until the tunnel is up, or has failed
+ * and everything is undone. Resolves to the exit code.
  */
 export async function runInBackground(args: readonly string[]): Promise<number> {
   const folder = new StateFolder();
@@ -44,7 +44,7 @@ function follow(child: ChildProcess, logFd: number): Promise<number> {
   let interrupted: number | undefined;
   const interrupt = (signal: NodeJS.Signals): void => {
     interrupted ??= INTERRUPTS[signal] ?? 1;
-    // Windows' only signal is death; a waiting process that is gone is understood too.
+    // Windows can only kill, but the other process also notices when this one hangs up.
     if (process.platform === 'win32') child.disconnect();
     else child.kill('SIGTERM');
   };
@@ -72,13 +72,13 @@ function follow(child: ChildProcess, logFd: number): Promise<number> {
     child.once('exit', (code, signal) => {
       hookOutput.relay();
       if (signal && interrupted === undefined)
-        note(`error: the process of the tunnel was ended by ${signal}`);
+        note(`error: the process of the tunnel was killed by ${signal}`);
       finish(interrupted ?? code ?? 1);
     });
   });
 }
 
-/** Shows what hooks print: until the tunnel is up nothing else is written to the log. */
+/** Shows the output of hooks: nothing else is written to the log until the tunnel is up. */
 class Tail {
   readonly #fd: number;
   #position = 0;

@@ -1,10 +1,10 @@
 import { configure, type LogRecord } from '@logtape/logtape';
 import type { LogEntry } from '../runtime/logentry.js';
 
-/** Takes each record that is logged. */
+/** Called with each record that is logged. */
 export type EntrySink = (entry: LogEntry) => void;
 
-/** Sends what tunnels log to `sink`. */
+/** Sends the log records of tunnels to `sink`. */
 export async function startLogging(
   sink: EntrySink,
   { verbose = false }: { readonly verbose?: boolean },

@@ -21,7 +21,7 @@ const ENDING_SIGNALS: readonly NodeJS.Signals[] =
     ? ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGBREAK']
     : ['SIGINT', 'SIGTERM'];
 
-/** Logs to the terminal. Answers the exit code. */
+/** Logs to the terminal. Resolves to the exit code. */
 export async function runForeground(target: Target, settings: SessionSettings): Promise<number> {
   await startLogging((entry) => note(formatEntry(entry)), settings);
   const stop = new AbortController();
@@ -40,8 +40,8 @@ export async function runForeground(target: Target, settings: SessionSettings): 
 }
 
 /**
- * Speaks to the process that waits until the tunnel is up, and then only to the log. Answers the exit
- * code when all is said.
+ * Reports to the process that waits until the tunnel is up, and from then on only to the log. Resolves to
+ * the exit code when all messages are sent.
  */
 export async function runDaemon(target: Target, settings: SessionSettings): Promise<number> {
   if (!process.send) throw new WgTsError('ERR_USAGE', '--daemon is for wg-ts itself');
@@ -62,7 +62,7 @@ export async function runDaemon(target: Target, settings: SessionSettings): Prom
   const stop = new AbortController();
   const giveUp = (): void => stop.abort();
   process.once('disconnect', giveUp);
-  // Whoever asked for the tunnel may be gone already.
+  // The process that asked for the tunnel may be gone already.
   if (!process.connected) giveUp();
   const code = await runUntilStopped(target, settings, {
     stop,
@@ -74,23 +74,23 @@ export async function runDaemon(target: Target, settings: SessionSettings): Prom
       log = toFile;
       for (const entry of early.splice(0)) toFile(entry);
       void send({ type: 'ready' }).then(() => {
-        // Whoever waited may have been faster, and then to hang up is an error.
+        // The waiting process may have disconnected first, and doing so twice is an error.
         if (process.connected) process.disconnect?.();
       });
-      // So that no folder of somebody's is kept busy.
+      // So that no user's folder is kept busy.
       process.chdir(process.env['SystemRoot'] ?? '/');
     },
   });
-  // Nobody else can, when whoever made it was killed.
+  // The process that created the file may have been killed.
   if (earlyLog !== undefined) rmSync(earlyLog, { force: true });
-  // What was not told to a log yet is why it did not come up.
+  // Entries that reached no log yet explain why the tunnel did not come up.
   if (ring) early.forEach(toFile);
   ring?.close();
   await told;
   return code;
 }
 
-/** Where logs are rings, which outlive their tunnel. */
+/** On Windows logs are rings, which outlive their tunnel. */
 async function openRing(name: string): Promise<RingLog | undefined> {
   if (process.platform !== 'win32') return undefined;
   const folder = new StateFolder();
@@ -99,7 +99,7 @@ async function openRing(name: string): Promise<RingLog | undefined> {
   return new RingLog(folder.logFile(name));
 }
 
-/** Logs to the ring, and what an administrator has to know to the event log. Answers the exit code. */
+/** Logs to the ring, with warnings and errors also to the event log. Resolves to the exit code. */
 export async function runInService(
   target: Target,
   settings: SessionSettings,
@@ -132,11 +132,11 @@ export async function runInService(
     },
   );
   events.report('information', `${name}: stopped`);
-  // Who was asked to end, by whatever way, has not failed.
+  // Ending on request is not a failure, however the request came.
   return end.signal.aborted && code === EXIT_INTERRUPTED ? 0 : code;
 }
 
-/** Fulfilled when it is on its way; also when nobody listens any more. */
+/** Resolves when the message is sent, or the other process has disconnected. */
 function send(message: ProgressMessage): Promise<void> {
   return new Promise((resolve) => {
     if (!process.connected) resolve();
@@ -159,7 +159,7 @@ interface Frontend {
   readonly log?: LogSource;
 }
 
-/** Answers the exit code. */
+/** Resolves to the exit code. */
 async function runUntilStopped(
   target: Target,
   settings: SessionSettings,
@@ -167,7 +167,7 @@ async function runUntilStopped(
 ): Promise<number> {
   let isUp = false;
   let failure: unknown;
-  // Stay for good: a second Ctrl-C must not break what the first one has begun.
+  // These listeners stay: a second Ctrl-C must not interrupt what the first one has begun.
   for (const signal of ENDING_SIGNALS) process.on(signal, () => stop.abort());
   const logger = await loadedLogger(target.name);
   process.on('uncaughtException', (error) => {

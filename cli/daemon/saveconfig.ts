@@ -1,4 +1,4 @@
-/** The state of a running tunnel, put into its configuration file. */
+/** Saves the state of a running tunnel to its configuration file. */
 import { formatPrefix, type IpPrefix, parsePrefix } from '../../protocol/ip.js';
 import { readConfigFile } from '../../src/config/file.js';
 import { formatConfig } from '../../src/config/format.js';
@@ -16,14 +16,14 @@ import type { UapiDevice, UapiPeer } from '../../src/uapi/codec.js';
 import { WgTsError } from '../../system/errors.js';
 
 export interface SaveOptions {
-  /** Nothing is written unless the file says `SaveConfig = true`. */
+  /** Writes nothing unless the file has `SaveConfig = true`. */
   readonly onlyIfAsked?: boolean;
 }
 
 /**
- * Writes what runs into `file`, as wg-quick(8) does for SaveConfig: keys, port, mark and peers as they
- * are now; addresses, DNS, commands and what else only the file knows as they stand in it now.
- * Comments are lost. Answers whether it was asked for. The secrets that `running` answers stay the
+ * Saves the running state to `file`, as wg-quick(8) does for SaveConfig. Keys, port, mark and peers come
+ * from the running tunnel; addresses, DNS, commands and everything else are kept from the file. Comments
+ * are lost. Resolves to false when the file did not ask for it. The secrets that `running` returns stay the
  * caller's, and are used at once.
  * Throws ConfigError and WgTsError ERR_FILE, with the file untouched.
  */
@@ -46,7 +46,7 @@ export async function saveConfig(
   }
 }
 
-/** `file`, with what runs in the place of what it says of that. Secrets are shared, not copied. */
+/** Returns `file` with the running state in place of its own. Secrets are shared, not copied. */
 export function savedConfig(file: Config, running: UapiDevice): Config {
   const known = new Map(file.peers.map((peer) => [encodeKey(peer.publicKey), peer]));
   const { listenPort: _port, fwMark: _mark, ...kept } = file.interface;
@@ -69,7 +69,7 @@ function savedPeer(
   settings: InterfaceConfig,
 ): PeerConfig {
   const { endpoint: written, fallbackEndpoints, excludedIps, writtenAllowedIps } = inFile ?? {};
-  // Where the names are still needed, the address that one of them stood for must not replace it.
+  // If the names are still needed, the address that one resolved to must not replace it.
   const needsNames = settings.reresolveInterval !== undefined || fallbackEndpoints;
   const now = running.endpoint === undefined ? undefined : parseEndpoint(running.endpoint, ignore);
   const endpoint = needsNames && written ? written : now;
@@ -92,13 +92,13 @@ function isSame(some: readonly IpPrefix[], others: readonly IpPrefix[]): boolean
   return sorted(some) === sorted(others);
 }
 
-/** The interface itself says only what is an endpoint. */
+/** The interface reports only valid endpoints. */
 function ignore(): void {}
 
 function cannotWrite(file: string, error: unknown): WgTsError {
   const code = (error as NodeJS.ErrnoException).code ?? 'unknown error';
-  return new WgTsError('ERR_FILE', `${file} cannot be written (${code}): it is as it was`, {
-    hint: `make room or allow writing there, then: wg-ts save ${file}`,
+  return new WgTsError('ERR_FILE', `${file} cannot be written (${code}): it was not changed`, {
+    hint: `make room or allow writing there, then run wg-ts save ${file}`,
     cause: error,
   });
 }

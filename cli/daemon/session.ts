@@ -17,32 +17,32 @@ import type { Target } from '../target.js';
 import { connectSettings, type UpSettings } from '../upoptions.js';
 import { saveConfig } from './saveconfig.js';
 
-/** What the command line chooses of a tunnel, and what the process that runs it knows besides. */
+/** The settings from the command line, and those that only the process of the tunnel knows. */
 export interface SessionSettings
   extends UpSettings,
     Pick<ConnectProgramOptions, 'resolveRetries' | 'serviceSid'> {}
 
 export interface SessionOptions extends SessionSettings {
   readonly logger: Logger;
-  /** Takes the tunnel down, at whatever moment. */
+  /** Takes the tunnel down, at any moment. */
   readonly stop: AbortSignal;
   readonly onStep: (description: string) => void;
   readonly onWarning: (message: string) => void;
-  /** The tunnel is up. */
+  /** Called when the tunnel is up. */
   readonly onReady: (tunnel: Tunnel) => void;
   readonly earlyLog?: string;
-  /** Another process asks for the end, where there are no signals. */
+  /** Called when another process asks for the end on a system without signals. */
   readonly onStopRequest?: () => void;
-  /** What another process can read of the log; absent when it is a terminal. */
+  /** The log that other processes can read; absent when the tunnel logs to a terminal. */
   readonly log?: LogSource;
 }
 
-/** How a session ended after it was up: by `stop`, or by itself for a reason. */
+/** Why a session ended after it was up; undefined when it was ended by `stop`. */
 export type SessionEnd = Error | undefined;
 
 /**
- * One tunnel from its file to its end. Everything is undone when the promise settles; it rejects
- * when the tunnel did not come up.
+ * Runs one tunnel from its file to its end. Everything is undone when the promise settles. Rejects when
+ * the tunnel did not come up.
  */
 export async function runSession(target: Target, options: SessionOptions): Promise<SessionEnd> {
   const { config, warnings } = await loadConfig(target.file);
@@ -53,7 +53,7 @@ export async function runSession(target: Target, options: SessionOptions): Promi
   }
 }
 
-/** The same secrets, with what the command line asks for. */
+/** Applies the settings of the command line. Secrets are shared, not copied. */
 function choose(config: Config, options: SessionOptions): Config {
   const routed = options.excludeLan ? excludeLan(config) : config;
   const isExcluded = routed.peers.some(({ excludedIps = [] }) => excludedIps.includes('lan'));
@@ -102,7 +102,7 @@ async function runTunnel(
 ): Promise<SessionEnd> {
   const { logger, stop, resolveRetries, serviceSid } = options;
   const tunnel = await connectProgram(config, {
-    // As wg-quick(8) has it, and WireGuard for Windows.
+    // As in wg-quick(8) and WireGuard for Windows.
     allowHooks: process.platform !== 'win32',
     hooksOption: '--allow-hooks',
     ...connectSettings(options),
@@ -125,7 +125,7 @@ async function runTunnel(
   });
 }
 
-/** On Windows, where one process cannot ask another to end by a signal. */
+/** Serves the control pipe on Windows, where one process cannot signal another to end. */
 async function withControl<T>(
   name: string,
   { onStopRequest, log }: SessionOptions,
@@ -175,7 +175,7 @@ async function openUapi(
   return () => server.close();
 }
 
-/** As wg-quick(8), by what the file says now; one that cannot be written stays as it is. */
+/** Saves if the file, as it is now, asks for it, as in wg-quick(8). A failure is logged. */
 async function saveOnDown(file: string, source: StatusSource, logger: Logger): Promise<void> {
   try {
     if (await saveConfig(file, () => source.read(), { onlyIfAsked: true }))
