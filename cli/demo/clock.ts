@@ -1,8 +1,8 @@
 import { type Clock, systemClock } from '../../src/index.js';
 
-/** The system's clock, which can be put forward. */
+/** The system's clock, which can be advanced. */
 export interface ForwardClock extends Clock {
-  /** Whole milliseconds. What is due by then is woken at once. */
+  /** Advances the clock by whole milliseconds. Timers that are due by then fire at once. */
   forward(milliseconds: number): void;
 }
 

@@ -9,15 +9,15 @@ import { print } from '../output.js';
 import { addressPairs, withEndpoint } from '../pair/tunnels.js';
 import type { EndConfigs } from './ends.js';
 
-/** RFC 2544: for tests between two machines. */
+/** From the range for tests between two machines (RFC 2544). */
 const OUTER = { client: '198.18.77.1', server: '198.18.77.2' } as const;
 type Side = keyof typeof OUTER;
 const SIDES: readonly Side[] = ['server', 'client'];
 const CABLE = 'cable0';
-/** Administration programs may be missing in the PATH of root. */
+/** The PATH of root may lack the folders of administration programs. */
 const PATH = `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin`;
 
-/** Why the demo cannot use real interfaces here; undefined when it can. */
+/** Resolves to why the demo cannot use real interfaces here, or to undefined when it can. */
 export async function whyNoNamespaces(): Promise<string | undefined> {
   if (process.geteuid?.() !== 0) return 'real interfaces need root';
   try {
@@ -27,13 +27,13 @@ export async function whyNoNamespaces(): Promise<string | undefined> {
   }
   const probe = `wg-ts-demo-${randomBytes(3).toString('hex')}`;
   if ((await run(['ip', 'netns', 'add', probe])).code !== 0)
-    return 'network namespaces cannot be made here';
+    return 'network namespaces cannot be created here';
   await run(['ip', 'netns', 'del', probe]);
   if ((await run(['ping', '-V'])).code !== 0) return 'ping is not installed';
   return undefined;
 }
 
-/** Runs this program's own `up`, `show` and `down`. Throws when anything does not work. */
+/** Runs `up`, `show` and `down` of this program. Throws when anything does not work. */
 export async function runNamespaceDemo(
   { client, server }: EndConfigs,
   signal: AbortSignal,
@@ -49,7 +49,7 @@ export async function runNamespaceDemo(
     const hasIpv6 = await lab.hasIpv6();
     for (const [, to] of addressPairs(client, server)) {
       if (to.length === 4 || hasIpv6) await lab.ping(formatIp(to));
-      else print('\n(IPv6 is switched off on this machine)\n');
+      else print('\n(IPv6 is disabled on this machine)\n');
     }
     await lab.wgTs('client', 'show');
     await lab.wgTs('client', 'down');
@@ -57,7 +57,7 @@ export async function runNamespaceDemo(
   } finally {
     await lab.remove();
   }
-  print('\nThe interfaces and the namespaces are removed.\n');
+  print('\nThe interfaces and namespaces are removed.\n');
 }
 
 class DemoLab {
@@ -108,7 +108,7 @@ class DemoLab {
     if (verb === 'down') this.#up.delete(side);
   }
 
-  /** Whatever has become of the rest; what is not there any more does no harm. */
+  /** Removes everything, at whatever point the demo ended; parts that are already gone are skipped. */
   async remove(): Promise<void> {
     for (const side of this.#up) await run(this.#wgTsCommand(side, 'down', this.#file(side)));
     for (const side of SIDES) {
@@ -118,7 +118,7 @@ class DemoLab {
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
-  /** What still runs in a namespace of ours was started by us. */
+  /** Every process in a namespace of the demo was started by it. */
   async #killRest(namespace: string): Promise<void> {
     const { code, output } = await run(['ip', 'netns', 'pids', namespace]);
     if (code !== 0) return;
@@ -126,7 +126,7 @@ class DemoLab {
       try {
         process.kill(Number(pid), 'SIGKILL');
       } catch {
-        // It has ended by itself.
+        // It has ended in the meantime.
       }
     }
   }
@@ -160,15 +160,15 @@ class DemoLab {
 }
 
 interface Outcome {
-  /** Not 0 either when there is no such program. */
+  /** Not 0 if the program does not exist. */
   readonly code: number;
-  /** Of stdout and stderr. */
+  /** stdout and stderr. */
   readonly output: string;
 }
 
 /**
- * In a session of its own, as the terminal's Ctrl-C must not hit the clean-up; `signal` ends it with
- * SIGTERM and waits.
+ * Runs a program in a session of its own, so that Ctrl-C does not interrupt the clean-up. `signal` ends it
+ * with SIGTERM; the promise still waits for its end.
  */
 function run([program = '', ...args]: readonly string[], signal?: AbortSignal): Promise<Outcome> {
   return new Promise((resolve) => {

@@ -1,4 +1,4 @@
-/** How much each data plane moves, in this process. */
+/** Measures the throughput of each data plane in this process. */
 import { type Clock, type DataPlaneKind, WgTsError } from '../../src/index.js';
 import type { AddressPair } from '../pair/packets.js';
 import { measureThroughput } from '../pair/throughput.js';
@@ -11,13 +11,13 @@ const FLOOD_MS = 1500;
 
 export interface PlanesDemo {
   readonly configs: EndConfigs;
-  /** Of IPv4. */
+  /** IPv4 addresses. */
   readonly addresses: AddressPair;
   readonly clock: Clock;
   readonly stage: Stage;
 }
 
-/** Tunnels of their own for each plane, which are down again afterwards. Throws when one does not work. */
+/** Brings up separate tunnels for each plane, and takes them down. Throws when one does not work. */
 export async function showPlanes(demo: PlanesDemo): Promise<void> {
   for (const kind of PLANES) {
     const name = `throughput, ${kind}`;

@@ -1,4 +1,4 @@
-/** Both ends in one process: what a tunnel does in its life, without root. */
+/** Both ends in one process: the life of a tunnel, without root. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { formatIp } from '../../protocol/index.js';
 import { UdpError } from '../../src/index.js';
@@ -24,18 +24,18 @@ import { drawPings, drawWaiting } from './view.js';
 
 const PINGS = 5;
 const PING_INTERVAL_MS = 120;
-/** While something changes. */
+/** The interval of pings while something changes. */
 const BUSY_INTERVAL_MS = 20;
-/** Pings are seen before and after a change. */
+/** So that pings are visible before and after a change. */
 const BEFORE_CHANGE_MS = 600;
 const AFTER_CHANGE_PINGS = 40;
-/** After which the initiator of a session makes another one (REKEY_AFTER_TIME, section 6.1). */
+/** The age at which the initiator of a session makes another one (REKEY_AFTER_TIME, section 6.1). */
 const REKEY_AFTER_SECONDS = 120;
 const CLOCK_STEP_MS = 1000;
 const MAX_CLOCK_STEPS = 140;
-/** The one that is on its way when its sender moves. */
+/** The ping that is on its way when its sender moves. */
 const MOVING_MAY_LOSE = 1;
-/** Below the name of a step. */
+/** Continues the text of a step on the next line. */
 const NEXT_LINE: string = `\n${' '.repeat(9)}`;
 
 /** Throws when anything does not work. */
@@ -95,7 +95,7 @@ class ProcessDemo {
     });
   }
 
-  /** In both families. */
+  /** Pings in both address families. */
   async ping(): Promise<void> {
     const { pair, pinger } = this.#parts;
     const signal = this.#signal;
@@ -121,8 +121,8 @@ class ProcessDemo {
   }
 
   /**
-   * Nobody asks for it: the client finds its session old. Both ends hear of each other between two steps
-   * of the clock, as the silence of a single leap would make either of them doubt that the other is there.
+   * The client starts the rekey because its session is old. Packets pass between two steps of the clock,
+   * as after a single leap each end would take the silence for a lost peer.
    */
   async rekey(): Promise<void> {
     const { pair, pinger } = this.#parts;
@@ -137,13 +137,13 @@ class ProcessDemo {
       const renewedAfter = age();
       await handshakesDone(pair, 2, this.#signal);
       if (renewedAfter < REKEY_AFTER_SECONDS)
-        throw new Error(`the session was renewed after ${renewedAfter} s already`);
+        throw new Error(`the session was renewed too early, after ${renewedAfter} s`);
       const after = [pair.client, pair.server].map(latestHandshake);
       if (after.some((time, end) => time <= (before[end] ?? 0n)))
-        throw new Error('an end has no later handshake than before');
+        throw new Error('one end has not recorded the new handshake');
       return [
-        'the clock is put forward by two minutes, a second a ping;',
-        `at ${renewedAfter} s the client renews the session by itself, for both ends;`,
+        'the clock is advanced by two minutes, one second per ping;',
+        `at ${renewedAfter} s the client renews the session for both ends;`,
       ].join(NEXT_LINE);
     });
   }
@@ -158,9 +158,9 @@ class ProcessDemo {
       const follows = (): boolean => server.endpoints.at(-1) === endpoint;
       await until(`the server finds the client at ${endpoint}`, follows, this.#signal);
       if (server.tunnel.peers()[0]?.endpoint !== endpoint)
-        throw new Error('the status of the server has another endpoint than its event');
+        throw new Error('the status of the server has a different endpoint than its event');
       return [
-        `the client goes from port ${from} to ${client.tunnel.listenPort};`,
+        `the client moves from port ${from} to ${client.tunnel.listenPort};`,
         `the server follows it to ${endpoint};`,
       ].join(NEXT_LINE);
     });
@@ -208,7 +208,7 @@ class ProcessDemo {
     }
   }
 
-  /** Pings go on before, while and after `make` does it. `make` returns what has come of it. */
+  /** Pings before, during and after `make`, which returns a description of the result. */
   async #change({ name, mayLose, status }: Change, make: () => Promise<string>): Promise<void> {
     const { pair, pinger } = this.#parts;
     const signal = this.#signal;
@@ -229,15 +229,15 @@ class ProcessDemo {
 
 interface Change {
   readonly name: string;
-  /** Pings. */
+  /** How many pings may be lost. */
   readonly mayLose: number;
-  /** What is to be seen besides pings. */
+  /** What is shown besides pings. */
   readonly status?: () => string;
 }
 
-const THROUGHPUT_NOTE = `         (Each packet crosses JavaScript here, at both ends. With an interface of
-         the system's it does not in the native data plane, which is much faster:
-         see "How fast" in README.md.)
+const THROUGHPUT_NOTE = `         (Here each packet passes through JavaScript at both ends. With a real interface
+         the native data plane avoids that, and is much faster: see "How fast" in
+         README.md.)
 `;
 
 function mustLose(mayLose: number, lost: number): void {
@@ -248,7 +248,7 @@ function latestHandshake({ tunnel }: TunnelEnd): bigint {
   return tunnel.peers()[0]?.latestHandshake ?? 0n;
 }
 
-/** A port that was the system's choice stays when the system is to choose; one that was asked for does not. */
+/** Fixes the port first: a port that the system chose is kept when asked for any port, a fixed one is not. */
 async function moveToAnotherPort({ tunnel }: TunnelEnd): Promise<void> {
   await tunnel.configure({ listenPort: tunnel.listenPort, peers: [] });
   await tunnel.configure({ listenPort: 0, peers: [] });

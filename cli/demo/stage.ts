@@ -1,23 +1,23 @@
-/** Where the demo shows itself: lines that stay and, on a terminal, below them what goes on now. */
+/** The output of the demo: lines that stay and, on a terminal, the current step below them. */
 import cliTruncate from 'cli-truncate';
 import { createLogUpdate } from 'log-update';
 import { type Colors, print, stdoutColors } from '../output.js';
 import type { Result } from '../selftest/check.js';
 import { formatResult } from '../selftest/report.js';
 
-/** A frame, at most so many columns wide; wider lines are cut. */
+/** Returns the lines of a frame; lines wider than `columns` are cut. */
 export type Draw = (columns: number, colors: Colors) => readonly string[];
 
 const FRAME_MS = 100;
 const DEFAULT_COLUMNS = 80;
 const PAINT = { ok: 'green', skipped: 'yellow', failed: 'red' } as const;
 
-/** Plain lines in a pipe, and on a terminal that can do no more. */
+/** Prints plain lines to a pipe, and to a terminal that can do no more. */
 export class Stage {
-  /** Ends the step that goes on, without a line for it. */
+  /** Ends the current step, without a line for it. */
   readonly signal: AbortSignal;
   readonly #colors = stdoutColors();
-  /** The cursor stays in sight, so that nothing is to be restored whatever ends the program. */
+  /** The cursor stays visible, so that nothing has to be restored however the program ends. */
   readonly #live =
     process.stdout.isTTY === true && process.env['TERM'] !== 'dumb'
       ? createLogUpdate(process.stdout, { showCursor: true })
@@ -28,7 +28,7 @@ export class Stage {
     this.signal = signal;
   }
 
-  /** Lines that stay. */
+  /** Prints lines that stay. */
   print(text: string): void {
     if (this.#live) this.#live.persist(text);
     else print(text);
@@ -38,7 +38,7 @@ export class Stage {
     this.#printResult(name, 'skipped', detail);
   }
 
-  /** `work` returns what it has come to. Throws what it throws. */
+  /** `work` returns a description of its result. Throws what `work` throws. */
   async step(name: string, draw: Draw | undefined, work: () => Promise<string>): Promise<void> {
     this.#show(draw);
     try {
@@ -54,7 +54,7 @@ export class Stage {
     }
   }
 
-  /** Drawn several times a second, until another one or undefined comes. */
+  /** Draws several times a second, until called with another drawing or undefined. */
   #show(draw: Draw | undefined): void {
     clearInterval(this.#timer);
     this.#live?.clear();
@@ -69,7 +69,7 @@ export class Stage {
     this.#timer = setInterval(render, FRAME_MS);
   }
 
-  /** As `wg-ts selftest` has it, with the mark in colour. */
+  /** In the format of `wg-ts selftest`, with the mark in colour. */
   #printResult(name: string, state: Result['state'], detail: string): void {
     const line = formatResult({ name, state, detail, milliseconds: 0 });
     this.print(line.replace(/^\S+/, this.#colors[PAINT[state]]));

@@ -1,4 +1,4 @@
-/** What is drawn while a step of the demo goes on. */
+/** Drawings for the steps of the demo in progress. */
 import sparkly from 'sparkly';
 import type { Colors } from '../output.js';
 import type { Pinger } from '../pair/pinger.js';
@@ -8,11 +8,11 @@ import type { Draw } from './stage.js';
 
 const SPINNER = '⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏';
 const SPINNER_MS = 100;
-/** Columns left for a graph's figure. */
+/** Columns reserved for the number beside a graph. */
 const FIGURE = 16;
 const INDENT = '  ';
 
-/** `status`: what is to be seen besides pings. */
+/** `status`: what is shown besides pings. */
 export function drawPings(
   name: string,
   pinger: Pinger,
@@ -27,7 +27,7 @@ export function drawPings(
   ];
 }
 
-/** `samples`: Mbit/s, the present one last. */
+/** `samples`: Mbit/s, the current one last. */
 export function drawThroughput(name: string, samples: readonly number[], pair: TunnelPair): Draw {
   return (columns, colors) => [
     heading(name, `packets from the client to the server`, colors),
@@ -45,7 +45,7 @@ function heading(name: string, text: string, { cyan, bold }: Colors): string {
   return `${cyan(SPINNER[frame] ?? '')} ${bold(name)}: ${text}`;
 }
 
-/** The last one also as a figure. */
+/** Shows the last value also as a number. */
 function graph(
   values: readonly number[],
   format: (value: number) => string,

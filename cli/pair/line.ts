@@ -1,7 +1,7 @@
 import type { Tun } from '../../src/index.js';
 import { echoReply } from './packets.js';
 
-/** Where packets are sent and received: the machine's side of an interface in memory, or a socket. */
+/** Sends and receives packets: the machine's side of an interface in memory, or a socket. */
 export type Line = Pick<Tun, 'start' | 'write'>;
 
 export function onPacket(line: Line, take: (packet: Uint8Array) => void): void {
@@ -13,7 +13,7 @@ export function onPacket(line: Line, take: (packet: Uint8Array) => void): void {
   );
 }
 
-/** Pings and UDP datagrams come back, as from the machine behind a tunnel. */
+/** Echoes pings and UDP datagrams, as the machine behind a tunnel would. */
 export function echoPackets(line: Line): void {
   onPacket(line, (packet) => {
     const reply = echoReply(packet);

@@ -1,6 +1,6 @@
 /**
- * IP packets made by hand: ICMP echo (RFC 792), ICMPv6 echo (RFC 4443, section 4), UDP, and what a machine
- * sends back.
+ * Builds IP packets: ICMP echo (RFC 792), ICMPv6 echo (RFC 4443, section 4), UDP, and the replies of a
+ * machine.
  */
 
 export type AddressPair = readonly [from: Uint8Array, to: Uint8Array];
@@ -11,10 +11,10 @@ const V6 = { header: 40, protocol: 6, addresses: 8, size: 16, icmp: 58, request:
 const UDP = 17;
 const DISCARD = 9;
 const HOP_LIMIT = 64;
-/** Of ICMP echo as well as of UDP. */
+/** The length of both the ICMP echo header and the UDP header. */
 const HEADER = 8;
 const ECHO_PAYLOAD = 56;
-/** Where the payload of a UDP datagram begins in an IPv4 packet. */
+/** The offset of the payload of a UDP datagram in an IPv4 packet. */
 export const UDP_PAYLOAD_AT: number = V4.header + HEADER;
 
 /** Addresses of 4 or 16 bytes. */
@@ -29,7 +29,7 @@ export function echoRequest(addresses: AddressPair, sequence: number): Uint8Arra
   return packet;
 }
 
-/** Between IPv4 addresses, without a checksum, as 0 says. */
+/** Between IPv4 addresses, with the checksum 0, which means none (RFC 768). */
 export function udpPacket(addresses: AddressPair, payload: Uint8Array): Uint8Array {
   const packet = ipPacket(addresses, V4, UDP, HEADER + payload.length);
   const view = new DataView(packet.buffer, V4.header);
@@ -40,7 +40,7 @@ export function udpPacket(addresses: AddressPair, payload: Uint8Array): Uint8Arr
   return packet;
 }
 
-/** Its payload is `length` zero bytes. */
+/** Returns a packet with a payload of `length` zero bytes. */
 function ipPacket(
   [from, to]: AddressPair,
   { header, protocol, addresses, size }: typeof V4,
@@ -61,8 +61,8 @@ function ipPacket(
 }
 
 /**
- * What the addressed machine sends back: the reply to an echo request, and a UDP datagram as it came.
- * Undefined for everything else.
+ * Returns what the addressed machine sends back: the reply to an echo request, or a UDP datagram unchanged.
+ * Returns undefined for everything else.
  */
 export function echoReply(packet: Uint8Array): Uint8Array | undefined {
   const layout = packet[0] === 0x45 ? V4 : (packet[0] ?? 0) >> 4 === 6 ? V6 : undefined;
@@ -71,7 +71,7 @@ export function echoReply(packet: Uint8Array): Uint8Array | undefined {
   const isPing = packet[protocol] === layout.icmp && packet[header] === layout.request;
   if (!isPing && packet[protocol] !== UDP) return undefined;
   const reply = packet.slice();
-  // No checksum changes by an exchange of the two ends.
+  // Exchanging source and destination changes no checksum.
   exchange(reply, addresses, size);
   if (isPing) {
     reply[header] = layout.reply;
@@ -80,13 +80,13 @@ export function echoReply(packet: Uint8Array): Uint8Array | undefined {
   return reply;
 }
 
-/** Whether `packet` is exactly the reply to `request`, byte for byte. */
+/** Returns whether `packet` is exactly the reply to `request`, byte for byte. */
 export function isReplyTo(request: Uint8Array, packet: Uint8Array): boolean {
   const expected = echoReply(request);
   return expected !== undefined && Buffer.compare(expected, packet) === 0;
 }
 
-/** Of two neighbours, each of `length` bytes. */
+/** Exchanges two adjacent fields, each of `length` bytes. */
 function exchange(bytes: Uint8Array, offset: number, length: number): void {
   const first = bytes.slice(offset, offset + length);
   bytes.copyWithin(offset, offset + length, offset + 2 * length);
@@ -96,14 +96,14 @@ function exchange(bytes: Uint8Array, offset: number, length: number): void {
 function setIcmpChecksum(packet: Uint8Array, { header, addresses, icmp }: typeof V4): void {
   const message = packet.subarray(header);
   const view = new DataView(message.buffer, message.byteOffset);
-  // Only ICMPv6 has a pseudo-header; its addresses are the end of the header.
+  // Only ICMPv6 has a pseudo-header; its addresses are at the end of the IPv6 header.
   const isV6 = icmp === V6.icmp;
   const pseudo = isV6 ? sum(packet.subarray(addresses, header)) + message.length + icmp : 0;
   view.setUint16(2, 0);
   view.setUint16(2, checksum(message, pseudo));
 }
 
-/** RFC 1071; `start` is the sum of what comes before. */
+/** RFC 1071; `start` is the sum of the preceding bytes. */
 function checksum(bytes: Uint8Array, start = 0): number {
   let total = start + sum(bytes);
   while (total > 0xffff) total = (total & 0xffff) + (total >>> 16);

@@ -2,12 +2,12 @@ import { becomesTrue, until } from '../until.js';
 import { type Line, onPacket } from './line.js';
 import { type AddressPair, echoRequest, isReplyTo } from './packets.js';
 
-/** After which a ping without a reply is lost. */
+/** A ping without a reply after this time is lost. */
 const LOST_AFTER_MS = 1000;
-/** To be drawn. */
+/** How many round-trip times are kept for the graph. */
 const REMEMBERED = 60;
 
-/** Makes the request with this number. */
+/** Returns the request with this number. */
 export type RequestMaker = (sequence: number) => Uint8Array;
 
 export function echoRequests(pairs: readonly AddressPair[]): RequestMaker[] {
@@ -17,13 +17,13 @@ export function echoRequests(pairs: readonly AddressPair[]): RequestMaker[] {
 export class Pinger {
   sent = 0;
   received = 0;
-  /** Milliseconds each of the last ones took. */
+  /** The round-trip times of the last pings, in milliseconds. */
   readonly times: number[] = [];
   readonly #line: Line;
   readonly #isReply: typeof isReplyTo;
   readonly #waiting = new Set<{ readonly request: Uint8Array; readonly sentAt: number }>();
 
-  /** `isReply` is for requests that are no ICMP echo. */
+  /** `isReply` is for requests other than ICMP echo. */
   constructor(line: Line, isReply: typeof isReplyTo = isReplyTo) {
     this.#line = line;
     this.#isReply = isReply;
@@ -35,7 +35,7 @@ export class Pinger {
     return [...this.#waiting].filter(({ sentAt }) => sentAt < before).length;
   }
 
-  /** Sends all of `requests` in turn until `work` is done. Returns how many were sent and lost. */
+  /** Sends `requests` in turn until `work` is done. Resolves to how many were sent and lost. */
   async during(
     requests: readonly RequestMaker[],
     intervalMs: number,
@@ -57,7 +57,7 @@ export class Pinger {
     return { sent: this.sent, lost: this.#waiting.size };
   }
 
-  /** Throws when they do not come. */
+  /** Waits for `count` more replies. Throws when they do not arrive. */
   async moreReplies(count: number, signal: AbortSignal): Promise<void> {
     const enough = this.received + count;
     await until(`${count} more pings come back`, () => this.received >= enough, signal);

@@ -2,30 +2,30 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Line, onPacket } from './line.js';
 import { type AddressPair, UDP_PAYLOAD_AT, udpPacket } from './packets.js';
 
-/** Of each packet, its IPv4 header included: what fits into the MTU of a tunnel. */
+/** The length of each packet with its IPv4 header: the MTU of a tunnel. */
 export const PACKET_BYTES = 1420;
 const NUMBER_BYTES = 4;
-/** More would be dropped by the sockets, which hold about a hundred datagrams of this size. */
+/** The sockets would drop more, as they hold about a hundred datagrams of this size. */
 const WINDOW = 64;
-/** When nothing arrives for so long, all packets under way are lost. */
+/** When nothing arrives for this long, all packets in flight are lost. */
 const SAMPLE_MS = 100;
 
 export interface Throughput {
-  /** Of the packets that arrived whole, without what the tunnel adds. */
+  /** Counts packets that arrived intact, without the overhead of the tunnel. */
   readonly megabits: number;
   readonly packets: number;
   readonly lost: number;
 }
 
 export interface Flood {
-  /** Sent again and again, with a number of its own each time. */
+  /** Sent repeatedly, with a different number each time. */
   readonly packet: Uint8Array;
   readonly numberAt: number;
-  /** Most packets under way at a time. */
+  /** The maximum number of packets in flight. */
   readonly window: number;
   readonly milliseconds: number;
   readonly signal: AbortSignal;
-  /** Called with Mbit/s now and then. */
+  /** Called with Mbit/s at intervals. */
   readonly onSample?: (megabits: number) => void;
 }
 
@@ -37,19 +37,19 @@ export async function measureThroughput(
   signal: AbortSignal,
   onSample: (megabits: number) => void,
 ): Promise<Throughput> {
-  // It repeats only after a prime number of bytes.
+  // The pattern repeats only after a prime number of bytes.
   const payload = Uint8Array.from({ length: PACKET_BYTES - UDP_PAYLOAD_AT }, (_, i) => i % 251);
   const packet = udpPacket(addresses, payload);
   const pace = { window: WINDOW, milliseconds, signal, onSample };
   const result = await flood(between, { ...pace, packet, numberAt: UDP_PAYLOAD_AT });
-  if (result.damaged > 0) throw new Error(`${result.damaged} packets are not what was sent`);
+  if (result.damaged > 0) throw new Error(`${result.damaged} packets differ from what was sent`);
   if (result.packets === 0) throw new Error('no packet came through');
   return result;
 }
 
 /**
- * Never sends more at a time than the way holds, and compares each packet that arrives with what was sent.
- * A number is expected once, and in order: the way has no second path.
+ * Never has more packets in flight than the path holds, and compares each packet that arrives with the one
+ * sent. Each number is expected once, and in order, as there is only one path.
  */
 export async function flood(
   [sender, receiver]: readonly [Line, Line],
@@ -76,7 +76,7 @@ export async function flood(
       isSame(one, packet, 0, numberAt) && isSame(one, packet, numberAt + NUMBER_BYTES);
     const number = isWhole ? numberOf(one).getUint32(0) : Number.NaN;
     if (!(number < sent)) damaged++;
-    // One that was given up stays lost.
+    // A packet that was given up stays lost.
     else if (number >= next) {
       giveUpTo(number);
       next++;
@@ -100,7 +100,7 @@ export async function flood(
   return { megabits: megabits(packets, sampledAt - startedAt), packets, lost, damaged };
 }
 
-/** From `start` to `end`, or to both their ends. */
+/** Compares `a` and `b` from `start` to `end`, or to their ends. */
 function isSame(a: Uint8Array, b: Uint8Array, start: number, end?: number): boolean {
   return Buffer.compare(a.subarray(start, end), b.subarray(start, end)) === 0;
 }

@@ -4,20 +4,20 @@ import { type ConnectProgramOptions, connectProgram } from '../../src/program.js
 import type { AddressPair } from './packets.js';
 
 const LOOPBACK = '127.0.0.1';
-/** Traffic to and from other machines is impossible this way. */
+/** Makes traffic to and from other machines impossible. */
 const LOOPBACK_ONLY = { ipv4Address: LOOPBACK, ipv6: false } as const;
 
-/** Without `tun` it has an interface of the system's. */
+/** Without `tun` the end has a real interface. */
 export interface EndOptions extends ConnectProgramOptions {
   readonly config: Config;
 }
 
-/** A tunnel, and what its events have said so far. */
+/** A tunnel, and a record of its events so far. */
 export class TunnelEnd {
   readonly tunnel: Tunnel;
-  /** Which part it had in each handshake. */
+  /** Its role in each handshake. */
   readonly roles: string[] = [];
-  /** Where it found its peer, by each event. */
+  /** The endpoint of its peer after each event. */
   readonly endpoints: string[] = [];
   rxBytes = 0n;
   txBytes = 0n;
@@ -66,12 +66,12 @@ export async function bringUpPair(ends: {
   }
 }
 
-/** All peers of `config` are at this endpoint. */
+/** Returns `config` with this endpoint for all peers. */
 export function withEndpoint(config: Config, host: string, port: number): Config {
   return { ...config, peers: config.peers.map((peer) => ({ ...peer, endpoint: { host, port } })) };
 }
 
-/** The addresses inside the tunnel, a pair for each of the client's. */
+/** Returns the addresses inside the tunnel, one pair per address of the client. */
 export function addressPairs(client: Config, server: Config): AddressPair[] {
   return client.interface.addresses.flatMap(({ address: from }) => {
     const to = server.interface.addresses.find(({ address }) => address.length === from.length);

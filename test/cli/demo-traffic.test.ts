@@ -61,12 +61,12 @@ describe('the throughput of the demo', () => {
       if (++count === 50) packet[at] = (packet[at] ?? 0) ^ 1;
       handOn(packet);
     });
-    await expect(measure(between)).rejects.toThrow('1 packets are not what was sent');
+    await expect(measure(between)).rejects.toThrow('1 packets differ from what was sent');
   });
 
   it('finds one that is too short', async () => {
     const between = way((packet, handOn) => handOn(packet.subarray(0, PACKET_BYTES - 1)));
-    await expect(measure(between)).rejects.toThrow('are not what was sent');
+    await expect(measure(between)).rejects.toThrow('differ from what was sent');
   });
 
   it('counts what is lost, and counts no packet twice', async () => {

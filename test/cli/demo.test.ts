@@ -50,7 +50,7 @@ describe('the demo within one process', { timeout: PATIENCE_MS }, () => {
     for (const name of ['ping 10.77.0.1', 'ping fd77::1'])
       expect(steps.get(name)).toMatch(/^(\d+) of \1 came back, [\d.]+ to [\d.]+ ms$/);
     expect(steps.get(PORTABLE)).toMatch(/^[1-9]\d* Mbit\/s, [1-9]\d{2,} packets verified/);
-    expect(steps.get('rekey')).toMatch(/at 12\d s the client renews the session by itself/);
+    expect(steps.get('rekey')).toMatch(/at 12\d s the client renews the session for both ends/);
     expect(steps.get('rekey')).toMatch(/; [1-9]\d+ pings meanwhile, none lost$/);
     const roaming = /from port (\d+) to (\d+); the server follows it to 127\.0\.0\.1:(\d+);/;
     const [, before, after, followed] = roaming.exec(steps.get('roaming') ?? '') ?? [];
