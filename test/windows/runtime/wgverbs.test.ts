@@ -107,7 +107,9 @@ describe.each(['portable', 'native'] as const)('a tunnel that is up (%s)', (data
   it('has no firewall mark', async () => {
     const refused = await wgTs(['set', NAME, 'fwmark', '1']);
     expect(refused.code).toBe(1);
-    expect(refused.output).toMatch(/Operation not permitted\nhint: a firewall mark needs root on Linux/);
+    expect(refused.output).toMatch(
+      /Operation not permitted\nhint: a firewall mark needs root on Linux/,
+    );
     await set('fwmark', 'off');
   });
 
