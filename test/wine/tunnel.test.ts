@@ -66,7 +66,7 @@ function tunnelTests(): void {
   beforeAll(() => {
     folder = mkdtempSync(join(tmpdir(), 'wg-ts-wine-'));
     wine = openWindows(folder);
-  }, 120_000);
+  }, 400_000);
   afterEach(async () => {
     for (const close of closers.splice(0).reverse()) await close();
   });
