@@ -1,4 +1,4 @@
-/** Checks of what a tunnel is configured to do, against itself and the rest of the machine. */
+/** Checks the configuration of a tunnel for consistency, and against the rest of the machine. */
 import { contains, networkOf } from '../../protocol/ip.js';
 import type { ConfigurationFacts, MachineFacts, TunnelFacts } from './facts.js';
 import { type Finding, named, type Outcome, ok, problem, warning } from './finding.js';
@@ -33,26 +33,26 @@ export function checkKeys({ configuration, running, filePublicKey }: TunnelFacts
   if (running && filePublicKey !== undefined && filePublicKey !== running.publicKey)
     outcomes.push(
       problem(
-        `the file has another private key (public key ${filePublicKey}) than the running tunnel (${running.publicKey})`,
-        'take the tunnel down and up again to use the file’s',
+        `the private key in the file (public key ${filePublicKey}) differs from that of the running tunnel (${running.publicKey})`,
+        'take the tunnel down and bring it up again to use the key in the file',
       ),
     );
   if (peers.some((peer) => peer.publicKey === publicKey))
     outcomes.push(
       problem(
-        'our own public key stands as a Peer, which is passed over',
-        'PublicKey of [Peer] is the other side’s: ask for what wg show or wg-ts show tells there',
+        'our own public key is listed as a Peer, which is ignored',
+        'PublicKey in [Peer] is that of the other side: take it from wg show or wg-ts show there',
       ),
     );
   const keys = peers.map((peer) => peer.publicKey);
   for (const key of new Set(keys.filter((one, i) => keys.indexOf(one) !== i)))
     outcomes.push(
-      problem(`two peers have the public key ${key}`, 'join them to one, with all AllowedIPs'),
+      problem(`two peers have the public key ${key}`, 'merge them into one, with all AllowedIPs'),
     );
   return outcomes;
 }
 
-/** A network within another peer's is how some go another way; the same one twice is a mistake. */
+/** A network within another peer's is a legitimate exception; the same network twice is an error. */
 export function checkPeerOverlap({ peers }: ConfigurationFacts): Outcome[] {
   const owners = new Map<string, string>();
   const outcomes: Outcome[] = [];
@@ -63,7 +63,7 @@ export function checkPeerOverlap({ peers }: ConfigurationFacts): Outcome[] {
         outcomes.push(
           problem(
             `${prefix} is in AllowedIPs of two peers: only ${publicKey} gets it`,
-            `take it out of one of them; the other is ${owner}`,
+            `remove it from one of them; the other is ${owner}`,
           ),
         );
       owners.set(prefix, publicKey);
@@ -96,16 +96,16 @@ export function checkLocalNetworks(
     if (inside !== undefined)
       return [
         warning(
-          `AllowedIPs ${inside} is a part of ${where}, which the tunnel takes from it`,
-          'no harm if that is what you want; else narrow AllowedIPs',
+          `AllowedIPs ${inside} is part of ${where}, and takes precedence over it`,
+          'harmless if intended; otherwise narrow AllowedIPs',
         ),
       ];
     const around = allowed.find((prefix) => lengthOf(prefix) > 0 && contains(prefix, destination));
     if (around === undefined) return [];
     return [
       warning(
-        `AllowedIPs ${around} contains ${where}, which stays outside of the tunnel`,
-        'no harm unless hosts behind the tunnel have addresses of that network',
+        `AllowedIPs ${around} contains ${where}, which stays outside the tunnel`,
+        'harmless unless hosts behind the tunnel have addresses in that network',
       ),
     ];
   });
@@ -129,7 +129,7 @@ export function checkAddresses(
   });
 }
 
-/** By the configuration: where the tunnel is up, the route itself tells. */
+/** Checks the configuration only; when the tunnel is up, the route itself is checked. */
 export function checkEndpointInside(
   { name, configuration, running }: TunnelFacts,
   { routes }: MachineFacts,
@@ -140,7 +140,7 @@ export function checkEndpointInside(
     if (!endpoint || !isAddress(endpoint.host)) return [];
     const { host } = endpoint;
     const into = longest(allowed, host);
-    // Packets of the tunnel's own go round a default route into it.
+    // The tunnel's own packets bypass a default route into it.
     if (into === undefined || lengthOf(into) === 0 || hasDefault(allowed, host)) return [];
     const others = routes.filter(({ interfaceName }) => interfaceName !== name);
     const past = longest(
@@ -151,7 +151,7 @@ export function checkEndpointInside(
     return [
       problem(
         `the endpoint ${host} is within AllowedIPs ${into}: the tunnel would be routed into itself`,
-        `take ${host} out of AllowedIPs, or use 0.0.0.0/0, for which the tunnel's own packets go past it`,
+        `remove ${host} from AllowedIPs, or use 0.0.0.0/0, with which the tunnel's own packets bypass the tunnel`,
       ),
     ];
   });
@@ -180,8 +180,8 @@ export function checkIpv6(
   if (key === undefined) return [];
   return [
     problem(
-      'the file has IPv6 addresses, but IPv6 is switched off on this machine',
-      `sysctl -w ${key}=0, or take the IPv6 addresses out of the file`,
+      'the file has IPv6 addresses, but IPv6 is disabled on this machine',
+      `sysctl -w ${key}=0, or remove the IPv6 addresses from the file`,
     ),
   ];
 }
@@ -192,8 +192,8 @@ export function checkDnsRoutes({ dnsServers, peers, addresses }: ConfigurationFa
     .filter((server) => !inside.some((prefix) => contains(prefix, server)))
     .map((server) =>
       warning(
-        `the name server ${server} is in no AllowedIPs: it is asked past the tunnel`,
-        `add ${networkOf(server)} to AllowedIPs of the peer that leads to it`,
+        `the name server ${server} is not in AllowedIPs: queries to it bypass the tunnel`,
+        `add ${networkOf(server)} to the AllowedIPs of the peer that can reach it`,
       ),
     );
 }

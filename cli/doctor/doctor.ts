@@ -21,14 +21,14 @@ export type { SubjectName } from './subject.js';
 export interface DoctorOptions {
   /** Whether anything is sent to the peers. */
   readonly probe: boolean;
-  /** Addresses behind the peers that are known to be there. */
+  /** Addresses behind the peers that are known to exist. */
   readonly reach: readonly string[];
   readonly signal?: AbortSignal;
-  /** Each block of the report as soon as it is known. */
+  /** Called with each block of the report as soon as it is complete. */
   readonly onBlock?: (title: string, findings: readonly Finding[]) => void;
 }
 
-/** Throws WgTsError when a tunnel that the user has named is not there at all. */
+/** Throws WgTsError when a tunnel that the user named does not exist at all. */
 export async function examine(
   names: readonly SubjectName[],
   options: DoctorOptions,
@@ -88,16 +88,16 @@ async function examineSubject(
 }
 
 const ELSEWHERE = warning(
-  'the tunnel runs in another network namespace, and cannot be looked at from here',
+  'the tunnel runs in another network namespace, and cannot be examined from here',
   'run it there: ip netns exec NAMESPACE wg-ts doctor, or in its container',
 );
 
-/** The sockets of tunnels are files, which network namespaces share. */
+/** True for a socket without an interface: sockets are files, which network namespaces share. */
 function isElsewhere(name: string, { interfaces }: MachineFacts): boolean {
   return interfaces.length > 0 && !interfaces.some((one) => one.name === name);
 }
 
-/** What a firewall most likely does is known better when answers come; another endpoint may do. */
+/** Since the peer answers, a suspected firewall or a failed endpoint is not the problem it seemed to be. */
 function withoutAlarm(finding: Finding): Finding {
   const isMild = finding.state !== 'problem' || finding.name === 'reverse path';
   return isMild ? finding : { ...finding, state: 'warning' };

@@ -1,16 +1,16 @@
-/** What the checks judge: gathered by `gather-*`, made up by tests. Nothing here is secret. */
+/** The input of the checks, from `gather-*` or from tests. Contains no secrets. */
 
 export interface MachineFacts {
   readonly platform: NodeJS.Platform;
   readonly isPrivileged: boolean;
-  /** Of this machine, Unix milliseconds. */
+  /** The time of this machine, Unix milliseconds. */
   readonly now: number;
-  /** Undefined where the system does not tell. */
+  /** Undefined when the system does not report it. */
   readonly isClockSynchronised?: boolean;
   readonly hasTun: boolean;
-  /** Names of programs that are there. */
+  /** Names of installed programs. */
   readonly programs: ReadonlySet<string>;
-  /** Tunnels whose process is gone, but not what it has set up. */
+  /** Tunnels whose process is gone, but whose settings are still in place. */
   readonly crashedTunnels: readonly string[];
   readonly interfaces: readonly InterfaceFacts[];
   readonly routes: readonly RouteFacts[];
@@ -39,15 +39,15 @@ export interface RouteFacts {
 export interface TunnelFacts {
   readonly name: string;
   readonly configuration: ConfigurationFacts;
-  /** Present while it is up. */
+  /** Present while the tunnel is up. */
   readonly running?: RunningFacts;
-  /** Of the file, where there is one beside the running tunnel. */
+  /** The public key of the file, if it has a private key. */
   readonly filePublicKey?: string;
-  /** That others than its owner can read its file. */
+  /** Warnings about the file, such as that users other than its owner can read it. */
   readonly fileWarnings: readonly string[];
 }
 
-/** Of the file, or of a running tunnel without one. */
+/** From the file, or from a running tunnel without one. */
 export interface ConfigurationFacts {
   /** Base64. */
   readonly publicKey: string;
@@ -75,7 +75,7 @@ export interface RunningFacts {
   readonly publicKey: string;
   readonly listenPort: number;
   readonly fwMark: number;
-  /** Of the interface. */
+  /** The MTU of the interface. */
   readonly mtu?: number;
   readonly peers: readonly RunningPeerFacts[];
 }
@@ -89,38 +89,38 @@ export interface RunningPeerFacts {
   readonly txBytes: number;
 }
 
-/** How a peer's endpoint is reached. */
+/** An endpoint of a peer, and how it is reached. */
 export interface EndpointFacts {
   /** Base64, of the peer. */
   readonly publicKey: string;
   /** As configured. */
   readonly host: string;
   readonly port: number;
-  /** Undefined when `host` has none; `resolveError` tells why. */
+  /** Undefined when `host` has none; `resolveError` is the reason. */
   readonly address?: string;
   readonly resolveError?: string;
-  /** Where the system sends what is for it. */
+  /** The route of the system to this address. */
   readonly route?: { readonly interfaceName: string; readonly source?: string };
-  /** `ECONNREFUSED`, `EHOSTUNREACH`, ... told by the network for a datagram that was sent there. */
+  /** `ECONNREFUSED`, `EHOSTUNREACH`, ..., the network's response to a datagram that was sent there. */
   readonly udpError?: string;
   /** Whether the host answers a ping; undefined when it was not tried. */
   readonly answersPing?: boolean;
 }
 
-/** What became of a handshake while we watched, or of one made for a look. */
+/** The outcome of a handshake of a running tunnel, or of a probe. */
 export interface HandshakeFacts {
   /** Base64, of the peer. */
   readonly publicKey: string;
   /**
-   * `completed`; `recent`: there was one not long ago; `rejected`: an answer came that our keys do not
-   * open; `silence`: none came; `unsent`: no initiation left; `untried`.
+   * `completed`; `recent`: there was one not long ago; `rejected`: the response cannot be decrypted with
+   * our keys; `silence`: no response; `unsent`: no initiation was sent; `untried`.
    */
   readonly state: 'completed' | 'recent' | 'rejected' | 'silence' | 'unsent' | 'untried';
 }
 
-/** What passes through a tunnel that has a handshake. */
+/** What passes through a tunnel that has completed a handshake. */
 export interface TrafficFacts {
-  /** An address of the peers that answers pings; undefined: none does. */
+  /** An address of a peer that answers pings; undefined when none does. */
   readonly answering?: string;
   readonly asked: readonly string[];
   readonly mtu?: MtuFacts;
@@ -135,9 +135,9 @@ export type MtuFacts =
 /** An address behind the peer, not the peer's own. */
 export interface BeyondFacts {
   readonly address: string;
-  /** It is known to be there: somebody named it. Else it is but likely. */
+  /** True if the user or the configuration names it, so that it should exist; otherwise it is a guess. */
   readonly isNamed: boolean;
   readonly answers: boolean;
-  /** The peer passes packets on: it answered to one whose time to live was over there. */
+  /** Whether the peer forwards packets: it reported one whose time to live expired there. */
   readonly isForwarded?: boolean;
 }

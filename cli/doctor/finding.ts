@@ -1,20 +1,20 @@
-/** What a check of `wg-ts doctor` has found. */
+/** The findings of the checks of `wg-ts doctor`. */
 
-/** In the order of the report, which is that of causes: what comes first may explain the rest. */
+/** In the order of the report, which is that of causes: earlier problems may explain later ones. */
 export const GROUPS = ['machine', 'configuration', 'network', 'peer', 'traffic'] as const;
 
 export type Group = (typeof GROUPS)[number];
 
 export interface Finding {
   readonly group: Group;
-  /** Of the check. */
+  /** The name of the check. */
   readonly name: string;
   readonly state: 'ok' | 'warning' | 'problem' | 'skipped';
   /** One line. */
   readonly detail: string;
-  /** What to do, one line. */
+  /** What to do about it, one line. */
   readonly hint?: string;
-  /** Absent: of the machine. */
+  /** The name of the tunnel; absent for findings about the machine. */
   readonly tunnel?: string;
 }
 
@@ -33,7 +33,7 @@ export const problem = (detail: string, hint: string): Outcome => ({
   hint,
 });
 
-/** Names and groups the outcomes of one check; a check that has nothing to say has none. */
+/** Names and groups the outcomes of one check; a check may have none. */
 export function named(group: Group, name: string, ...outcomes: readonly Outcome[]): Finding[] {
   return outcomes.map((outcome) => ({ group, name, ...outcome }));
 }

@@ -1,4 +1,4 @@
-/** What the rules of this machine's firewall most likely do to the tunnel's UDP: a guess. */
+/** Guesses from the rules of this machine's firewall what they do to the tunnel's UDP packets. */
 import type { EndpointFacts, TunnelFacts } from './facts.js';
 import { type Outcome, problem, warning } from './finding.js';
 
@@ -8,7 +8,7 @@ interface Chain {
   readonly rules: readonly string[];
 }
 
-/** `rules`: as `nft list ruleset` or `iptables -S` prints them. */
+/** `rules`: the output of `nft list ruleset` or `iptables -S`. */
 export function firewallOutcomes(
   { configuration, running }: TunnelFacts,
   endpoints: readonly EndpointFacts[],
@@ -27,17 +27,17 @@ export function firewallOutcomes(
       return [
         problem(
           `the firewall of this machine drops the tunnel's packets: ${blocking.trim()}`,
-          'remove this rule, or put one before it that accepts them',
+          'remove this rule, or add one before it that accepts them',
         ),
       ];
     if (!chain.dropsByDefault || chain.rules.some((rule) => letsPass(rule, isOut, ports, ownPort)))
       return [];
     return [
       warning(
-        `the firewall drops by default what ${isOut ? 'leaves' : 'comes in'}, and no rule seems to let the tunnel pass`,
+        `the firewall drops ${isOut ? 'outgoing' : 'incoming'} packets by default, and no rule seems to accept those of the tunnel`,
         isOut
           ? `accept UDP to port ${ports.join(', ') || ownPort} in the output chain`
-          : 'accept what belongs to a connection: ct state established,related accept',
+          : 'accept replies: ct state established,related accept',
       ),
     ];
   });

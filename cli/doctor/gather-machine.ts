@@ -1,4 +1,4 @@
-/** Looks at the machine, and changes nothing. */
+/** Gathers facts about the machine, and changes nothing. */
 import { accessSync, constants } from 'node:fs';
 import { queryJson, realSystem, type System } from '../../system/commands.js';
 import { isAlive } from '../runtime/process.js';
@@ -53,7 +53,7 @@ async function gatherPrograms(system: System): Promise<ReadonlySet<string>> {
   return new Set(PROGRAMS.filter((_, i) => found[i] !== undefined));
 }
 
-/** `no` of a container, where nobody may set the clock, tells nothing. */
+/** Undefined unless timedatectl reports it. */
 async function clockIsSynchronised({ run }: System): Promise<boolean | undefined> {
   const argv = ['timedatectl', 'show', '--property=NTPSynchronized', '--value'];
   const { status, stdout } = await run({ argv });
@@ -62,7 +62,7 @@ async function clockIsSynchronised({ run }: System): Promise<boolean | undefined
   return answer === 'yes' ? true : answer === 'no' ? false : undefined;
 }
 
-/** Empty for who may not look. */
+/** Empty if this user may not read the state. */
 function crashedTunnels(): string[] {
   try {
     const folder = new StateFolder();
@@ -133,7 +133,7 @@ async function gatherSysctls(
   return Object.fromEntries(values.flat());
 }
 
-/** nftables has the rules of iptables too, where that is not the old kind. */
+/** nftables lists the rules of iptables too, except those of iptables-legacy. */
 async function gatherFirewall({ run }: System): Promise<string> {
   const ruleset = await run({ argv: ['nft', 'list', 'ruleset'] });
   if (ruleset.status === 0 && ruleset.stdout.trim() !== '') return ruleset.stdout;

@@ -1,4 +1,4 @@
-/** Asks the network about the endpoints of a tunnel. */
+/** Gathers facts about the endpoints of a tunnel from the network. */
 
 import type { EndpointConfig } from '../../src/config/model.js';
 import { resolveEndpoint } from '../../src/control/endpoints/resolve.js';
@@ -9,9 +9,9 @@ import type { EndpointFacts } from './facts.js';
 import { udpErrorOf } from './udpprobe.js';
 
 export interface NetworkOptions {
-  /** Of the tunnel's own packets; 0 is none. */
+  /** The mark of the tunnel's own packets; 0 is none. */
   readonly fwMark: number;
-  /** Without, nothing is sent but questions for names. */
+  /** When false, nothing is sent except DNS queries. */
   readonly sends: boolean;
   readonly system?: System;
   readonly ping?: Pinger;

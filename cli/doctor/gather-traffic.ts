@@ -1,4 +1,4 @@
-/** Sends a few packets through a running tunnel, to its peers and what is named behind them. */
+/** Sends a few packets through a running tunnel, to its peers and to addresses behind them. */
 
 import { Resolver } from 'node:dns/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -24,25 +24,25 @@ import type {
 import { addressOf, isIpv6, lengthOf } from './prefixes.js';
 
 export interface TrafficOptions {
-  /** Addresses behind the peers that are known to be there. */
+  /** Addresses behind the peers that are known to exist. */
   readonly reach: readonly string[];
   readonly ping?: Pinger;
   readonly signal?: AbortSignal;
 }
 
-/** Two initiations, with the pause of the protocol between them. */
+/** Enough for two initiations, with the protocol's delay between them (REKEY_TIMEOUT, section 6.1). */
 const PATIENCE_MS = 6000;
 const LOOK_MS = 250;
 const DNS_TIMEOUT_MS = 1500;
-/** Of the documentation (RFC 5737, RFC 3849): nobody has them, and the peer drops what is for them. */
+/** Documentation addresses (RFC 5737, RFC 3849): no host has them, and the peer drops packets to them. */
 const NOBODY = ['192.0.2.1', '2001:db8::1'];
 
 export interface WatchOptions extends Omit<TrafficOptions, 'reach'> {
-  /** Public keys of peers whose endpoint is known not to be reached: not waited for. */
+  /** Public keys of peers whose endpoints are known to be unreachable; they are not waited for. */
   readonly hopeless?: ReadonlySet<string>;
 }
 
-/** Makes a running tunnel send to each peer that has been silent, and watches what comes of it. */
+/** Makes a running tunnel send to each peer without a recent handshake, and waits for the outcome. */
 export async function watchHandshakes(
   tunnel: TunnelFacts,
   look: () => Promise<RunningFacts | undefined>,
@@ -67,7 +67,7 @@ export async function watchHandshakes(
   }));
 }
 
-/** An address that leads to this peer. */
+/** Returns an address that is routed to this peer. */
 function triggerOf(tunnel: TunnelFacts, publicKey: string): string | undefined {
   const peer = tunnel.configuration.peers.find((one) => one.publicKey === publicKey);
   if (!peer) return undefined;
@@ -112,7 +112,7 @@ function prefixes(texts: readonly string[]): IpPrefix[] {
   return texts.flatMap((text) => parsePrefix(text) ?? []);
 }
 
-/** For a tunnel of which a peer has answered. */
+/** For a tunnel with a peer that answers. */
 export async function gatherTraffic(
   tunnel: TunnelFacts,
   mtu: number | undefined,
@@ -165,7 +165,7 @@ interface Target {
   readonly isNamed: boolean;
 }
 
-/** `near`: most likely of a peer itself. */
+/** `near`: addresses that most likely belong to a peer itself. `far`: addresses behind a peer. */
 function splitTargets(
   tunnel: TunnelFacts,
   reach: readonly string[],
@@ -200,7 +200,7 @@ async function askBeyond(
 ): Promise<BeyondFacts> {
   const [answer, hop] = await Promise.all([
     ping({ address, count: 3, ...how }),
-    // A router that passes packets on says so of one whose time to live is over.
+    // A router that forwards packets reports one whose time to live expires.
     ping({ address, count: 2, hopLimit: 1, ...how }),
   ]);
   return { address, isNamed, answers: answer === 'reply', isForwarded: hop !== 'silence' };
@@ -217,7 +217,7 @@ async function askNameServers(
   );
 }
 
-/** Any answer will do, also that there is no such thing. */
+/** Any answer counts, including that the name does not exist. */
 async function answersDns(server: string, signal: AbortSignal | undefined): Promise<boolean> {
   const resolver = new Resolver({ timeout: DNS_TIMEOUT_MS, tries: 2 });
   const cancel = (): void => resolver.cancel();

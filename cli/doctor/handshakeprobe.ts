@@ -16,7 +16,7 @@ export interface HandshakeProbe {
   readonly presharedKey?: Secret;
   readonly endpoint: Endpoint;
   readonly signal?: AbortSignal;
-  /** Milliseconds until it gives up: two initiations, with the pause of the protocol between them. */
+  /** Milliseconds until it gives up: by default enough for two initiations, with the delay between them. */
   readonly timeoutMs?: number;
 }
 
@@ -24,8 +24,8 @@ const TIMEOUT_MS = 6000;
 const MESSAGE_RESPONSE = 2;
 
 /**
- * One real handshake, from a port of its own, without an interface. The peer takes it for ours, so
- * that it sends to this place from then on: only for a tunnel that is not up. Never rejects.
+ * Makes one real handshake, from a port of its own, without an interface. The peer sends to that port
+ * from then on, so use it only for a tunnel that is not up. Never rejects.
  */
 export async function probeHandshake(probe: HandshakeProbe): Promise<HandshakeFacts['state']> {
   const { endpoint, signal, timeoutMs = TIMEOUT_MS } = probe;
@@ -43,7 +43,7 @@ export async function probeHandshake(probe: HandshakeProbe): Promise<HandshakeFa
   }
 }
 
-/** A device with a socket and nothing else: no packet ever follows the handshake. */
+/** A device with only a socket: no packet ever follows the handshake. */
 class Talk {
   readonly #device: Device;
   readonly #socket: Socket;
@@ -78,7 +78,7 @@ class Talk {
       };
       const end = setTimeout(settle, timeoutMs);
       signal?.addEventListener('abort', settle, { once: true });
-      // Refused is no end: udpErrorOf tells it.
+      // A refusal does not end the probe: udpErrorOf reports it.
       this.#socket.on('error', () => undefined);
       this.#socket.on('message', (message) => {
         if (message[0] === MESSAGE_RESPONSE) this.#isAnswered = true;
@@ -130,7 +130,7 @@ class Talk {
     return this.#isSent ? 'silence' : 'unsent';
   }
 
-  /** Of a closed device: zeroes keys that nobody took over. */
+  /** Zeroes the keys that a closed device has not handed over. */
   discard(): void {
     this.#drain();
   }

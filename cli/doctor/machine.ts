@@ -1,16 +1,16 @@
-/** Checks of the machine, whatever the tunnel. */
+/** Checks of the machine, independent of any tunnel. */
 import type { MachineFacts } from './facts.js';
 import { type Finding, named, type Outcome, ok, problem, skipped, warning } from './finding.js';
 
-/** Nothing of this program is older. */
+/** This program is not older than that. */
 const OLDEST_DATE = Date.UTC(2025, 0, 1);
-/** Beyond it a clock is wrong, or this program very old. */
+/** A later clock is wrong, or this program is very old. */
 const NEWEST_DATE = Date.UTC(2045, 0, 1);
-/** What clocks of two machines, or of a file system, may differ. */
+/** How much the clocks of two machines, or of a file system, may differ. */
 const TOLERANCE_MS = 5 * 60_000;
 
 export interface MachineContext {
-  /** Moments (Unix milliseconds) that have certainly passed. */
+  /** Moments (Unix milliseconds) that are certainly in the past. */
   readonly witnesses: readonly number[];
   /** Names of the tunnels that the user asks about; empty means all. */
   readonly asked: readonly string[];
@@ -30,7 +30,7 @@ export function checkMachine(
 }
 
 const CLOCK_MATTERS = 'a peer refuses handshakes dated before the last one it has seen';
-const SET_CLOCK = 'set the clock, and let it follow a time server: timedatectl set-ntp true';
+const SET_CLOCK = 'set the clock, and synchronise it with a time server: timedatectl set-ntp true';
 
 export function checkClock(
   { now, isClockSynchronised }: Pick<MachineFacts, 'now' | 'isClockSynchronised'>,
@@ -38,16 +38,19 @@ export function checkClock(
 ): Outcome {
   const date = new Date(now).toISOString().slice(0, 16).replace('T', ' ');
   if (now < OLDEST_DATE || now > NEWEST_DATE)
-    return problem(`it says ${date} UTC, which cannot be: ${CLOCK_MATTERS}`, SET_CLOCK);
+    return problem(`it says ${date} UTC, which cannot be right: ${CLOCK_MATTERS}`, SET_CLOCK);
   const latest = Math.max(0, ...witnesses);
   if (latest > now + TOLERANCE_MS)
     return problem(
-      `it says ${date} UTC, ${describeSpan(latest - now)} before what has happened already: ${CLOCK_MATTERS}`,
+      `it says ${date} UTC, ${describeSpan(latest - now)} before a time already past: ${CLOCK_MATTERS}`,
       SET_CLOCK,
     );
   if (isClockSynchronised === false)
-    return warning(`${date} UTC, but it follows no time server; ${CLOCK_MATTERS}`, SET_CLOCK);
-  return ok(`${date} UTC${isClockSynchronised ? ', follows a time server' : ''}`);
+    return warning(
+      `${date} UTC, but not synchronised with a time server; ${CLOCK_MATTERS}`,
+      SET_CLOCK,
+    );
+  return ok(`${date} UTC${isClockSynchronised ? ', synchronised with a time server' : ''}`);
 }
 
 function describeSpan(milliseconds: number): string {
@@ -59,7 +62,7 @@ function describeSpan(milliseconds: number): string {
 export function checkPrivileges({ isPrivileged, platform }: MachineFacts): Outcome {
   if (isPrivileged) return ok(platform === 'win32' ? 'elevated' : 'root');
   return warning(
-    'this user can neither bring tunnels up nor look into running ones',
+    'this user can neither bring tunnels up nor examine running ones',
     platform === 'win32' ? 'run it in an elevated prompt' : 'run it as root: sudo wg-ts doctor',
   );
 }
@@ -74,7 +77,7 @@ export function checkTun({ platform, hasTun, isPrivileged }: MachineFacts): Outc
           'modprobe tun; in a container: give it the device, --device /dev/net/tun --cap-add NET_ADMIN',
         ),
       ]
-    : [skipped('cannot be told without root')];
+    : [skipped('cannot be checked without root')];
 }
 
 export function checkPrograms({ platform, programs }: MachineFacts): Outcome[] {
@@ -95,7 +98,7 @@ export function checkPrograms({ platform, programs }: MachineFacts): Outcome[] {
       ? []
       : [
           warning(
-            'ping is not installed, so that traffic cannot be checked',
+            'ping is not installed, so traffic cannot be checked',
             'apt install iputils-ping',
           ),
         ]),
@@ -113,12 +116,12 @@ export function checkDnsProgram(
   return [
     problem(
       'DNS is configured, but neither resolvconf nor resolvectl is installed',
-      'apt install openresolv, or leave DNS out of the file',
+      'apt install openresolv, or remove DNS from the file',
     ),
   ];
 }
 
-/** One that nobody asks about may be in the way all the same. `asked`: empty means all. */
+/** A crashed tunnel other than the ones in question may still interfere. `asked`: empty means all. */
 export function checkCrashed(
   { crashedTunnels, platform }: MachineFacts,
   asked: readonly string[] = [],
@@ -127,7 +130,7 @@ export function checkCrashed(
   return crashedTunnels.map((name) => {
     const say = asked.length === 0 || asked.includes(name) ? problem : warning;
     return say(
-      `the process of ${name} is gone, but not what it has set up`,
+      `the process of ${name} is gone, but its settings are still in place`,
       `${sudo}wg-ts down ${name}`,
     );
   });

@@ -1,10 +1,10 @@
-/** Checks of the way to a peer's endpoint. */
+/** Checks of the path to a peer's endpoint. */
 import type { EndpointFacts, MachineFacts, PeerFacts, TunnelFacts } from './facts.js';
 import { type Finding, named, type Outcome, ok, problem, warning } from './finding.js';
 import { firewallOutcomes } from './firewall.js';
 import { isIpv6, isPrivate, isPublic, lengthOf } from './prefixes.js';
 
-/** Of interfaces that lead into a tunnel of whichever program. */
+/** Kinds of interfaces that belong to a tunnel of any program. */
 const TUNNEL_KINDS: ReadonlySet<string> = new Set(['tun', 'wireguard', 'ppp', 'ipsec', 'xfrm']);
 const STRICT = 1;
 
@@ -32,38 +32,38 @@ export function checkEndpoint(endpoint: EndpointFacts, tunnelName: string): Outc
   if (address === undefined)
     return problem(
       `the name ${host} cannot be resolved (${resolveError ?? 'no address'})`,
-      'check its spelling and the name servers of this machine, or write the IP address as Endpoint',
+      'check its spelling and the name servers of this machine, or use the IP address in Endpoint',
     );
   if (route?.interfaceName === tunnelName)
     return problem(
       `the tunnel's own packets to ${place} are routed into the tunnel itself`,
-      `take ${address} out of AllowedIPs, or leave Table and FwMark to wg-ts`,
+      `remove ${address} from AllowedIPs, or leave Table and FwMark to wg-ts`,
     );
   if (udpError === 'ECONNREFUSED')
     return problem(
-      `nothing listens at ${place}: the host answers "port unreachable"`,
-      'is the tunnel up on the other side, and is Endpoint its ListenPort? (its firewall may answer so too)',
+      `nothing listens on ${place}: the host answers "port unreachable"`,
+      'is the tunnel up on the other side, and is its ListenPort the port of Endpoint? (its firewall may also answer like this)',
     );
   if (udpError !== undefined && NO_ROUTE.has(udpError))
     return problem(
-      `there is no way to ${place} (${udpError})`,
+      `there is no route to ${place} (${udpError})`,
       isIpv6(address)
-        ? 'has this machine IPv6 at all? Else give an IPv4 address as Endpoint'
-        : `is this machine online, and the address right? See ip route get ${address}`,
+        ? 'does this machine have IPv6 at all? If not, use an IPv4 address in Endpoint'
+        : `is this machine online, and is the address right? See ip route get ${address}`,
     );
   if (udpError === 'EPERM' || udpError === 'EACCES')
     return problem(
-      `this machine's own firewall forbids to send to ${place}`,
+      `this machine's own firewall forbids sending to ${place}`,
       `allow UDP to port ${port}: see nft list ruleset`,
     );
   if (route === undefined && udpError === undefined && answersPing === undefined)
     return ok(host === address ? place : `${place} is ${address}`);
-  const by = route ? `, by ${route.interfaceName}` : '';
+  const by = route ? `, via ${route.interfaceName}` : '';
   const ping = answersPing === undefined ? '' : answersPing ? ', answers a ping' : ', no ping';
   return ok(`${place}${host === address ? '' : ` is ${address}`}${by}${ping}`);
 }
 
-/** Two programs that both want all traffic get into each other's way. */
+/** Two programs that both want all traffic interfere with each other. */
 export function checkOtherVpn(
   { name, configuration: { table, peers } }: TunnelFacts,
   { routes, interfaces }: MachineFacts,
@@ -79,17 +79,17 @@ export function checkOtherVpn(
   return [...new Set(others.map(({ interfaceName }) => interfaceName))].map((other) =>
     wantsAll && table === 'auto'
       ? warning(
-          `${other} of another VPN has the default route too`,
+          `${other} of another VPN also has the default route`,
           `take ${other} down first, or narrow AllowedIPs here`,
         )
       : warning(
           `${other} of another VPN has the default route: our own packets may go through it`,
-          `take ${other} down, or give the endpoint a route of its own, if the peer cannot be reached so`,
+          `if the peer cannot be reached that way, take ${other} down, or give the endpoint a route of its own`,
         ),
   );
 }
 
-/** With a default route into the tunnel, answers of the peer come where no route leads back. */
+/** With a default route into the tunnel, the peer's packets arrive where no unmarked route leads back. */
 export function checkReversePath(
   { running, configuration: { peers, table } }: TunnelFacts,
   endpoints: readonly EndpointFacts[],
@@ -106,7 +106,7 @@ export function checkReversePath(
     if (filter !== STRICT || isMarkValid) return [];
     return [
       problem(
-        `${uplink} drops the peer's answers: rp_filter is strict there and src_valid_mark is off`,
+        `${uplink} drops the peer's replies: rp_filter is strict there and src_valid_mark is off`,
         'sysctl -w net.ipv4.conf.all.src_valid_mark=1',
       ),
     ];
@@ -128,8 +128,8 @@ export function checkKeepalive(
   if (!peers.some(needsOne)) return [];
   return [
     warning(
-      'PersistentKeepalive is off behind NAT: when all is quiet, the peer cannot reach us',
-      'PersistentKeepalive = 25, if anything begins on the other side (no harm if not)',
+      'PersistentKeepalive is off behind NAT: after a period of silence the peer cannot reach us',
+      'PersistentKeepalive = 25, if the other side ever initiates traffic (harmless if not)',
     ),
   ];
 }

@@ -1,4 +1,4 @@
-/** Whether peers answer, and why not. */
+/** Checks whether peers answer, and if not, why. */
 import type { EndpointFacts, HandshakeFacts, TunnelFacts } from './facts.js';
 import { type Finding, named, type Outcome, ok, problem, skipped, warning } from './finding.js';
 
@@ -15,7 +15,7 @@ export function checkPeers(
   });
 }
 
-/** A public key as it is told apart by people. */
+/** Returns enough of a public key to distinguish peers. */
 export function short(publicKey: string): string {
   return `${publicKey.slice(0, 8)}…`;
 }
@@ -31,31 +31,31 @@ export function diagnoseHandshake(
     case 'completed':
       return ok('it answered a handshake just now');
     case 'recent':
-      return ok('its last handshake is not long ago');
+      return ok('its last handshake was recent');
     case 'rejected':
       return problem(
-        'it answers, but its answer cannot be opened with our keys: PresharedKey is another one there',
-        'write the same PresharedKey on both sides, or none on both',
+        'it answers, but its answer cannot be decrypted with our keys: its PresharedKey differs',
+        'use the same PresharedKey on both sides, or none on either',
       );
     case 'unsent':
-      return skipped('no handshake was sent, so that nothing can be told');
+      return skipped('no handshake was sent, so nothing is known');
     case 'silence':
       return endpoint === undefined || isExplained(endpoint, tunnel.name)
         ? skipped('no answer, for the reason above')
         : diagnoseSilence(ours, publicKey, endpoint);
     default:
       if (endpoint && isExplained(endpoint, tunnel.name))
-        return skipped('not asked, for the reason above');
+        return skipped('not tried, for the reason above');
       return endpoint === undefined
         ? warning(
-            'it has no Endpoint and has not come to us yet',
-            'begin on the other side, or write its Endpoint here',
+            'it has no Endpoint and has not contacted us yet',
+            'initiate from the other side, or set its Endpoint here',
           )
         : skipped('no handshake was tried');
   }
 }
 
-/** `checkEndpoint` has told the reason. */
+/** True if `checkEndpoint` has reported the reason. */
 export function isExplained(
   { address, route, udpError }: EndpointFacts,
   tunnelName: string,
@@ -65,17 +65,17 @@ export function isExplained(
 
 /**
  * A peer that does not know us is as silent as one that is not reached (section 5.1 of the WireGuard
- * paper), so that both are named; what else the host answers tells which is likelier.
+ * paper), so both causes are named. Whether the host answers a ping shows which is likelier.
  */
 function diagnoseSilence(ours: string, publicKey: string, endpoint: EndpointFacts): Outcome {
   const { host, port, answersPing } = endpoint;
   if (answersPing === true)
     return problem(
-      `no answer to handshakes, although ${host} answers a ping and does not refuse UDP port ${port}: it does not know our public key ${ours}, or something on the way drops UDP`,
-      `on the other side compare wg show: is there a peer ${ours}, is its own key ${publicKey}, and does its firewall let UDP ${port} in?`,
+      `no answer to handshakes, although ${host} answers a ping and does not refuse UDP port ${port}: it does not know our public key ${ours}, or something on the path drops UDP`,
+      `on the other side check wg show: is there a peer ${ours}, is its own key ${publicKey}, and does its firewall accept UDP port ${port}?`,
     );
   return problem(
-    `no answer to handshakes, nor to a ping, from ${host}: UDP port ${port} is blocked on the way, or the host is down`,
-    `try another network, such as a phone's; on the other side let UDP ${port} in; if that is all right, compare our public key there: ${ours}`,
+    `no answer to handshakes, nor to a ping, from ${host}: UDP port ${port} is blocked on the path, or the host is down`,
+    `try another network, such as a phone's; on the other side accept UDP port ${port}; if that is not the cause, check our public key there: ${ours}`,
   );
 }

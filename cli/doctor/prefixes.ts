@@ -1,4 +1,4 @@
-/** Networks as text: `10.0.0.0/8`. */
+/** Functions on networks as text, such as `10.0.0.0/8`. */
 import ipaddr from 'ipaddr.js';
 import { parseIp, parsePrefix } from '../../protocol/ip.js';
 
@@ -18,7 +18,7 @@ export function isAddress(text: string): boolean {
   return parseIp(text) !== undefined;
 }
 
-/** Behind a router that translates addresses, most likely. */
+/** Most likely behind a router that translates addresses. */
 export function isPrivate(address: string): boolean {
   if (!ipaddr.isValid(address)) return false;
   const range = ipaddr.process(address).range();

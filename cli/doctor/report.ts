@@ -3,9 +3,9 @@ import { type Finding, GROUPS } from './finding.js';
 
 const COLUMN = 9;
 const MARGIN = ' '.repeat(COLUMN);
-/** After `do: `. */
+/** The column after `do: `. */
 const TODO_COLUMN: number = COLUMN + 4;
-/** Columns for words on the narrowest terminal. */
+/** The least number of columns for text, on however narrow a terminal. */
 const MIN_ROOM = 20;
 
 /** `paint` colours a mark; it must not change its length. */
@@ -23,23 +23,23 @@ export const PLAIN: Paint = {
   skipped: (text) => text,
 };
 
-/** By group, and in it as they were found. */
+/** Returns the findings by group, and within a group in their original order. */
 export function ordered(findings: readonly Finding[]): Finding[] {
   return findings.toSorted((a, b) => GROUPS.indexOf(a.group) - GROUPS.indexOf(b.group));
 }
 
-/** The problem that may explain the others: of the earliest group. */
+/** Returns the problem that may explain the others: the first one of the earliest group. */
 export function causeOf(findings: readonly Finding[]): Finding | undefined {
   return ordered(findings).find(({ state }) => state === 'problem');
 }
 
 export interface Look {
   readonly paint: Paint;
-  /** Columns of the terminal; absent: lines are as long as they are. */
+  /** Columns of the terminal; absent: lines are not wrapped. */
   readonly width?: number;
 }
 
-/** One block a tunnel, in the order of causes. */
+/** Returns a block of the report, with findings in the order of causes. */
 export function formatFindings(findings: readonly Finding[], title: string, look: Look): string {
   const lines = ordered(findings).map((finding) => formatFinding(finding, look));
   return `${title}\n${lines.join('')}`;
@@ -65,7 +65,7 @@ function indented(text: string, column: number, width: number | undefined): stri
   return lines.join(`\n${' '.repeat(column)}`);
 }
 
-/** What to do first; the last lines of the report. */
+/** Returns the last lines of the report: what to do first. */
 export function formatVerdict(findings: readonly Finding[], width?: number): string {
   const { problem, warning } = countStates(findings);
   const cause = causeOf(findings);

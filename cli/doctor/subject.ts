@@ -1,4 +1,4 @@
-/** A tunnel to be looked at: from its file, from what runs, or from both. */
+/** A tunnel to be examined: from its file, from its running state, or from both. */
 import { existsSync, statSync } from 'node:fs';
 import { Secret } from '../../crypto/secret.js';
 import { formatPrefix } from '../../protocol/ip.js';
@@ -32,18 +32,18 @@ const NANOS_A_MILLI = 1_000_000n;
 export interface SubjectName {
   readonly name: string;
   readonly file: string;
-  /** The user has named it: a file that is not there is an error. */
+  /** The user named it, so a missing file is an error. */
   readonly isNamed: boolean;
 }
 
 export interface Subject {
   readonly facts: TunnelFacts;
   readonly title: string;
-  /** Of the file; its secrets are zeroed by `discard`. */
+  /** The configuration in the file; its secrets are zeroed by `discard`. */
   readonly config?: Config;
-  /** Of each peer by its public key (base64), the preferred one first. */
+  /** The endpoints of each peer by its public key (base64), the preferred one first. */
   readonly endpoints: ReadonlyMap<string, readonly EndpointConfig[]>;
-  /** Moments that have passed, Unix milliseconds. */
+  /** Moments that are in the past, Unix milliseconds. */
   readonly witnesses: readonly number[];
   discard(): void;
 }
@@ -54,7 +54,7 @@ interface ReadFile {
   readonly changedAt: number;
 }
 
-/** Answers findings when the file cannot be understood. Throws WgTsError when there is nothing to look at. */
+/** Resolves to findings when the file has errors. Throws WgTsError when there is nothing to examine. */
 export async function openSubject(
   { name, file, isNamed }: SubjectName,
   interfaces: readonly InterfaceFacts[],
@@ -70,7 +70,7 @@ export async function openSubject(
   }
 }
 
-/** Undefined also when this user may not ask. */
+/** Resolves to undefined also when this user has no access. */
 async function askRunning(name: string): Promise<UapiDevice | undefined> {
   try {
     return await queryUapi(uapiSocket(name));
@@ -100,8 +100,8 @@ async function readFile(
 }
 
 function notThere(name: string): WgTsError {
-  return new WgTsError('ERR_NOT_UP', `${name} is neither up nor has it a file that can be read`, {
-    hint: 'name the file: wg-ts doctor FILE; running tunnels can be asked by root only',
+  return new WgTsError('ERR_NOT_UP', `${name} is not up and has no readable file`, {
+    hint: 'name the file: wg-ts doctor FILE; only root can examine running tunnels',
   });
 }
 
@@ -141,7 +141,7 @@ function subjectOf(
   };
 }
 
-/** Undefined when it is not up any more. */
+/** Resolves to undefined when the tunnel is no longer up. */
 export async function lookAtRunning(name: string, mtu?: number): Promise<RunningFacts | undefined> {
   const device = await askRunning(name);
   if (!device) return undefined;
@@ -171,7 +171,7 @@ function publicKeyOfDevice({ privateKey }: UapiDevice): string {
   return encodeKey(privateKey instanceof Secret ? publicKeyOf(privateKey) : new Uint8Array(32));
 }
 
-/** `publicKey`: of what runs, for a file that leaves the private key to PostUp. */
+/** `publicKey`: that of the running tunnel, for a file that leaves the private key to PostUp. */
 function configurationOfFile(config: Config, publicKey = ''): ConfigurationFacts {
   const own = config.interface;
   return {

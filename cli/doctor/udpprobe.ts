@@ -7,16 +7,17 @@ import { isIpv6 } from './prefixes.js';
 const SOCK_DGRAM_NONBLOCK_CLOEXEC = 2 | 0o4000 | 0o2000000;
 const SOL_SOCKET = 1;
 const SO_MARK = 36;
-/** How long a host has to say that nothing listens. */
+/** How long a host has to report that nothing listens. */
 const PATIENCE_MS = 1000;
 const TRIES = 2;
-/** Of no type that WireGuard has: a peer drops it. */
+/** Not a message type of WireGuard, so a peer drops it. */
 const NOTHING = Uint8Array.of(0);
 
 /**
- * What the network says to a datagram for this place: a code such as ECONNREFUSED, for "port
- * unreachable". Undefined when it says nothing, as WireGuard does, and as what drops it does. With a
- * mark it takes the way of a tunnel's own packets; without the right to set one the answer is undefined.
+ * Resolves to the network's error for a datagram to this endpoint: a code such as ECONNREFUSED for "port
+ * unreachable". Undefined when there is no error, whether WireGuard listens there or a firewall drops the
+ * datagram. With a mark it takes the route of a tunnel's own packets; the result is undefined if this
+ * process may not set one.
  */
 export async function udpErrorOf(
   { address, port }: { readonly address: string; readonly port: number },
@@ -77,7 +78,7 @@ function firstError(socket: Socket, address: string, port: number): Promise<stri
         settle(undefined);
         return;
       }
-      // What it says to the first one may be told only at the second.
+      // An error for the first datagram may be reported only at the second.
       socket.send(NOTHING, (error) => {
         if (error) settle(codeOf(error));
       });

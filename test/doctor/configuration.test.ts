@@ -23,7 +23,7 @@ describe('a configuration', () => {
       'our own key as a peer',
       tunnelWith({ peers: [peerWith({ publicKey: OURS })] }),
       {},
-      /^problem: our own public key stands as a Peer/,
+      /^problem: our own public key is listed as a Peer/,
     ],
     [
       'a key twice',
@@ -47,7 +47,7 @@ describe('a configuration', () => {
       'a part of the local network',
       tunnelWith({ peers: [peerWith({ allowedIps: ['192.168.1.9/32'] })] }),
       {},
-      /^warning: AllowedIPs 192\.168\.1\.9\/32 is a part of/,
+      /^warning: AllowedIPs 192\.168\.1\.9\/32 is part of/,
     ],
     [
       'more than the local network',
@@ -71,13 +71,13 @@ describe('a configuration', () => {
       'IPv6 that is switched off',
       tunnelWith({ addresses: ['fd00::2/64'] }),
       { sysctls: { 'net.ipv6.conf.all.disable_ipv6': 1 } },
-      /^problem: the file has IPv6 addresses, but IPv6 is switched off/,
+      /^problem: the file has IPv6 addresses, but IPv6 is disabled/,
     ],
     [
       'a name server past the tunnel',
       tunnelWith({ dnsServers: ['9.9.9.9'] }),
       {},
-      /^warning: the name server 9\.9\.9\.9 is in no AllowedIPs/,
+      /^warning: the name server 9\.9\.9\.9 is not in AllowedIPs/,
     ],
     [
       'a file for all to read',

@@ -23,10 +23,10 @@ const FULL = { peers: [peerWith({ allowedIps: ['0.0.0.0/0'] })] };
 
 describe('an endpoint', () => {
   it.each<[string, Partial<EndpointFacts>, RegExp]>([
-    ['that answers', {}, /^ok: 203\.0\.113\.5:51820, by eth0, answers a ping$/],
+    ['that answers', {}, /^ok: 203\.0\.113\.5:51820, via eth0, answers a ping$/],
     ['with a name', { host: 'vpn.example' }, /^ok: vpn\.example:51820 is 203\.0\.113\.5/],
-    ['that is refused', { udpError: 'ECONNREFUSED' }, /^problem: nothing listens at 203/],
-    ['without a way', { udpError: 'ENETUNREACH' }, /^problem: there is no way to/],
+    ['that is refused', { udpError: 'ECONNREFUSED' }, /^problem: nothing listens on 203/],
+    ['without a way', { udpError: 'ENETUNREACH' }, /^problem: there is no route to/],
     ['behind our own firewall', { udpError: 'EPERM' }, /^problem: .*own firewall forbids/],
     ['in the tunnel', { route: { interfaceName: 'office' } }, /^problem: .*into the tunnel itself/],
   ])('%s', (_, change, expected) => {
@@ -63,7 +63,7 @@ describe('silence of a peer', () => {
 
   it('of a host that is silent too is blocked UDP first', () => {
     expect(diagnose({ answersPing: false }).detail).toContain(
-      'UDP port 51820 is blocked on the way',
+      'UDP port 51820 is blocked on the path',
     );
   });
 
@@ -99,7 +99,7 @@ describe('other VPNs', () => {
 
   it('with the default route are told', () => {
     expect(told(checkOtherVpn(tunnelWith(FULL), machineWith(vpn)))[0]).toMatch(
-      /^warning: tun0 of another VPN has the default route too/,
+      /^warning: tun0 of another VPN also has the default route/,
     );
     expect(checkOtherVpn(tunnelWith(), machineWith(vpn))[0]?.detail).toContain('may go through it');
   });
@@ -155,7 +155,9 @@ describe('the firewall', () => {
     [chain('input priority filter; policy drop', 'iif "lo" accept')],
     ['-P INPUT ACCEPT\n-P OUTPUT DROP\n-A OUTPUT -o lo -j ACCEPT\n'],
   ])('may be it when it drops by default: %s', (rules) => {
-    expect(judge(rules)[0]).toMatch(/^warning: the firewall drops by default/);
+    expect(judge(rules)[0]).toMatch(
+      /^warning: the firewall drops (incoming|outgoing) packets by default/,
+    );
   });
 
   it.each([

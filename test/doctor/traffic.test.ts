@@ -14,22 +14,22 @@ describe('traffic', () => {
     [
       'has a black hole',
       { mtu: { state: 'found', mtu: 1232, current: 1420 } },
-      'problem: packets of more than 1232 bytes vanish on the way, and the MTU is 1420: large transfers hang',
+      'problem: packets of more than 1232 bytes are lost on the path, and the MTU is 1420: large transfers hang',
     ],
     [
       'is not forwarded',
       { beyond: [{ ...far, isForwarded: false }] },
-      'problem: 10.0.0.1 answers, but nothing behind it does (10.9.0.1): the other side does not forward',
+      'problem: 10.0.0.1 answers, but nothing behind it does (10.9.0.1): the other side does not forward packets',
     ],
     [
       'finds no way back',
       { beyond: [{ ...far, isForwarded: true }] },
-      'problem: 10.9.0.1 does not answer, although 10.0.0.1 passes packets on: no way leads back from it',
+      'problem: 10.9.0.1 does not answer, although 10.0.0.1 forwards packets: there is no route back from it',
     ],
     [
       'may not be forwarded, by an address that is only likely',
       { beyond: [{ ...far, isNamed: false }] },
-      'warning: 10.9.0.1 behind 10.0.0.1 does not answer, nor is anything passed on there; perhaps it does not exist',
+      'warning: 10.9.0.1 behind 10.0.0.1 does not answer, nor does the peer forward packets; perhaps it does not exist',
     ],
     ['goes beyond', { beyond: [{ ...far, answers: true }] }, 'ok: 10.9.0.1 answers'],
     [
@@ -46,7 +46,7 @@ describe('traffic', () => {
     const { answering, ...rest } = NOTHING;
     expect(answering).toBeDefined();
     expect(told(checkTraffic({ ...rest, beyond: [far] }))).toEqual([
-      'warning: the handshake works, but of 10.0.0.1 nobody answers a ping',
+      'warning: the handshake works, but none of 10.0.0.1 answers a ping',
     ]);
   });
 

@@ -108,13 +108,13 @@ describeSystem('wg-ts doctor', NEEDS, () => {
   );
 
   doctorTest(
-    'tells that nothing listens at the endpoint',
+    'tells that nothing listens on the endpoint',
     async ({ lab }) => {
       const pair = await makePair(lab);
       const { name, namespace, file } = pair.client;
-      expectCause(await doctor(namespace, file), /^endpoint$/, /nothing listens at .*:51820/);
+      expectCause(await doctor(namespace, file), /^endpoint$/, /nothing listens on .*:51820/);
       await pair.client.up();
-      expectCause(await doctor(namespace, name), /^endpoint$/, /nothing listens at .*:51820/);
+      expectCause(await doctor(namespace, name), /^endpoint$/, /nothing listens on .*:51820/);
     },
     TEST_MS,
   );
@@ -160,7 +160,7 @@ describeSystem('wg-ts doctor', NEEDS, () => {
       const peers = spec.peers.map((peer) => ({ ...peer, presharedKey: newPresharedKey() }));
       await new WireguardGo(lab, namespace, { ...spec, peers }).start();
       const report = await doctor(pair.client.namespace, pair.client.file);
-      expectCause(report, /^peer /, /PresharedKey is another one/);
+      expectCause(report, /^peer /, /its PresharedKey differs/);
     },
     TEST_MS,
   );
@@ -191,10 +191,10 @@ describeSystem('wg-ts doctor', NEEDS, () => {
       await pair.client.up();
       const { name, namespace } = pair.client;
       const ask = (): Promise<Report> => doctor(namespace, name, '--reach', farEnd.v4);
-      const cause = expectCause(await ask(), /^beyond the peer$/, /does not forward/);
+      const cause = expectCause(await ask(), /^beyond the peer$/, /does not forward packets/);
       expect(cause.hint).toContain('net.ipv4.ip_forward=1');
       await pair.serverEnd.namespace.mustRun(['sysctl', '-qw', 'net.ipv4.ip_forward=1']);
-      const next = expectCause(await ask(), /^beyond the peer$/, /no way leads back/);
+      const next = expectCause(await ask(), /^beyond the peer$/, /there is no route back/);
       expect(next.hint).toContain('masquerade');
       await nft(
         pair.serverEnd.namespace,
