@@ -12,32 +12,32 @@ import { isAlive, ownIdentity } from './process.js';
 import { StateFolder, type TunnelState } from './state.js';
 import { runtimeSystem } from './system.js';
 
-/** The right of this process to run the tunnel of a name. */
+/** The exclusive right of this process to run the tunnel of a name. */
 export interface Claim {
   /** For ProgramOptions.journal. */
   record(commands: readonly Command[]): void;
   ready(): void;
-  /** A kill switch stands that was set by a process that was killed. */
+  /** True if a kill switch is in place that was left by a process that was killed. */
   readonly inheritsKillSwitch: boolean;
-  /** After everything is undone; a kill switch that stays has to be kept for `wg-ts down` to find. */
+  /** Call it after everything is undone. `keepKillSwitch` leaves a record of it for `wg-ts down`. */
   release(options?: { readonly keepLog?: boolean; readonly keepKillSwitch?: boolean }): void;
 }
 
 export interface ClaimOptions {
   readonly folder?: StateFolder;
-  /** Written by the process that started us; becomes the log of the name. */
+  /** The log file that the starting process created; becomes the log of the name. */
   readonly earlyLog?: string;
-  /** The absolute path of what the tunnel is brought up from. */
+  /** The absolute path of the configuration file. */
   readonly configFile?: string;
-  /** Of a process that was killed: it stays closed until the tunnel sets its own. */
+  /** Leaves the kill switch of a process that was killed in place until the tunnel sets its own. */
   readonly keepKillSwitch?: boolean;
   readonly onRecovery?: (message: string) => void;
   readonly onError?: (error: Error) => void;
 }
 
 /**
- * Cleans up after a process that was killed, and makes sure that the name is free. Throws WgTsError
- * ERR_ALREADY_UP when it is not: of several processes that try, one gets it.
+ * Claims a name, after cleaning up what a process that was killed left behind. Throws WgTsError
+ * ERR_ALREADY_UP when the name is taken; if several processes try, one succeeds.
  */
 export async function claimName(name: string, options: ClaimOptions = {}): Promise<Claim> {
   const { folder = new StateFolder(), onRecovery, onError, configFile } = options;
@@ -75,7 +75,7 @@ export async function claimName(name: string, options: ClaimOptions = {}): Promi
     ready: () => write({ ready: true }),
     release({ keepLog = false, keepKillSwitch = false } = {}) {
       const undo = keepKillSwitch ? state.undo.filter(isKillSwitchUndo) : [];
-      // The state goes last: as long as it is there, a later process finds what else is.
+      // The state is removed last: as long as it exists, a later process finds what else is left.
       if (!keepLog) folder.removeLog(name);
       if (undo.length > 0) write({ ready: false, undo });
       else folder.remove(name);
@@ -89,8 +89,8 @@ function alreadyUp(name: string, { pid, ready }: TunnelState): WgTsError {
 }
 
 /**
- * Undoes what a process that is gone has written down. Answers what that was. A kill switch that is to
- * be kept stays written down.
+ * Undoes what a process that is gone had recorded, and resolves to those commands. A kill switch that is
+ * to be kept stays recorded.
  */
 export async function recover(
   name: string,
@@ -105,7 +105,7 @@ export async function recover(
   const kept = (state?.undo ?? []).filter(isKept);
   const netConfig = await openNetConfig();
   for (const command of undo.toReversed()) {
-    // Only Windows has them apart: its shell takes a line as it is, and no program else does.
+    // Hooks are separate because of Windows, where only the shell takes a command line verbatim.
     if (isHookCommand(command)) await runHookCommand(command, (error) => onError?.(error));
     else await netConfig.undo([command], (error) => onError?.(error));
   }
@@ -116,20 +116,20 @@ export async function recover(
   return undo;
 }
 
-/** Before any hook runs: the kernel would refuse the name only later, and not every case of it. */
+/** Runs before any hook: the kernel would refuse the name only later, and not in every case. */
 async function refuseForeign(name: string): Promise<void> {
   if (await runtimeSystem().hasInterface(name))
     throw new WgTsError(
       'ERR_ALREADY_UP',
-      `interface ${name} exists already, made by another program`,
+      `interface ${name} already exists, created by another program`,
       {
-        hint: `take it down with what made it${process.platform === 'linux' ? ` (wg-quick down ${name}, ip link del ${name})` : ''}, or rename the file`,
+        hint: `take it down with that program${process.platform === 'linux' ? ` (wg-quick down ${name}, ip link del ${name})` : ''}, or rename the file`,
       },
     );
   if ((await whyUnreachable(uapiSocket(name))) === undefined)
     throw new WgTsError(
       'ERR_ALREADY_UP',
-      `another program runs a WireGuard interface ${name}, maybe in another network namespace`,
+      `another program runs a WireGuard interface ${name}, perhaps in another network namespace`,
       { hint: `see wg show ${name}; or rename the file` },
     );
 }

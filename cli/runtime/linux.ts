@@ -39,9 +39,8 @@ function createFolder(folder: string): void {
 }
 
 /**
- * Clock ticks between the boot and its start: field 22 of /proc/PID/stat, see proc(5). The name, in
- * parentheses, may hold blanks and parentheses itself. One that only waits for its parent to notice
- * has ended.
+ * Clock ticks from boot to the start of the process: field 22 of /proc/PID/stat, see proc(5). The name, in
+ * parentheses, may itself contain spaces and parentheses. A zombie counts as ended.
  */
 function startTime(pid: number): string | undefined {
   try {
@@ -63,7 +62,7 @@ async function askToEnd(_name: string, { pid }: ProcessIdentity): Promise<boolea
   return true;
 }
 
-/** flock(2) ends with the process, however that ends, so a lock cannot be left behind. */
+/** A lock by flock(2) ends with the process, however that ends, so none can be left behind. */
 function tryLock(file: string): (() => void) | undefined {
   const { O_RDWR, O_CREAT, O_NOFOLLOW } = constants;
   const fd = openSync(file, O_RDWR | O_CREAT | O_NOFOLLOW, 0o600);
@@ -77,7 +76,7 @@ function tryLock(file: string): (() => void) | undefined {
   return undefined;
 }
 
-/** By netlink, as /sys may show another network namespace. */
+/** Asks by netlink, as /sys may show another network namespace. */
 async function hasInterface(name: string): Promise<boolean> {
   const { realSystem } = await import('../../system/commands.js');
   const { status } = await realSystem.run({ argv: ['ip', 'link', 'show', 'dev', name] });

@@ -5,7 +5,7 @@ import { runtimeSystem } from './system.js';
 const TRY_AGAIN_MS = 50;
 const PATIENCE_MS = 60_000;
 
-/** Runs `work` while no other process does so under the lock of the same file. The file stays. */
+/** Runs `work` while holding a lock on `file`, which excludes other processes. The file is kept. */
 export async function withLock<T>(file: string, work: () => Promise<T>): Promise<T> {
   const unlock = await acquire(file);
   try {

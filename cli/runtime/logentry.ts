@@ -1,12 +1,12 @@
-/** One record of a tunnel's log: a line of JSON in the file, a line of text for people. */
+/** One record of a tunnel's log: a line of JSON in the file, a line of text for the user. */
 
-/** From the least to the most important, as LogTape has them. */
+/** The levels of LogTape, from the least to the most important. */
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warning', 'error', 'fatal'] as const;
 
 export type LogLevelName = (typeof LOG_LEVELS)[number];
 
 export interface LogEntry {
-  /** Milliseconds since 1970; absent for what a hook or the runtime wrote, which has no time. */
+  /** Milliseconds since 1970; absent for output of a hook or the runtime, which has no time. */
   readonly time?: number;
   readonly level: LogLevelName;
   /** From the widest to the narrowest: `wg-ts`, and the interface's name. */
@@ -16,10 +16,10 @@ export interface LogEntry {
   readonly properties?: Readonly<Record<string, unknown>>;
 }
 
-/** What is written by others than the logger: hooks, and the runtime when it ends in an accident. */
+/** Lines that do not come from the logger: of hooks, and of the runtime when it crashes. */
 const OUTPUT = 'output';
 
-/** Without the end of the line. */
+/** Returns a line without its line break. */
 export function encodeEntry(entry: LogEntry): string {
   const { time, level, category, message, properties = {} } = entry;
   return JSON.stringify(
@@ -34,7 +34,7 @@ export function encodeEntry(entry: LogEntry): string {
   );
 }
 
-/** Bytes may be a key, so their number is all that is told of them. */
+/** Bytes may be a key, so only their number is logged. */
 function plainValue(_key: string, value: unknown): unknown {
   if (ArrayBuffer.isView(value)) return `${value.byteLength} bytes`;
   if (isWrittenBuffer(value)) return `${value.data.length} bytes`;
@@ -42,14 +42,14 @@ function plainValue(_key: string, value: unknown): unknown {
   return typeof value === 'bigint' ? String(value) : value;
 }
 
-/** A Buffer, which turns itself into an array before anybody sees it. */
+/** True for a Buffer, which toJSON has already turned into an array. */
 function isWrittenBuffer(value: unknown): value is { readonly data: readonly number[] } {
   if (typeof value !== 'object' || value === null) return false;
   const { type, data } = value as Partial<Record<'type' | 'data', unknown>>;
   return type === 'Buffer' && Array.isArray(data);
 }
 
-/** A line that is no record is the output of something else in the tunnel `name`. */
+/** A line that is not a record is output of a hook or the runtime in the tunnel `name`. */
 export function decodeEntry(line: string, name: string): LogEntry {
   return (
     (line.startsWith('{') ? parseEntry(line) : undefined) ?? {
@@ -86,13 +86,13 @@ function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** `2026-11-23 16:00:00 office: message` in local time; output of others as it is. */
+/** `2026-11-23 16:00:00 office: message` in local time; lines without a time are unchanged. */
 export function formatEntry({ time, category, message }: LogEntry): string {
   if (time === undefined) return message;
   return `${formatTime(new Date(time))} ${category.at(-1) ?? 'wg-ts'}: ${withoutControls(message)}`;
 }
 
-/** What a name or a line of the configuration holds must not steer the terminal. */
+/** Control characters from a name or a configuration must not reach the terminal. */
 function withoutControls(text: string): string {
   return text.replace(/\p{Cc}+/gu, ' ');
 }
@@ -103,7 +103,7 @@ function formatTime(date: Date): string {
   return `${day} ${[date.getHours(), date.getMinutes(), date.getSeconds()].map(two).join(':')}`;
 }
 
-/** What of a log is asked for. */
+/** Selects the entries of a log. */
 export interface LogFilter {
   /** This level and those above it; absent: all. */
   readonly level?: LogLevelName;
@@ -112,8 +112,8 @@ export interface LogFilter {
 }
 
 /**
- * Whether each of a log's entries, given in their order, is asked for. One without a time belongs to
- * the one before it.
+ * Returns a predicate for the entries of a log, to be called in their order. An entry without a time
+ * belongs to the one before it.
  */
 export function entryFilter({ level, since }: LogFilter): (entry: LogEntry) => boolean {
   const lowest = level === undefined ? 0 : LOG_LEVELS.indexOf(level);

@@ -1,11 +1,11 @@
 /**
  * The log of a tunnel in the background on Linux: files of bounded size, the newest under the plain
- * name. It is written synchronously, through the process's own stderr: what a hook or a crash prints
- * stands in its place among the records, and nothing waits in a buffer when the process ends. That is
- * why neither a stream that rotates nor the rotating sink of LogTape does this: stderr would stay with
- * a file that is rotated away and deleted. The sink (@logtape/file 2.3.10) also follows symbolic links,
- * leaves the mode of its files to the umask, and when a rotation has failed closes the same descriptor
- * again, which may belong to something else by then.
+ * name. It is written synchronously, through the process's own stderr: the output of a hook or a crash
+ * appears in order among the records, and nothing is left in a buffer when the process ends. That rules
+ * out a rotating stream and the rotating sink of LogTape: stderr would keep pointing to a file that is
+ * rotated away and deleted. The sink (@logtape/file 2.3.10) also follows symbolic links, leaves the mode
+ * of its files to the umask, and after a failed rotation closes the same descriptor again, which may
+ * belong to something else by then.
  */
 import {
   closeSync,
@@ -24,7 +24,7 @@ import { libc } from '../../system/linux/libc.js';
 const STDOUT = 1;
 const STDERR = 2;
 const MAX_FILE_BYTES = 1024 * 1024;
-/** With the one that is written to. */
+/** Including the one that is written to. */
 const FILES = 3;
 
 /** The newest first. */
@@ -42,8 +42,8 @@ export class RotatingLog {
   readonly #maxBytes: number;
 
   /**
-   * `fds` are open for appending to `file`, and then to each file that takes its place. Of one file
-   * there are up to `maxBytes`, and what hooks add to that.
+   * `fds` are open for appending to `file`, and are redirected to each file that takes its place. A file
+   * has up to `maxBytes`, plus what hooks add to it.
    */
   constructor(
     file: string,
@@ -55,16 +55,16 @@ export class RotatingLog {
     this.#maxBytes = maxBytes;
   }
 
-  /** One that does not fit into a file at all keeps its end. */
+  /** Of a line that is longer than a whole file only the end is kept. */
   append(line: string): void {
     const bytes = Buffer.from(`${line}\n`, 'utf8').subarray(-this.#maxBytes);
     const [fd] = this.#fds;
     try {
-      // Asked of the system, since hooks write to it too.
+      // The system knows the size; hooks write to the file too.
       if (fstatSync(fd).size + bytes.length > this.#maxBytes) this.#rotate(fd);
       writeSync(fd, bytes);
     } catch {
-      // A full disk must not end the tunnel, and there is nobody else to tell.
+      // A full disk must not end the tunnel, and there is nowhere else to report it.
     }
   }
 
@@ -80,7 +80,7 @@ export class RotatingLog {
         closeSync(next);
       }
     } catch {
-      // It must not grow, whatever became of the folder.
+      // The file must not grow, even if the folder is gone or cannot be written to.
       ftruncateSync(fd, 0);
     }
   }
@@ -105,7 +105,7 @@ interface OpenFile {
   readonly inode: bigint;
 }
 
-/** Reads a log while another process writes, rotates, removes and begins it again. */
+/** Reads a log while another process writes, rotates, removes and recreates it. */
 export class LogReader {
   readonly #file: string;
   readonly #decoder = new TextDecoder();
@@ -115,14 +115,14 @@ export class LogReader {
     this.#file = file;
   }
 
-  /** What came since the last call; at the first one all that is kept. Each byte is read once. */
+  /** Returns the text since the last call; on the first call everything kept. Each byte is read once. */
   read(): string {
     if (this.#current && this.#inodeNow() === this.#current.inode) return this.#rest();
     const files = openAll(this.#file);
     const at = files.findIndex(({ inode }) => inode === this.#current?.inode);
     const newer = at < 0 ? files : files.slice(0, at);
     for (const { fd } of at < 0 ? [] : files.slice(at)) closeSync(fd);
-    // Its writer has gone on to the next one, or is gone.
+    // The writer has moved on to the next file, or is gone.
     let text = this.#rest();
     for (const { fd, inode } of newer.toReversed()) {
       this.close();
@@ -151,7 +151,7 @@ export class LogReader {
   }
 }
 
-/** The newest first, each once: between two openings one may have got the next name. */
+/** Newest first, without duplicates: a file may be renamed between two calls of open. */
 function openAll(file: string): OpenFile[] {
   const files: OpenFile[] = [];
   for (const one of logFiles(file)) {
@@ -173,18 +173,18 @@ function open(file: string): OpenFile | undefined {
   }
 }
 
-/** Puts lines together of what comes in pieces. */
+/** Assembles lines from chunks of text. */
 export class LineSplitter {
   #begun = '';
 
-  /** The lines that `text` completes, without their ends. */
+  /** Returns the lines that `text` completes, without their line breaks. */
   push(text: string): string[] {
     const lines = (this.#begun + text).split('\n');
     this.#begun = lines.pop() ?? '';
     return lines;
   }
 
-  /** What has no end yet. */
+  /** Returns the last, incomplete line, if there is one. */
   end(): string[] {
     const last = this.#begun;
     this.#begun = '';

@@ -7,8 +7,9 @@ const POLL_MS = 25;
 const PATIENCE_MS = 5000;
 
 /**
- * Waits for what a process that was killed had started to configure the network, and for its hooks: what
- * they do after its undo would stay. Not for ever, as a program may have left a service behind that has its environment.
+ * Waits for the programs that a killed process had started to configure the network, and for its hooks:
+ * anything they do after the undo would stay. The wait is limited, as a hook may have started a service
+ * that inherited the environment.
  */
 export async function awaitOrphans(pid: number): Promise<void> {
   for (let waited = 0; waited < PATIENCE_MS && hasOrphans(pid); waited += POLL_MS)
@@ -30,7 +31,7 @@ function partsOf(pid: string, what: 'environ' | 'cmdline'): string[] {
   try {
     return readFileSync(`/proc/${pid}/${what}`, 'latin1').split('\0');
   } catch {
-    // It has ended, or is none of root's business.
+    // It has ended, or root may not read it.
     return [];
   }
 }

@@ -3,20 +3,20 @@ import { runtimeSystem } from './system.js';
 
 export type { ProcessIdentity } from './platform.js';
 
-/** Throws where the system does not tell. */
+/** Throws when the start time of this process cannot be read. */
 export function ownIdentity(): ProcessIdentity {
   const startTime = runtimeSystem().startTime(process.pid);
   if (startTime === undefined)
-    throw new Error('the system does not tell of this process: is /proc mounted?');
+    throw new Error('the start time of this process cannot be read: is /proc mounted?');
   return { pid: process.pid, startTime };
 }
 
-/** False too for one that has ended and only waits for its parent to notice. */
+/** Returns false also for a zombie. */
 export function isAlive({ pid, startTime }: ProcessIdentity): boolean {
   return runtimeSystem().startTime(pid) === startTime;
 }
 
-/** Without a chance to clean up. Does nothing when the process is gone. */
+/** Kills the process without a chance to clean up. Does nothing when it is gone. */
 export function killProcess(target: ProcessIdentity): void {
   if (!isAlive(target)) return;
   try {

@@ -1,4 +1,4 @@
-/** A log file that keeps the newest and never grows beyond its size. */
+/** A log file that keeps the newest lines and never grows beyond its size. */
 import {
   closeSync,
   constants,
@@ -15,8 +15,8 @@ const HEADER_BYTES = 64;
 const HEADER = /^wg-ts ring log, the newest line ends at byte (\d{10}) *\n$/;
 
 /**
- * A text that goes on at its beginning when it has come to its end. The first line tells where the
- * newest one ends: it is written after that, so that a crash loses a line and no more.
+ * A text that continues at its beginning when it has reached its end. The first line says where the
+ * newest line ends. It is updated after that line is written, so that a crash loses one line at most.
  */
 export class RingLog {
   readonly #fd: number;
@@ -25,7 +25,7 @@ export class RingLog {
   #end: number;
   #isOpen = true;
 
-  /** What is in the file is continued, unless it is no ring. */
+  /** Continues an existing ring; any other content of the file is discarded. */
   constructor(file: string, size: number = RING_BYTES) {
     this.#size = size;
     const { O_RDWR, O_CREAT } = constants;
@@ -40,7 +40,7 @@ export class RingLog {
     if (!this.#isOpen) return;
     const room = this.#size - HEADER_BYTES;
     const text = Buffer.from(`${line}\n`, 'utf8');
-    // One that does not fit at all keeps its end.
+    // Of a line that is longer than the ring only the end is kept.
     const bytes = text.subarray(Math.max(0, text.length - room));
     const first = bytes.subarray(0, this.#size - this.#end);
     writeSync(this.#fd, first, 0, first.length, this.#end);
@@ -58,7 +58,7 @@ export class RingLog {
     return unroll(bytes, this.#size);
   }
 
-  /** Told each line from now on. Answers what ends it. */
+  /** Calls `onLine` with each line from now on. Returns a function that ends the subscription. */
   subscribe(onLine: (line: string) => void): () => void {
     this.#listeners.add(onLine);
     return () => this.#listeners.delete(onLine);
@@ -82,7 +82,7 @@ export class RingLog {
   }
 }
 
-/** The lines in their order. Throws what the file system says; a file that is no ring is empty. */
+/** Returns the lines in order, or '' for a file that is not a ring. Throws errors of the file system. */
 export function readRingLog(file: string, size: number = RING_BYTES): string {
   return unroll(readFileSync(file), size);
 }
@@ -92,7 +92,7 @@ function unroll(bytes: Buffer, size: number): string {
   if (end === undefined) return '';
   const newest = bytes.subarray(HEADER_BYTES, end).toString('utf8');
   if (bytes.length < size) return newest;
-  // It has gone round: the oldest line was written over in part.
+  // The ring has wrapped around: the oldest line is partly overwritten.
   const oldest = bytes.subarray(end, size);
   return oldest.subarray(oldest.indexOf(0x0a) + 1).toString('utf8') + newest;
 }

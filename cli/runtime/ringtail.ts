@@ -1,21 +1,21 @@
 import { decodeEntry } from './logentry.js';
 import { LineSplitter } from './logfile.js';
 
-/** Of a ring that is read anew after each run of its tunnel: what was seen before is left out. */
+/** Reads a ring anew after each run of its tunnel, and leaves out the lines that were seen before. */
 export class RingTail {
   readonly #splitter = new LineSplitter();
-  /** Of the newest line seen, and the lines of that very time. */
+  /** The time of the newest line seen, and below all lines seen of that time. */
   #newest = 0;
   readonly #ofNewest = new Set<string>();
   #isRepeated = false;
 
-  /** From now on `push` gets the ring from its beginning. */
+  /** The next `push` starts from the beginning of the ring. */
   restart(): void {
     this.#splitter.end();
     this.#isRepeated = true;
   }
 
-  /** The lines that `text` completes and that are new. */
+  /** Returns the new lines among those that `text` completes. */
   push(text: string): string[] {
     return this.#splitter.push(text).filter((line) => this.#isNew(line));
   }

@@ -16,19 +16,19 @@ import { removeLogFiles } from './logfile.js';
 import type { ProcessIdentity } from './platform.js';
 import { runtimeSystem } from './system.js';
 
-/** What is written down of a tunnel while its process lives. */
+/** The record of a tunnel, kept while its process lives. */
 export interface TunnelState extends ProcessIdentity {
   /** False while it is still being brought up. */
   readonly ready: boolean;
-  /** Takes back what was done to the system, given in the order of the steps. */
+  /** Commands that undo the changes to the system, in the order of the steps. */
   readonly undo: readonly Command[];
-  /** The absolute path of what it was brought up from. */
+  /** The absolute path of the configuration file. */
   readonly configFile?: string;
 }
 
 const STATE = '.json';
 
-/** The folder that tells which tunnels run, so that another process can end or clean them up. */
+/** The folder with the records of running tunnels, so that another process can end or clean them up. */
 export class StateFolder {
   readonly path: string;
 
@@ -40,7 +40,7 @@ export class StateFolder {
     this.#logFolder = isDefault ? runtimeSystem().logFolder?.() : folder;
   }
 
-  /** Throws WgTsError when the folder is not ours alone: what is in it is run as root. */
+  /** Throws WgTsError when other users can write to the folder: commands in it are run as root. */
   create(): void {
     const { createFolder } = runtimeSystem();
     createFolder(this.path);
@@ -60,12 +60,12 @@ export class StateFolder {
     return existsSync(this.logFile(name));
   }
 
-  /** Where the log is until the process has claimed the name. */
+  /** The log file until the process has claimed the name. */
   earlyLogFile(pid: number): string {
     return path.join(this.path, `${pid}.starting`);
   }
 
-  /** Of all tunnels that have a state, also when their process is gone. */
+  /** Returns the names of all tunnels that have a state, even if their process is gone. */
   names(): string[] {
     return listFolder(this.path)
       .filter((file) => file.endsWith(STATE))
@@ -73,7 +73,7 @@ export class StateFolder {
       .sort();
   }
 
-  /** Undefined when there is none, or when it cannot be understood. */
+  /** Returns undefined when there is no state, or it cannot be parsed. */
   read(name: string): TunnelState | undefined {
     try {
       return parseState(readFileSync(this.#stateFile(name), 'utf8'));
@@ -84,7 +84,7 @@ export class StateFolder {
     }
   }
 
-  /** Either the old text or the new one is there at any moment, also after a crash. */
+  /** Replaces the state atomically: even after a crash either the old text or the new one is there. */
   write(name: string, state: TunnelState): void {
     const file = this.#stateFile(name);
     const temporary = `${file}.new`;
@@ -106,8 +106,8 @@ export class StateFolder {
   }
 
   /**
-   * Of processes that were killed before they had written down anything, or in the middle of it. For
-   * whoever has the lock, and when nobody has the name.
+   * Removes files of processes that were killed before or while they wrote their state. The caller has to
+   * hold the lock, and the name must be free.
    */
   removeLeftovers(name: string): void {
     rmSync(`${this.#stateFile(name)}.new`, { force: true });
@@ -118,7 +118,7 @@ export class StateFolder {
     }
   }
 
-  /** One that is a ring stays: it tells of the tunnel's last run, and cannot grow. */
+  /** A ring is kept: it shows the tunnel's last run, and cannot grow. */
   removeLog(name: string): void {
     if (runtimeSystem().logFolder === undefined) removeLogFiles(this.logFile(name));
   }
@@ -137,7 +137,7 @@ function listFolder(folder: string): string[] {
   }
 }
 
-/** On Windows a file that is being read cannot be replaced for that moment. */
+/** On Windows a file cannot be replaced while it is being read, so it tries again. */
 function replaceFile(from: string, to: string): void {
   for (let attempt = 1; ; attempt += 1) {
     try {

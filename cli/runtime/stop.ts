@@ -19,8 +19,8 @@ export interface StopOptions {
 }
 
 /**
- * Ends the tunnel of a name, whatever state its process is in. Answers the commands that were run to
- * undo it, the first one first. Throws WgTsError ERR_NOT_UP.
+ * Ends the tunnel of a name, whatever state its process is in. Resolves to the commands that were run to
+ * undo it, in the order of execution. Throws WgTsError ERR_NOT_UP.
  */
 export async function stopTunnel(name: string, options: StopOptions = {}): Promise<Command[]> {
   const { folder = new StateFolder(), onNote, onError } = options;
@@ -61,12 +61,12 @@ function notUp(name: string, folder: StateFolder): WgTsError {
   });
 }
 
-/** Where logs outlive their tunnel, one that is there does not tell how that ended. */
+/** If logs outlive their tunnel, the existence of one does not mean that the tunnel failed. */
 function hintFor(name: string, log: string | undefined): string {
   if (runtimeSystem().logFolder !== undefined)
-    return `wg-ts show lists what is; wg-ts logs ${name} shows the log of its last run`;
-  if (log !== undefined) return `it ended by itself: wg-ts logs ${name} tells why (${log})`;
-  return `wg-ts show lists what is; what wg-quick brought up goes down with wg-quick down ${name}`;
+    return `wg-ts show lists what is up; wg-ts logs ${name} shows the log of its last run`;
+  if (log !== undefined) return `it ended unexpectedly: wg-ts logs ${name} shows why (${log})`;
+  return `wg-ts show lists what is up; if wg-quick brought it up, run wg-quick down ${name}`;
 }
 
 async function hasEnded(target: ProcessIdentity, patience: number): Promise<boolean> {

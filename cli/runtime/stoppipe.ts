@@ -1,13 +1,13 @@
-/** How another process ends a tunnel where there are no signals, and reads its log. */
+/** Lets another process end a tunnel on a system without signals, and read its log. */
 import { connect, createServer, type Server, type Socket } from 'node:net';
 
-/** Whoever may make a pipe below this prefix is an administrator, so nobody else can stand in. */
+/** Only administrators can create a pipe below this prefix, so no other user can impersonate a tunnel. */
 const PIPES = '\\\\.\\pipe\\ProtectedPrefix\\Administrators\\wg-ts\\';
 const MAX_CLIENTS = 16;
 /** The longest request is `follow`. */
 const MAX_LINE_BYTES = 64;
 const TIMEOUT_MS = 5000;
-/** Of a log that its reader does not take; then it is cut off. */
+/** A reader that leaves more of a log unread is disconnected. */
 const MAX_UNREAD_BYTES = 2 * 1024 * 1024;
 
 export function controlPipe(name: string): string {
@@ -15,9 +15,9 @@ export function controlPipe(name: string): string {
 }
 
 export interface LogSource {
-  /** All that is kept of the log. */
+  /** Returns everything that the log holds. */
   read(): string;
-  /** Told each line from now on. Answers what ends it. */
+  /** Calls `onLine` with each line from now on. Returns a function that ends the subscription. */
   subscribe(onLine: (line: string) => void): () => void;
 }
 
@@ -37,8 +37,9 @@ interface Options {
 }
 
 /**
- * One line from a client, `stop`, `logs` or `follow`; then `ok` or `error: ...`, and of a log what it
- * holds. `follow` ends with the tunnel. Throws an error with code EADDRINUSE when somebody is there.
+ * A client sends one line, `stop`, `logs` or `follow`; the answer is `ok` or `error: ...`, followed by the
+ * log if asked for. `follow` ends with the tunnel. Throws an error with code EADDRINUSE when the address
+ * is taken.
  */
 export async function serveControl(
   address: string,
@@ -90,7 +91,7 @@ function serveClient(socket: Socket, handlers: ControlHandlers, timeoutMs: numbe
 }
 
 function answer(socket: Socket, request: string, { stop, log }: ControlHandlers): void {
-  // What comes after the request is nobody's; without a reader the end would never be seen.
+  // Data after the request is ignored, but has to be read to see the end.
   socket.resume();
   switch (request) {
     case 'stop':
@@ -117,7 +118,7 @@ function follow(socket: Socket, log: LogSource): void {
   socket.once('close', end);
 }
 
-/** Whether the tunnel there will end. False when nobody answers in time. */
+/** Resolves to whether the tunnel will end; false when there is no answer in time. */
 export async function requestStop(
   address: string,
   { timeoutMs = TIMEOUT_MS }: Options = {},
@@ -134,8 +135,8 @@ export async function requestStop(
 }
 
 /**
- * Passes on the log of a running tunnel; with `follow` until the tunnel ends. Answers false when
- * nobody listens. Throws an Error with what the tunnel says.
+ * Passes on the log of a running tunnel; with `follow` until the tunnel ends. Resolves to false when no
+ * tunnel listens. Throws an Error with the message of the tunnel.
  */
 export async function requestLog(
   address: string,
@@ -170,7 +171,7 @@ export async function requestLog(
   return head === undefined;
 }
 
-/** Fulfilled when the other side has said all; the time is for its first word. */
+/** Resolves when the other side has closed the connection. The timeout is for its first data. */
 function ask(
   address: string,
   request: string,

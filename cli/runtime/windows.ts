@@ -10,7 +10,7 @@ import { Win32Error } from '../../system/windows/win32.js';
 import type { RuntimeSystem } from './platform.js';
 import { controlPipe, requestStop } from './stoppipe.js';
 
-/** Of libuv: no other may open the file as long as this one has it open. */
+/** A flag of libuv: no other process may open the file as long as this one has it open. */
 const UV_FS_O_EXLOCK = 0x1000_0000;
 
 export const windowsRuntime: RuntimeSystem = {
@@ -34,12 +34,12 @@ export const windowsRuntime: RuntimeSystem = {
   listProcesses: 'tasklist /fi "imagename eq node.exe"',
 };
 
-/** All of this program's, for all users of the machine. */
+/** The folder for all data of this program, for all users of the machine. */
 export function dataFolder(): string {
   return path.win32.join(knownFolder('ProgramData'), 'wg-ts');
 }
 
-/** With the folders above it that are ours. Throws WgTsError. */
+/** Creates the folder, and the data folder above it. Throws WgTsError. */
 export function createSecureFolder(folder: string): void {
   const data = dataFolder();
   try {
@@ -55,7 +55,7 @@ export function createSecureFolder(folder: string): void {
   }
 }
 
-/** What a function of Windows said, as an error of ours. */
+/** Converts the error of a Windows call to a WgTsError. */
 export function asWgTsError(error: unknown): unknown {
   if (!(error instanceof WindowsCallError)) return error;
   const isDenied = error.windowsCode === Win32Error.ERROR_ACCESS_DENIED;

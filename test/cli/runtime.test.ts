@@ -186,7 +186,7 @@ describe('a name', () => {
     'of an interface of somebody else is refused',
     async () => {
       const refused = claimName('lo', { folder });
-      await expect(refused).rejects.toThrow('interface lo exists already');
+      await expect(refused).rejects.toThrow('interface lo already exists');
       expect(folder.read('lo')).toBeUndefined();
     },
   );
