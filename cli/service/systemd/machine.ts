@@ -1,4 +1,4 @@
-/** What the services of systemd ask of the machine; tests bring their own. */
+/** What systemd services need from the machine; tests provide their own. */
 import { spawn } from 'node:child_process';
 import { existsSync, lstatSync } from 'node:fs';
 import path from 'node:path';
@@ -18,14 +18,14 @@ export interface SystemdMachine {
   hasOpenresolv(): boolean;
   /** Throws WgTsError ERR_UNSUPPORTED where systemd does not run. */
   requireSystemd(): void;
-  /** Without a limit of time: a tunnel may take long to come up. */
+  /** Runs systemctl without a time limit, as a tunnel may take long to come up. */
   systemctl(args: readonly string[]): Promise<SystemctlResult>;
 }
 
-/** By which sd_booted(3) tells. */
+/** The folder that sd_booted(3) checks. */
 const BOOTED = '/run/systemd/system';
 
-/** Debian, Arch and Fedora. Another resolvconf has no program of this name. */
+/** On Debian, Arch and Fedora. Other implementations of resolvconf have no program of this name. */
 const OPENRESOLV_PARTS = ['/lib', '/usr/lib', '/usr/libexec'].map((f) => `${f}/resolvconf/libc`);
 
 export const thisMachine: SystemdMachine = {
@@ -63,8 +63,8 @@ const OTHERS_WRITE = 0o022;
 const STICKY = 0o1000;
 
 /**
- * The first file or folder on the way to `file` that somebody else than root may change, and so what
- * root runs; undefined when there is none.
+ * Returns the first file or folder on the path to `file` that a user other than root can change, and with
+ * it what root runs; undefined when there is none.
  */
 export function changeableByOthers(file: string): string | undefined {
   const { root } = path.parse(file);

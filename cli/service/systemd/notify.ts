@@ -1,4 +1,4 @@
-/** What a service tells systemd of itself: sd_notify(3), by datagrams of a Unix socket. */
+/** Notifies systemd of the state of a service: sd_notify(3), by datagrams on a Unix socket. */
 import { closeSync } from 'node:fs';
 import { libc } from '../../../system/linux/libc.js';
 import { oneLine } from '../../../system/text.js';
@@ -8,25 +8,25 @@ const SOCK_DGRAM = 2;
 const SOCK_CLOEXEC = 0o2000000;
 const SOL_SOCKET = 1;
 const SO_SNDTIMEO = 21;
-/** A struct timeval of one second: a manager that does not read must not hold up the tunnel. */
+/** A struct timeval of one second: a manager that does not read must not block the tunnel. */
 const ONE_SECOND = new Uint8Array(new BigInt64Array([1n, 0n]).buffer);
-/** Of sockaddr_un on Linux. */
+/** The sizes of the fields of sockaddr_un on Linux. */
 const FAMILY_BYTES = 2;
 const MAX_PATH_BYTES = 108;
 
 export interface ServiceNotifier {
-  /** The tunnel is up; `status` is one line of systemctl status. */
+  /** Call it when the tunnel is up. `status` is one line for systemctl status. */
   ready(status: string): void;
   status(text: string): void;
-  /** The tunnel goes down. */
+  /** Call it when the tunnel is going down. */
   stopping(): void;
-  /** Ends the signs of life and closes the socket. */
+  /** Stops the watchdog messages and closes the socket. */
   close(): void;
 }
 
 /**
- * Undefined when no service manager has started this process. Takes NOTIFY_SOCKET and what else is of
- * the service out of `env`, so that no program that is started from here speaks for it.
+ * Returns undefined when no service manager has started this process. Removes NOTIFY_SOCKET and the other
+ * variables of the service from `env`, so that no child process can send notifications for it.
  */
 export function serviceNotifier(env: NodeJS.ProcessEnv = process.env): ServiceNotifier | undefined {
   const { NOTIFY_SOCKET: socket, WATCHDOG_USEC: usec, WATCHDOG_PID: pid } = env;
@@ -49,8 +49,8 @@ export function serviceNotifier(env: NodeJS.ProcessEnv = process.env): ServiceNo
 }
 
 /**
- * A sockaddr_un; `@` at the beginning stands for the zero of the abstract namespace. Undefined for
- * what is neither that nor an absolute path, or too long.
+ * Returns a sockaddr_un. A leading `@` stands for the zero byte of the abstract namespace. Returns undefined
+ * for anything but that or an absolute path, or when it is too long.
  */
 export function unixAddress(socket: string): Uint8Array | undefined {
   const isAbstract = socket.startsWith('@');
@@ -61,13 +61,13 @@ export function unixAddress(socket: string): Uint8Array | undefined {
   return Buffer.concat([family, name], FAMILY_BYTES + name.length);
 }
 
-/** A sign of life of the event loop, twice in each period. `usec` is in microseconds. */
+/** Shows twice in each period that the event loop is alive. `usec` is in microseconds. */
 function startWatchdog(sender: DatagramSender, usec: number): NodeJS.Timeout | undefined {
   if (!(usec > 0)) return undefined;
   return setInterval(() => sender.send('WATCHDOG=1'), usec / 2000).unref();
 }
 
-/** A tunnel does not fail because nobody listens, so no error comes out of it. */
+/** Ignores all errors: a tunnel must not fail because no service manager listens. */
 class DatagramSender {
   readonly #address: Uint8Array;
   #fd = -1;

@@ -1,4 +1,4 @@
-/** Tunnels as services of systemd: instances of one template unit. */
+/** Tunnels as systemd services: instances of one template unit. */
 import {
   chmodSync,
   existsSync,
@@ -27,34 +27,34 @@ import {
 
 export interface SystemdServiceReport {
   readonly name: string;
-  /** `running`, `stopped`, `failed`, or what systemd calls it. */
+  /** `running`, `stopped`, `failed`, or another state of systemd. */
   readonly state: string;
-  /** 0 when it does not run. */
+  /** 0 when it is not running. */
   readonly pid: number;
 }
 
 export interface SystemdInstallOptions extends ServiceSettings {
   readonly name: string;
-  /** Of the configuration; copied when it is not the one of this name already. */
+  /** The configuration file; copied unless it is already the one of this name. */
   readonly file: string;
   readonly program: SystemdProgram;
   readonly start: boolean;
-  /** When what was done could not be undone completely. */
+  /** Called when a change could not be undone. */
   readonly onError: (message: string) => void;
 }
 
 export interface SystemdInstalled {
-  /** Where the service reads the configuration. */
+  /** The file that the service reads. */
   readonly config: string;
   readonly isCopied: boolean;
-  /** It ran before, with what was installed then. */
+  /** It was already running, with the previous installation. */
   readonly wasRunning: boolean;
 }
 
 const STATES: Readonly<Record<string, string>> = { active: 'running', inactive: 'stopped' };
 const DROP_IN = 'wg-ts.conf';
 
-/** All throw WgTsError, ERR_UNSUPPORTED where there is no systemd. */
+/** All methods throw WgTsError; ERR_UNSUPPORTED when systemd is not running. */
 export class SystemdServices {
   readonly #machine: SystemdMachine;
 
@@ -62,7 +62,7 @@ export class SystemdServices {
     this.#machine = machine;
   }
 
-  /** Either all of it is done, or nothing. */
+  /** Installs completely or not at all. */
   async install(options: SystemdInstallOptions): Promise<SystemdInstalled> {
     this.#machine.requireSystemd();
     requireUnitName(options.name);
@@ -99,10 +99,10 @@ export class SystemdServices {
     return { config, isCopied, wasRunning };
   }
 
-  /** Stopped, and not remembered as one that has failed. */
+  /** Stops the unit and resets its failed state. */
   async #forget(unit: string): Promise<void> {
     await this.#must('stop', unit);
-    // Fails where there is nothing to forget.
+    // Fails when there is nothing to reset.
     await this.#machine.systemctl(['reset-failed', unit]);
   }
 
@@ -115,8 +115,8 @@ export class SystemdServices {
     if (existsSync(config)) {
       if ((await realpath(config)) === (await realpath(file)) || hasSameText(config, file))
         return { config, isCopied: false };
-      throw new WgTsError('ERR_FILE', `${config} is there already, with another text`, {
-        hint: `wg-ts service install ${name} takes that one; to replace it: install -m 600 ${file} ${config}`,
+      throw new WgTsError('ERR_FILE', `${config} already exists, with different content`, {
+        hint: `wg-ts service install ${name} uses that one; to replace it: install -m 600 ${file} ${config}`,
       });
     }
     makeFolder(folder, 0o700, undo);
@@ -125,7 +125,7 @@ export class SystemdServices {
     return { config, isCopied: true };
   }
 
-  /** The configuration stays. The template goes with the last instance. */
+  /** Keeps the configuration. Removes the template with the last instance. */
   async uninstall(name: string): Promise<void> {
     await this.#require(name);
     await this.#must('disable', unitOf(name));
@@ -147,7 +147,7 @@ export class SystemdServices {
     await this.#must('stop', unitOf(name));
   }
 
-  /** What systemctl says, with its exit code: 0 when it runs, 3 when it does not. */
+  /** Resolves to the output of systemctl and its exit code: 0 if the service is running, 3 if not. */
   async status(name: string): Promise<{ readonly text: string; readonly exitCode: number }> {
     await this.#require(name);
     const { status, stdout } = await this.#machine.systemctl([
@@ -179,12 +179,12 @@ export class SystemdServices {
     this.#machine.requireSystemd();
     requireUnitName(name);
     if ((await this.#names()).includes(name)) return;
-    throw new WgTsError('ERR_NOT_UP', `there is no service of ${name}`, {
-      hint: `wg-ts service list shows what is there; wg-ts service install ${name} makes one`,
+    throw new WgTsError('ERR_NOT_UP', `there is no service for ${name}`, {
+      hint: `wg-ts service list shows the services; wg-ts service install ${name} creates one`,
     });
   }
 
-  /** Enabled, or known to systemd because they run or have failed. */
+  /** Resolves to the names that are enabled, or known to systemd because they are running or have failed. */
   async #names(): Promise<string[]> {
     const loaded = await this.#must(
       'list-units',
@@ -211,7 +211,7 @@ export class SystemdServices {
     return path.join(this.#machine.unitFolder, `${unitOf(name)}.d`, DROP_IN);
   }
 
-  /** Without a text the file goes. */
+  /** Without a text the file is removed. */
   async #write(
     file: string,
     undo: UndoStack,
@@ -243,8 +243,8 @@ export class SystemdServices {
 
 function requireUnitName(name: string): void {
   if (canNameUnit(name)) return;
-  throw new WgTsError('ERR_NAME', `a unit of systemd cannot be called by ${name}`, {
-    hint: 'rename the file: letters, digits and any of _ . - can be used',
+  throw new WgTsError('ERR_NAME', `a systemd unit cannot be named after ${name}`, {
+    hint: 'rename the file: only letters, digits and _ . - are allowed',
   });
 }
 
@@ -269,7 +269,7 @@ function namesOf(unit: string): string[] {
   return name === undefined ? [] : [name];
 }
 
-/** They hold private keys. */
+/** Zeroes what it reads, as the files contain private keys. */
 function hasSameText(a: string, b: string): boolean {
   const [first, second] = [readFileSync(a), readFileSync(b)];
   const isSame = first.equals(second);
@@ -294,7 +294,7 @@ function removeIfEmpty(folder: string): void {
   }
 }
 
-/** Units hold no secret, and systemd complains of those that not everybody can read. */
+/** Units contain no secrets, and systemd warns about units that are not world-readable. */
 async function put(file: string, text: string | undefined): Promise<void> {
   if (text === undefined) {
     rmSync(file, { force: true });

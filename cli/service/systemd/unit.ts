@@ -2,11 +2,11 @@
 import path from 'node:path';
 import { type ServiceSettings, serviceEnvironment } from '../../upoptions.js';
 
-/** What systemd starts. */
+/** The program that systemd starts. */
 export interface SystemdProgram {
-  /** Absolute, of Node.js. */
+  /** The absolute path of Node.js. */
   readonly node: string;
-  /** Absolute, of the command line's main file. */
+  /** The absolute path of the main file of the command line. */
   readonly main: string;
 }
 
@@ -16,17 +16,17 @@ export function unitOf(name: string): string {
   return `wg-ts@${name}.service`;
 }
 
-/** Undefined for what is no instance of the template. */
+/** Returns undefined for a unit that is not an instance of the template. */
 export function nameOfUnit(unit: string): string | undefined {
   return /^wg-ts@(.+)\.service$/.exec(unit)?.[1];
 }
 
-/** What systemd.unit(5) allows, apart from its escapes: names go into commands as they are. */
+/** Follows systemd.unit(5), but without its escapes, as names are used in commands literally. */
 export function canNameUnit(name: string): boolean {
   return /^[a-zA-Z0-9:_.-]+$/.test(name);
 }
 
-/** One argument of a command line of systemd.service(5). */
+/** Quotes one argument for a command line of systemd.service(5). */
 export function quoteArgument(text: string): string {
   const safe = text.replaceAll('%', '%%').replaceAll('$', '$$$$');
   if (/^[\w@%+=:,./$-]+$/.test(safe)) return safe;
@@ -34,14 +34,14 @@ export function quoteArgument(text: string): string {
 }
 
 /**
- * An empty or unreadable file must never reach syncconf, which would take all peers away: so the text
- * is complete before it starts. It stays within the shell, as printf is part of it.
+ * An empty or unreadable file must never reach syncconf, which would remove all peers, so the text is
+ * complete before syncconf starts. The text is never in an argument of a process: printf is a builtin.
  */
 const RELOAD =
   'config=$$("$$0" "$$1" strip "$$2") && printf "%%s\\\\n" "$$config" | "$$0" "$$1" syncconf "$$2" -';
 
 export interface SystemdSurroundings {
-  /** It replaces /etc/resolv.conf, and keeps the old one beside it. */
+  /** openresolv replaces /etc/resolv.conf, and keeps the old one beside it. */
   readonly hasOpenresolv?: boolean;
 }
 
@@ -50,7 +50,7 @@ export function templateUnit(
   { hasOpenresolv = false }: SystemdSurroundings = {},
 ): string {
   const program = `${quoteArgument(node)} ${quoteArgument(main)}`;
-  return `# Written by wg-ts service install, which writes it anew: changes belong into a drop-in, made by
+  return `# Written by wg-ts service install, which overwrites it. Put changes in a drop-in, created by
 # systemctl edit wg-ts@.service for all tunnels, or wg-ts@NAME.service for one.
 
 [Unit]
@@ -65,21 +65,21 @@ Type=notify
 ExecStart=${program} up --foreground %i
 ExecReload=/bin/sh -c '${RELOAD}' ${program} %i
 Environment=WG_ENDPOINT_RESOLUTION_RETRIES=infinity
-# At boot names may resolve late.
+# At boot it may take a while until names can be resolved.
 TimeoutStartSec=infinity
-# Of the event loop, which makes the handshakes.
+# Watches the event loop, which makes the handshakes.
 WatchdogSec=60
-# The process itself undoes what it did; what it started must not be ended before.
+# The process itself undoes its changes; its children must not be killed before that.
 KillMode=mixed
 Restart=on-failure
 RestartSec=5
-# A mistake in the file, or a machine that cannot do it, does not go away by itself.
+# Retrying does not help with an error in the file, or on a machine that does not support it.
 RestartPreventExitStatus=2 3
-# Stopped while it came up.
+# The exit code when stopped while coming up.
 SuccessExitStatus=130
 
-# What a tunnel needs, and no more. PreUp, PostUp, PreDown and PostDown of the file run within the same
-# limits. A hook that needs more gets it by systemctl edit wg-ts@NAME.service:
+# What a tunnel needs, and no more. PreUp, PostUp, PreDown and PostDown in the file run under the same
+# restrictions. For a hook that needs more, use systemctl edit wg-ts@NAME.service:
 #   [Service]
 #   CapabilityBoundingSet=~
 #   ProtectSystem=no
@@ -87,18 +87,18 @@ SuccessExitStatus=130
 #   DevicePolicy=auto
 #   SystemCallFilter=
 #   RestrictAddressFamilies=
-# iptables-legacy, where there is no nft, needs CAP_NET_RAW as well.
+# iptables-legacy, used when there is no nft, also needs CAP_NET_RAW.
 CapabilityBoundingSet=CAP_NET_ADMIN
 NoNewPrivileges=yes
 DevicePolicy=closed
 DeviceAllow=/dev/net/tun rw
 ProtectSystem=strict
-# Shared by all tunnels, so they stay when one ends.
+# Shared by all tunnels, so they are kept when one ends.
 RuntimeDirectory=wireguard wg-ts
 RuntimeDirectoryMode=0700
 RuntimeDirectoryPreserve=yes
-# SaveConfig writes the file; resolvconf and iptables write theirs. openresolv also keeps the old
-# /etc/resolv.conf beside the new one: where it is installed later, wg-ts service install knows.
+# SaveConfig writes the file; resolvconf and iptables write their own. openresolv also keeps the old
+# /etc/resolv.conf beside the new one: if you install it later, run wg-ts service install again.
 ReadWritePaths=-/etc/wireguard ${hasOpenresolv ? '/etc' : '-/etc/resolv.conf'} -/run/resolvconf -/run/xtables.lock
 ProtectHome=${isInHome(node) || isInHome(main) ? 'read-only' : 'yes'}
 PrivateTmp=yes
@@ -109,7 +109,7 @@ ProtectKernelLogs=yes
 ProtectKernelModules=yes
 ProtectControlGroups=yes
 # Not ProtectKernelTunables: a default route needs net.ipv4.conf.all.src_valid_mark.
-# Not ProtectProc: the process of another tunnel must be seen.
+# Not ProtectProc: the processes of other tunnels must be visible.
 # Not MemoryDenyWriteExecute: V8 compiles JavaScript to machine code while it runs.
 RestrictAddressFamilies=AF_INET AF_INET6 AF_NETLINK AF_UNIX
 RestrictNamespaces=yes
@@ -117,7 +117,7 @@ RestrictRealtime=yes
 RestrictSUIDSGID=yes
 LockPersonality=yes
 SystemCallArchitectures=native
-# @pkey is for V8, which guards the machine code by it.
+# @pkey is for V8, which protects the machine code with it.
 SystemCallFilter=@system-service @pkey
 SystemCallErrorNumber=EPERM
 
@@ -126,14 +126,14 @@ WantedBy=multi-user.target
 `;
 }
 
-/** Where ProtectHome=yes leaves nothing to be seen. */
+/** Whether ProtectHome=yes would hide the file. */
 function isInHome(file: string): boolean {
   return ['/home/', '/root/', '/run/user/'].some((folder) =>
     path.posix.normalize(file).startsWith(folder),
   );
 }
 
-/** The drop-in of one tunnel; undefined when there is nothing to say. */
+/** Returns the drop-in of one tunnel, or undefined when none is needed. */
 export function instanceDropIn(settings: ServiceSettings): string | undefined {
   const lines = serviceEnvironment(settings).map((variable) => `Environment=${variable}`);
   return lines.length === 0 ? undefined : `[Service]\n${lines.join('\n')}\n`;

@@ -1,4 +1,4 @@
-/** What Windows starts for a service, as one line. */
+/** The command line that Windows starts for a service. */
 import { type ServiceSettings, serviceArguments } from '../../upoptions.js';
 import type { Program } from './program.js';
 
@@ -12,7 +12,7 @@ export function commandLineOf(
     .join(' ');
 }
 
-/** As CommandLineToArgvW reads it; a path is quoted always, so that no part of it is taken for one. */
+/** For CommandLineToArgvW. Paths are always quoted, so that no part of one is mistaken for a program. */
 function quote(argument: string): string {
   if (/^[\w-]+$/.test(argument)) return argument;
   const escaped = argument.replace(/(\\*)"/g, '$1$1\\"').replace(/(\\+)$/, '$1$1');

@@ -1,4 +1,4 @@
-/** The program as it is installed: the package and all that it needs to run. */
+/** The files of the installed program: the package and everything that it needs to run. */
 import { lstatSync, readdirSync, readFileSync, realpathSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -7,9 +7,9 @@ import { WgTsError } from '../../../system/errors.js';
 /** One folder of files, copied as a whole. */
 export interface PackagePart {
   readonly from: string;
-  /** Below the folder of the program; empty is that folder itself. */
+  /** The path below the folder of the program; empty means that folder itself. */
   readonly to: string;
-  /** What of it is copied; all of it where this is absent. */
+  /** The entries that are copied; absent means all. */
   readonly only?: readonly string[];
 }
 
@@ -20,22 +20,22 @@ interface Manifest {
   readonly optionalDependencies?: Readonly<Record<string, string>>;
 }
 
-/** What runs; the rest of the package builds and tests it. */
+/** The parts needed to run; the rest of the package is for building and testing. */
 const OWN_PARTS = ['package.json', 'dist'];
 
-/** The folder of wg-ts's package.json, above both `cli/service/windows` and `dist/cli/service/windows`. */
+/** Returns the folder of wg-ts's package.json, above `cli/service/windows` or `dist/cli/service/windows`. */
 export function packageRoot(): string {
   const here = path.dirname(fileURLToPath(import.meta.url));
   const found = ['../../..', '../../../..']
     .map((up) => path.resolve(here, up))
     .find((folder) => readManifest(folder)?.name === 'wg-ts');
-  if (found === undefined) throw new WgTsError('ERR_FILE', 'the package of wg-ts is not whole');
+  if (found === undefined) throw new WgTsError('ERR_FILE', 'the package of wg-ts is incomplete');
   return found;
 }
 
 /**
- * The package of `root` and its production dependencies, each where Node.js finds it. Two versions of
- * one package: the later one found goes below the one that needs it. Throws WgTsError ERR_FILE.
+ * Returns the package of `root` and its production dependencies, each where Node.js finds it. Of two
+ * versions of a package, the one found later is placed below its dependent. Throws WgTsError ERR_FILE.
  */
 export function packageParts(root: string): PackagePart[] {
   const parts: PackagePart[] = [{ from: root, to: '', only: OWN_PARTS }];
@@ -63,13 +63,13 @@ export function packageParts(root: string): PackagePart[] {
 
 function dependenciesOf(folder: string): { name: string; isOptional: boolean }[] {
   const { dependencies = {}, optionalDependencies = {} } = readManifest(folder) ?? {};
-  // What is optional stands under both in some manifests.
+  // Some manifests list an optional dependency under both.
   return [...new Set([...Object.keys(dependencies), ...Object.keys(optionalDependencies)])].map(
     (name) => ({ name, isOptional: Object.hasOwn(optionalDependencies, name) }),
   );
 }
 
-/** As Node.js looks for it: from the package upwards. */
+/** Searches like Node.js, from the package upwards. */
 function findDependency(folder: string, name: string): string | undefined {
   for (let at = folder; ; at = path.dirname(at)) {
     const candidate = path.join(at, 'node_modules', name);
@@ -88,11 +88,11 @@ function readManifest(folder: string): Manifest | undefined {
 
 export interface ProgramFile {
   readonly from: string;
-  /** Below the folder of the program. */
+  /** The path below the folder of the program. */
   readonly to: string;
 }
 
-/** All files of the parts. Throws WgTsError ERR_FILE for a link: it may lead anywhere. */
+/** Returns all files of the parts. Throws WgTsError ERR_FILE for a link, as it may lead anywhere. */
 export function programFiles(parts: readonly PackagePart[]): ProgramFile[] {
   return parts.flatMap(({ from, to, only }) =>
     (only ?? readdirSync(from)).flatMap((entry) =>
@@ -106,7 +106,7 @@ function filesBelow(from: string, to: string): ProgramFile[] {
   if (status.isFile()) return [{ from, to }];
   if (!status.isDirectory())
     throw new WgTsError('ERR_FILE', `${from} is a link, which a service must not follow`, {
-      hint: 'install wg-ts by npm install --global, without links',
+      hint: 'install wg-ts with npm install --global, without links',
     });
   return readdirSync(from)
     .filter((entry) => entry !== 'node_modules')

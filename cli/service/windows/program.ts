@@ -1,4 +1,4 @@
-/** A copy of the program that only administrators can change, for what runs as SYSTEM. */
+/** A copy of the program that only administrators can change, for services, which run as SYSTEM. */
 import { createHash } from 'node:crypto';
 import {
   copyFileSync,
@@ -22,7 +22,7 @@ const MAIN = path.join('dist', 'cli', 'main.js');
 /** How a program is started. */
 export interface Program {
   readonly node: string;
-  /** Of node itself, before the script. */
+  /** Options of node itself, before the script. */
   readonly nodeOptions?: readonly string[];
   readonly script: string;
 }
@@ -30,20 +30,20 @@ export interface Program {
 export interface ProgramPlaces {
   /** The folder of all copies. */
   readonly programs?: string;
-  /** Of the package. */
+  /** The folder of the package. */
   readonly root?: string;
-  /** The node.exe to be copied. */
+  /** The node.exe to copy. */
   readonly node?: string;
 }
 
-/** `C:\Program Files\wg-ts`: there only administrators may write. */
+/** `C:\Program Files\wg-ts`, where only administrators can write. */
 export function programsFolder(): string {
   return path.win32.join(knownFolder('ProgramFiles'), 'wg-ts');
 }
 
 /**
- * Copies node.exe and the package to a folder that is named after what is in it: another version
- * gets another one, and a service that runs keeps its own. Throws WgTsError ERR_FILE.
+ * Copies node.exe and the package to a folder that is named after its content: each version gets its own
+ * folder, and a running service keeps the one it uses. Throws WgTsError ERR_FILE.
  */
 export function installProgram(places: ProgramPlaces = {}): Program {
   const { programs = programsFolder(), root = packageRoot(), node = process.execPath } = places;
@@ -63,7 +63,7 @@ export function installProgram(places: ProgramPlaces = {}): Program {
   return { node: path.join(folder, NODE), script: path.join(folder, MAIN) };
 }
 
-/** Removes the copies that no command line of `used` names, and the folder when none is left. */
+/** Removes the copies that no command line in `used` refers to, and the folder when none is left. */
 export function removeUnusedPrograms(
   used: readonly string[],
   programs: string = programsFolder(),
@@ -74,7 +74,7 @@ export function removeUnusedPrograms(
   for (const entry of readdirSync(programs)) {
     const folder = path.join(programs, entry);
     const isUsed = lines.some((line) => line.includes(`${folder.toLowerCase()}${path.sep}`));
-    // One that still runs keeps its files until the next time.
+    // A copy that is still running keeps its files until the next call.
     if (!isUsed) removeFolder(folder);
   }
   if (readdirSync(programs).length === 0) removeFolder(programs);
@@ -99,7 +99,7 @@ function isWhole(folder: string, files: readonly ProgramFile[], hash: string): b
   }
 }
 
-/** Beside its place first, so that there is never half of it. */
+/** Copies to a temporary folder first, so that there is never an incomplete copy. */
 function copyAll(folder: string, files: readonly ProgramFile[], hash: string): void {
   const temporary = `${folder}.new`;
   try {
@@ -110,8 +110,8 @@ function copyAll(folder: string, files: readonly ProgramFile[], hash: string): v
       copyFileSync(from, target);
     }
     if (!isWhole(temporary, files, hash))
-      throw new WgTsError('ERR_FILE', `${temporary} is not what was copied`, {
-        hint: 'was the package changed meanwhile? Try again',
+      throw new WgTsError('ERR_FILE', `${temporary} differs from the files that were copied`, {
+        hint: 'did the package change in the meantime? Try again',
       });
     rmSync(folder, { recursive: true, force: true });
     renameSync(temporary, folder);

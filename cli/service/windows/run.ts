@@ -1,4 +1,4 @@
-/** The process of a service: one tunnel, from its start to its end. */
+/** The process of a service, which runs one tunnel. */
 import { messageOf, WgTsError } from '../../../system/errors.js';
 import { WindowsCallError } from '../../../system/windows/callerror.js';
 import { type EventLog, openEventLog } from '../../../system/windows/eventlog.js';
@@ -10,19 +10,19 @@ import { StateFolder } from '../../runtime/state.js';
 import { EVENT_SOURCE, serviceNameOf } from './services.js';
 
 export interface TunnelServiceContext {
-  /** By which Windows, and its firewall, know this process. */
+  /** The service SID, by which Windows and its firewall identify this process. */
   readonly sid: string;
-  /** Windows, or `wg-ts down`, asks for the end. */
+  /** Aborted when Windows, or `wg-ts down`, asks for the end. */
   readonly stop: AbortSignal;
   readonly log: RingLog;
   readonly events: EventLog;
-  /** The tunnel is up. */
+  /** Call it when the tunnel is up. */
   readonly running: () => void;
 }
 
 /**
- * Hands `work` to Windows' service control manager. Answers its exit code. Throws WgTsError when it
- * was not Windows that started this process.
+ * Runs `work` under Windows' service control manager. Resolves to its exit code. Throws WgTsError when this
+ * process was not started by Windows.
  */
 export async function runTunnelService(
   name: string,
@@ -38,7 +38,7 @@ export async function runTunnelService(
     });
   } catch (error) {
     if (!(error instanceof WindowsCallError)) throw error;
-    throw new WgTsError('ERR_USAGE', 'service run is for Windows, which starts it itself', {
+    throw new WgTsError('ERR_USAGE', 'service run is for the Windows service manager only', {
       hint: `wg-ts service start ${name}`,
       cause: error,
     });
@@ -56,7 +56,7 @@ async function withLogs(
   const events = openEvents();
   let log: RingLog | undefined;
   try {
-    // Before anything is made: wg.exe trusts a pipe of SYSTEM's alone.
+    // Before anything is created: wg.exe trusts only pipes owned by SYSTEM.
     ownByUser();
     const folder = new StateFolder();
     folder.create();
@@ -71,7 +71,7 @@ async function withLogs(
   }
 }
 
-/** A machine may have its event log turned off. */
+/** The event log may be turned off on this machine. */
 function openEvents(): EventLog {
   try {
     return openEventLog(EVENT_SOURCE);

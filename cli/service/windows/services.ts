@@ -1,4 +1,4 @@
-/** Tunnels as services of Windows: installed, started, stopped, listed and removed. */
+/** Tunnels as Windows services: installs, starts, stops, lists and removes them. */
 import { rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WgTsError } from '../../../system/errors.js';
@@ -25,11 +25,11 @@ import { ConfigStore } from './store.js';
 const PREFIX = 'WgTsTunnel$';
 export const EVENT_SOURCE = 'wg-ts';
 const POLL_MS = 100;
-/** Without a sign of life; a service that tells of progress may take longer. */
+/** The longest time without progress; a service that reports progress may take longer in total. */
 const PATIENCE_MS = 30_000;
 const ERROR_SERVICE_SPECIFIC_ERROR = 1066;
 
-/** What it takes to load the driver of the interface and to install it, and to have no less than anybody. */
+/** Privileges to install and load the driver of the interface, and those that every process has. */
 const PRIVILEGES: readonly string[] = [
   'SeChangeNotifyPrivilege',
   'SeImpersonatePrivilege',
@@ -45,13 +45,13 @@ const RESTART_RESET_SECONDS = 24 * 60 * 60;
 export interface TunnelServiceReport {
   readonly name: string;
   readonly state: ServiceState;
-  /** 0 when it does not run. */
+  /** 0 when it is not running. */
   readonly pid: number;
 }
 
 export interface InstallOptions extends ServiceSettings {
   readonly name: string;
-  /** The configuration's bytes; they are zeroed. Absent: what is stored stays. */
+  /** The bytes of the configuration, which are zeroed. Absent: the stored one is kept. */
   readonly config?: Uint8Array;
   readonly store?: ConfigStore;
   /** By default a copy below %ProgramFiles% that only administrators can change. */
@@ -67,7 +67,7 @@ export function installTunnelService(options: InstallOptions): void {
   const { name, config, store = new ConfigStore() } = options;
   windowsCalls(() => {
     if (queryService(serviceNameOf(name)))
-      throw new WgTsError('ERR_ALREADY_UP', `the service of ${name} is installed already`, {
+      throw new WgTsError('ERR_ALREADY_UP', `the service of ${name} is already installed`, {
         hint: `remove it first: wg-ts service uninstall ${name}`,
       });
     const isNew = !store.has(name);
@@ -78,7 +78,7 @@ export function installTunnelService(options: InstallOptions): void {
       createService({
         name: serviceNameOf(name),
         displayName: `wg-ts tunnel: ${name}`,
-        description: `Keeps the WireGuard tunnel ${name} up, from the start of the machine.`,
+        description: `Brings the WireGuard tunnel ${name} up at boot and keeps it up.`,
         commandLine: commandLineOf(program, name, options),
         dependencies: ['Nsi', 'TcpIp'],
         privileges: PRIVILEGES,
@@ -94,7 +94,7 @@ export function installTunnelService(options: InstallOptions): void {
   });
 }
 
-/** Undefined when no such service is installed. Throws WgTsError. */
+/** Returns undefined when no such service is installed. Throws WgTsError. */
 export function tunnelService(name: string): ServiceReport | undefined {
   return windowsCalls(() => queryService(serviceNameOf(name)));
 }
@@ -109,29 +109,29 @@ export function listTunnelServices(): TunnelServiceReport[] {
   );
 }
 
-/** Waits until the tunnel is up. Throws WgTsError, ERR_NOT_UP when it does not come up. */
+/** Starts the service and waits until the tunnel is up. Throws WgTsError, ERR_NOT_UP if it does not come up. */
 export async function startTunnelService(name: string): Promise<void> {
   const service = serviceNameOf(name);
   if (!windowsCalls(() => startService(service))) throw notInstalled(name);
   const end = await settle(service, ['start-pending', 'continue-pending']);
   if (end?.state === 'running') return;
   throw new WgTsError('ERR_NOT_UP', `${name} did not come up${exitOf(end)}`, {
-    hint: `wg-ts logs ${name} tells why`,
+    hint: `wg-ts logs ${name} shows why`,
   });
 }
 
-/** Waits until everything is undone. Throws WgTsError. */
+/** Stops the service and waits until everything is undone. Throws WgTsError. */
 export async function stopTunnelService(name: string): Promise<void> {
   const service = serviceNameOf(name);
   const report = tunnelService(name);
   if (!report) throw notInstalled(name);
-  // Windows passes nothing on to a service that is starting.
+  // Windows passes no requests to a service that is starting.
   const isAsked = report.state === 'start-pending' && (await requestStop(controlPipe(name)));
   if (!isAsked) windowsCalls(() => stopService(service));
   const end = await settle(service, ['start-pending', 'running', 'stop-pending']);
   if (end === undefined || end.state === 'stopped') return;
   throw new WgTsError('ERR_WINDOWS', `the service of ${name} does not stop (${end.state})`, {
-    hint: `see wg-ts logs ${name}; end its process ${end.pid} in the task manager`,
+    hint: `see wg-ts logs ${name}; end its process ${end.pid} in Task Manager`,
   });
 }
 
@@ -140,7 +140,7 @@ export interface UninstallOptions {
   readonly programs?: string;
 }
 
-/** Stops it, and removes all that was installed. Throws WgTsError. */
+/** Stops the service, and removes everything that was installed. Throws WgTsError. */
 export async function uninstallTunnelService(
   name: string,
   { store = new ConfigStore(), programs = programsFolder() }: UninstallOptions = {},
@@ -166,7 +166,7 @@ function windowsCalls<T>(calls: () => T): T {
   }
 }
 
-/** What it has become when it is no more in one of the states; the last one when it stays there. */
+/** Waits until the service leaves `states`. Resolves to its last report, also when it does not leave them. */
 async function settle(
   service: string,
   states: readonly ServiceState[],
@@ -187,11 +187,11 @@ function exitOf(report: ServiceReport | undefined): string {
   const { exitCode, specificExitCode } = report;
   return exitCode === ERROR_SERVICE_SPECIFIC_ERROR
     ? ` (exit code ${specificExitCode})`
-    : ` (error ${exitCode} of Windows)`;
+    : ` (Windows error ${exitCode})`;
 }
 
 function notInstalled(name: string): WgTsError {
-  return new WgTsError('ERR_NOT_UP', `no service of ${name} is installed`, {
-    hint: `wg-ts service install ${name}.conf installs it; wg-ts service list shows which are`,
+  return new WgTsError('ERR_NOT_UP', `no service for ${name} is installed`, {
+    hint: `wg-ts service install ${name}.conf installs one; wg-ts service list shows all`,
   });
 }

@@ -1,4 +1,4 @@
-/** Configurations that a machine keeps for its services: encrypted, for administrators alone. */
+/** Configurations stored for services: encrypted, for administrators only. */
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { messageOf, WgTsError } from '../../../system/errors.js';
@@ -22,14 +22,14 @@ export class ConfigStore {
     return existsSync(this.fileOf(name));
   }
 
-  /** Replaces what was there. Zeroes `bytes`. Throws WgTsError. */
+  /** Stores a configuration, replacing any other of this name. Zeroes `bytes`. Throws WgTsError. */
   write(name: string, bytes: Uint8Array): void {
     const file = this.fileOf(name);
     const temporary = `${file}.new`;
     try {
       createSecureFolder(this.folder);
       rmSync(temporary, { force: true });
-      // The name is sealed in, so that one file cannot be passed off for another.
+      // The name is sealed along with it, so that one file cannot be passed off as another.
       writeFileSync(temporary, protectData(bytes, name), { flag: 'wx', mode: 0o600 });
       renameSync(temporary, file);
     } catch (error) {
@@ -39,7 +39,7 @@ export class ConfigStore {
     }
   }
 
-  /** One that is not there is no failure. */
+  /** Does nothing when there is none of this name. */
   remove(name: string): void {
     rmSync(this.fileOf(name), { force: true });
     rmSync(`${this.fileOf(name)}.new`, { force: true });
@@ -58,12 +58,12 @@ export class ConfigStore {
   }
 }
 
-/** The text of a stored configuration. Throws WgTsError ERR_FILE. */
+/** Returns the text of a stored configuration. Throws WgTsError ERR_FILE. */
 export function readStoredConfig(file: string): string {
   const name = path.basename(file).slice(0, -STORED_EXTENSION.length);
   const { bytes, description } = unprotect(file);
   try {
-    // Windows knows no case in the names of files.
+    // Names of files are case-insensitive on Windows.
     if (description.toLowerCase() !== name.toLowerCase())
       throw new WgTsError('ERR_FILE', `${file} holds the configuration of another tunnel`, {
         hint: `install it again: wg-ts service install ${name}.conf`,
@@ -80,13 +80,13 @@ function unprotect(file: string): ReturnType<typeof unprotectData> {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'EPERM' || code === 'EACCES')
-      throw new WgTsError('ERR_NOT_ROOT', `${file} is for administrators`, {
+      throw new WgTsError('ERR_NOT_ROOT', `${file} can be read by administrators only`, {
         hint: 'run the command in an elevated prompt',
         cause: error,
       });
     const reason = messageOf(error);
     throw new WgTsError('ERR_FILE', `${file} cannot be read: ${reason}`, {
-      hint: 'it can be read on the machine where it was installed, and nowhere else',
+      hint: 'it can be read only on the machine where it was installed',
       cause: error,
     });
   }

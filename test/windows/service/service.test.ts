@@ -109,7 +109,7 @@ describe('a service', () => {
     await expect(startTunnelService('failing')).rejects.toMatchObject({
       code: 'ERR_NOT_UP',
       message: 'failing did not come up (exit code 7)',
-      hint: 'wg-ts logs failing tells why',
+      hint: 'wg-ts logs failing shows why',
     });
   });
 
@@ -125,9 +125,9 @@ describe('a service', () => {
 
   it('of one name is installed once, and nothing is left of a refused one', async () => {
     install('office');
-    expect(() => install('office')).toThrow('the service of office is installed already');
-    await expect(startTunnelService('home')).rejects.toThrow('no service of home is installed');
-    await expect(stopTunnelService('home')).rejects.toThrow('no service of home is installed');
+    expect(() => install('office')).toThrow('the service of office is already installed');
+    await expect(startTunnelService('home')).rejects.toThrow('no service for home is installed');
+    await expect(stopTunnelService('home')).rejects.toThrow('no service for home is installed');
     const noProgram = (): void => {
       throw new Error('no program');
     };
@@ -161,7 +161,7 @@ describe('what Windows is told', () => {
       'CreateServiceW name=WgTsTunnel$office display=wg-ts tunnel: office type=16 start=2 error=1',
       `  command=${line}`,
       '  dependencies=Nsi,TcpIp account=SYSTEM group=none',
-      'SERVICE_DESCRIPTIONW Keeps the WireGuard tunnel office up, from the start of the machine.',
+      'SERVICE_DESCRIPTIONW Brings the WireGuard tunnel office up at boot and keeps it up.',
       'SERVICE_FAILURE_ACTIONSW reset=86400 reboot=none command=none',
       '  action type=1 delay=1000',
       '  action type=1 delay=10000',
