@@ -1,21 +1,21 @@
-/** What a file that was handed over holds: configurations, by name. */
+/** Extracts the configurations from a file to be imported. */
 import path from 'node:path';
 import { MAX_CONFIG_BYTES } from '../../src/config/file.js';
 import { WgTsError } from '../../system/errors.js';
 import { isJpeg, isPng, readPicture } from './picture.js';
 import { isZip, unzipConfigs } from './zip.js';
 
-/** A configuration on its way in, not looked at yet. */
+/** A configuration to be imported, not yet checked. */
 export interface Candidate {
-  /** What the tunnel would be called, unless it is told otherwise. */
+  /** The name of the tunnel, unless the user chooses another. */
   readonly name: string;
   /** For messages: the file, and the entry in it. */
   readonly origin: string;
-  /** As it was written. Holds secrets. */
+  /** The unchanged text. Contains secrets. */
   readonly text: string;
 }
 
-/** By what the bytes are, not by how the file is called. Throws WgTsError ERR_FILE. */
+/** Detects the format from the bytes, not from the name of the file. Throws WgTsError ERR_FILE. */
 export function candidatesOf(file: string, bytes: Uint8Array): readonly Candidate[] {
   if (isZip(bytes))
     return unzipConfigs(bytes, file).map(({ name, text }) => ({
@@ -27,24 +27,24 @@ export function candidatesOf(file: string, bytes: Uint8Array): readonly Candidat
   return [{ name: baseName(file), origin: file, text }];
 }
 
-/** Without folders and the last ending; both kinds of slashes, since zips come from anywhere. */
+/** Strips folders and the last extension. Both kinds of slashes occur, as zips come from anywhere. */
 function baseName(file: string): string {
   const base = path.posix.basename(file.replaceAll('\\', '/'));
   return base.replace(/\.[^.]*$/, '');
 }
 
-/** Zeroes `bytes`, which hold keys. */
+/** Zeroes `bytes`, which contain keys. */
 function decodeConfig(bytes: Uint8Array, origin: string): string {
   try {
     if (bytes.length > MAX_CONFIG_BYTES)
       throw new WgTsError('ERR_FILE', `${origin} is larger than 1 MiB`, {
-        hint: 'a configuration is a text of a few lines: is this the right file?',
+        hint: 'a configuration is a few lines of text: is this the right file?',
       });
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch (error) {
     if (error instanceof WgTsError) throw error;
-    throw new WgTsError('ERR_FILE', `${origin} is no text in UTF-8, no zip and no PNG or JPEG`, {
-      hint: 'a .conf, a .zip of them, or a picture of a QR code can be imported',
+    throw new WgTsError('ERR_FILE', `${origin} is neither UTF-8 text nor a zip, PNG or JPEG`, {
+      hint: 'a .conf, a .zip of .conf files, or a QR code image can be imported',
       cause: error,
     });
   } finally {

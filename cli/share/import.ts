@@ -1,4 +1,4 @@
-/** Takes configurations in: all that were handed over, or none. */
+/** Imports configurations: all that are given, or none. */
 
 import { chmodSync, existsSync, mkdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
@@ -10,14 +10,14 @@ import { WgTsError } from '../../system/errors.js';
 import { checkInterfaceName } from '../../system/interfacename.js';
 import type { Candidate } from './candidates.js';
 
-/** Where configurations are kept. */
+/** Where configurations are stored. */
 export interface Destination {
   /** For messages. */
   fileOf(name: string): string;
   has(name: string): boolean;
-  /** The old one or the new one is there at any moment. */
+  /** Replaces atomically: at any moment either the old text or the new one is there. */
   write(name: string, text: string): Promise<void>;
-  /** What was written where nothing had been. */
+  /** Removes a configuration that was newly written. */
   remove(name: string): void;
 }
 
@@ -34,8 +34,8 @@ export interface ImportReport {
 }
 
 /**
- * Checks every one, and only then writes. Where writing fails, what is new is removed again. Throws
- * ConfigError, of the first file that has problems, and WgTsError.
+ * Checks all configurations, and only then writes them. If writing fails, the new ones are removed again.
+ * Throws ConfigError, for the first file that has problems, and WgTsError.
  */
 export async function importConfigs(
   candidates: readonly Candidate[],
@@ -46,8 +46,8 @@ export async function importConfigs(
   refuseDoubles(candidates);
   for (const { name, origin } of candidates)
     if (to.has(name) && !force)
-      throw new WgTsError('ERR_FILE', `${to.fileOf(name)} is there already (from ${origin})`, {
-        hint: 'nothing was imported; --force replaces it, --name gives another name',
+      throw new WgTsError('ERR_FILE', `${to.fileOf(name)} already exists (from ${origin})`, {
+        hint: 'nothing was imported; --force replaces it, --name chooses another name',
       });
   await writeAll(candidates, to);
   return {
@@ -56,14 +56,14 @@ export async function importConfigs(
   };
 }
 
-/** Throws; answers warnings. */
+/** Returns warnings. Throws ConfigError and WgTsError. */
 function check({ name, origin, text }: Candidate): string[] {
   try {
     checkInterfaceName(name);
   } catch (error) {
     if (!(error instanceof WgTsError)) throw error;
     throw new WgTsError(error.code, `${origin}: ${error.message}`, {
-      hint: `nothing was imported; --name gives another name, and in a zip it has to be renamed`,
+      hint: `nothing was imported; --name chooses another name, but a file in a zip has to be renamed`,
     });
   }
   const { config, warnings } = parseConfig(text, { file: origin });
@@ -71,13 +71,13 @@ function check({ name, origin, text }: Candidate): string[] {
   return warnings.map((warning: ConfigWarning) => formatProblem(origin, warning));
 }
 
-/** As a file system without case would have it, so that what is taken here is taken everywhere. */
+/** Compares without case, so that an import has the same result on every file system. */
 function refuseDoubles(candidates: readonly Candidate[]): void {
   const seen = new Map<string, string>();
   for (const { name, origin } of candidates) {
     const other = seen.get(name.toLowerCase());
     if (other !== undefined)
-      throw new WgTsError('ERR_NAME', `${other} and ${origin} would both be called ${name}`, {
+      throw new WgTsError('ERR_NAME', `${other} and ${origin} would both be named ${name}`, {
         hint: 'nothing was imported; import them one by one, with --name',
       });
     seen.set(name.toLowerCase(), origin);
@@ -98,7 +98,7 @@ async function writeAll(candidates: readonly Candidate[], to: Destination): Prom
   }
 }
 
-/** NAME.conf, for root alone. */
+/** Writes NAME.conf, readable by its owner only. */
 export class FolderDestination implements Destination {
   readonly #folder: string;
 
@@ -119,7 +119,7 @@ export class FolderDestination implements Destination {
     try {
       mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
       await replaceFile(file, text);
-      // One that it takes the place of may have been open to others.
+      // A file that was replaced may have been readable by others.
       chmodSync(file, 0o600);
     } catch (error) {
       throw explainWriteError(error, this.#folder);

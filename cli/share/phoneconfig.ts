@@ -1,13 +1,13 @@
-/** A configuration for the WireGuard app of a phone, which refuses every key that it does not know. */
+/** Formats a configuration for the WireGuard app on a phone, which rejects keys that it does not know. */
 import { formatPrefix } from '../../protocol/ip.js';
 import { formatEndpoint } from '../../src/config/format.js';
 import { encodeKey } from '../../src/config/key.js';
 import type { Config, InterfaceConfig, PeerConfig } from '../../src/config/model.js';
 
 export interface PhoneConfig {
-  /** Holds the secrets. Short: every byte makes the QR code larger. */
+  /** Contains the secrets. Kept short, as every byte makes the QR code larger. */
   readonly text: string;
-  /** Keys of the file that are not in it, as the documentation spells them. */
+  /** Keys of the file that are not in the text, as the documentation spells them. */
   readonly leftOut: readonly string[];
 }
 
@@ -31,7 +31,7 @@ function interfaceLines(own: InterfaceConfig): string[] {
   ];
 }
 
-/** What ExcludedIPs takes out of AllowedIPs stays out. */
+/** The AllowedIPs are those that remain after ExcludedIPs. */
 function peerLines(peer: PeerConfig): string[] {
   return [
     '[Peer]',
@@ -62,7 +62,7 @@ function leftOutOfInterface(own: InterfaceConfig): string[] {
     .map(([property]) => keyOf(property));
 }
 
-/** The model is named after the keys. */
+/** The properties of the model are named after the keys. */
 function keyOf(property: string): string {
   return property === 'mtu' ? 'MTU' : property.charAt(0).toUpperCase() + property.slice(1);
 }

@@ -1,15 +1,15 @@
-/** A QR code in a picture: its text. */
+/** Reads the text of a QR code in an image. */
 import { createRequire } from 'node:module';
 import decodeQR from 'qr/decode.js';
 import { WgTsError } from '../../system/errors.js';
 
-/** Both libraries would take what a header claims; this is a photo of 5,000 by 5,000. */
+/** Both libraries would allocate what a header claims. The limit is a photo of 5,000 by 5,000 pixels. */
 const MAX_PIXELS = 25_000_000;
 const MAX_SIDE = 16_384;
-/** Of the decoder's optional attempts; a photo needs more than the frame of a film has. */
+/** Limits of the decoder's optional attempts; a photo may get more of them than a frame of video. */
 const PATIENCE_MS = 5000;
 const EFFORT = 8;
-/** As much as jpeg-js may take for a picture of that size. */
+/** The memory that jpeg-js may use for an image of that size. */
 const JPEG_MEGABYTES = 512;
 
 interface Pixels {
@@ -33,13 +33,13 @@ export function isJpeg(bytes: Uint8Array): boolean {
   return startsWith(bytes, JPEG_SIGNATURE);
 }
 
-/** The text of the QR code in a PNG or JPEG. Zeroes `bytes`. Throws WgTsError ERR_FILE. */
+/** Returns the text of the QR code in a PNG or JPEG. Zeroes `bytes`. Throws WgTsError ERR_FILE. */
 export function readPicture(bytes: Uint8Array, file: string): string {
   const pixels = readPixels(bytes, file);
   try {
     return decodeQR(pixels, { format: 'RGBA', effort: EFFORT, timeLimit: PATIENCE_MS });
   } catch (error) {
-    throw new WgTsError('ERR_FILE', `${file} has no QR code that can be read`, {
+    throw new WgTsError('ERR_FILE', `${file} has no readable QR code`, {
       hint: 'take the picture straight from above, sharp, with a white margin around the code',
       cause: error,
     });
@@ -54,8 +54,8 @@ function readPixels(bytes: Uint8Array, file: string): Pixels {
     return isPng(bytes) ? readPng(bytes, file) : readJpeg(bytes);
   } catch (error) {
     if (error instanceof WgTsError) throw error;
-    const reason = error instanceof Error ? error.message : 'it is broken';
-    throw new WgTsError('ERR_FILE', `${file} cannot be read as a picture: ${reason}`, {
+    const reason = error instanceof Error ? error.message : 'it is damaged';
+    throw new WgTsError('ERR_FILE', `${file} cannot be read as an image: ${reason}`, {
       hint: 'save it as PNG or JPEG, smaller than 25 megapixels',
       cause: error,
     });
@@ -65,12 +65,12 @@ function readPixels(bytes: Uint8Array, file: string): Pixels {
 const load = createRequire(import.meta.url);
 
 function readPng(bytes: Uint8Array, file: string): Pixels {
-  // Right after the signature, as the standard has it: length and name of IHDR, then the size.
+  // After the signature the standard requires the length and name of IHDR, then the size.
   const header = new DataView(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, 24));
-  if (header.byteLength < 24) throw new Error('it ends in the middle');
+  if (header.byteLength < 24) throw new Error('it is truncated');
   const [width, height] = [header.getUint32(16), header.getUint32(20)];
   if (width > MAX_SIDE || height > MAX_SIDE || width * height > MAX_PIXELS)
-    throw new WgTsError('ERR_FILE', `${file} is a picture of ${width} by ${height} pixels`, {
+    throw new WgTsError('ERR_FILE', `${file} is an image of ${width} by ${height} pixels`, {
       hint: 'make it smaller than 25 megapixels',
     });
   const { PNG } = load('pngjs') as typeof import('pngjs');

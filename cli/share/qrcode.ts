@@ -1,13 +1,13 @@
-/** QR codes: for a terminal, and as a PNG. */
+/** Draws QR codes on a terminal and as a PNG. */
 import { createRequire } from 'node:module';
 import encodeQR from 'qr';
 import { WgTsError } from '../../system/errors.js';
 
-/** Of a code of the largest size, with the least error correction. */
+/** The capacity of the largest code, with the least error correction. */
 const MAX_BYTES = 2953;
-/** The margin that the standard asks for, and the one that scanners do with. */
+/** The margin that the standard requires, and the least that scanners need. */
 const [FULL_MARGIN, LEAST_MARGIN] = [4, 2];
-/** Black on white whatever the terminal's own colours are. */
+/** Black on white, whatever the colours of the terminal are. */
 const BLACK_ON_WHITE = '\u001b[38;5;16;48;5;231m';
 const PLAIN = '\u001b[0m';
 const HALVES = { none: ' ', upper: '\u2580', lower: '\u2584', both: '\u2588' } as const;
@@ -16,17 +16,17 @@ const PIXELS_A_MODULE = 8;
 /** Rows of modules; true is dark. */
 export type Modules = readonly (readonly boolean[])[];
 
-/** With as little error correction as there is, so with as few modules. Throws WgTsError ERR_FILE. */
+/** Uses the least error correction, for the fewest modules. Throws WgTsError ERR_FILE. */
 export function qrModules(text: string, margin: number = FULL_MARGIN): Modules {
   const bytes = Buffer.byteLength(text);
   if (bytes > MAX_BYTES)
     throw new WgTsError('ERR_FILE', `${bytes} bytes do not fit into a QR code of ${MAX_BYTES}`, {
-      hint: 'it takes a shorter AllowedIPs or fewer peers; the file itself can be sent another way',
+      hint: 'shorten AllowedIPs or remove peers, or send the file another way',
     });
   return encodeQR(text, 'raw', { ecc: 'low', border: margin });
 }
 
-/** Two modules a character, one above the other; the margin gives way before the width does. */
+/** Two modules per character, one above the other. The margin shrinks if the code would be too wide. */
 export function qrForTerminal(text: string, columns: number = 80): string {
   const wide = qrModules(text);
   const modules = wide.length <= columns ? wide : qrModules(text, LEAST_MARGIN);
@@ -46,7 +46,7 @@ function halves(upper: readonly boolean[], lower: readonly boolean[] | undefined
     .join('');
 }
 
-/** How many columns and rows of a terminal it takes. */
+/** Returns how many columns and rows of a terminal the code takes. */
 export function sizeInTerminal(shown: string): { readonly columns: number; readonly rows: number } {
   const lines = shown.split('\n').slice(0, -1);
   const [first = ''] = lines;
@@ -56,7 +56,7 @@ export function sizeInTerminal(shown: string): { readonly columns: number; reado
   };
 }
 
-/** Eight pixels a module. */
+/** Returns a PNG with eight by eight pixels per module. */
 export function qrAsPng(text: string): Buffer {
   const modules = qrModules(text);
   const { PNG } = createRequire(import.meta.url)('pngjs') as typeof import('pngjs');

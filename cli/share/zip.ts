@@ -1,17 +1,17 @@
-/** The zip that WireGuard's programs export: one .conf for each tunnel. */
+/** Reads zips that WireGuard's programs export, with one .conf per tunnel. */
 import { unzipSync } from 'fflate';
 import { MAX_CONFIG_BYTES } from '../../src/config/file.js';
 import { messageOf, WgTsError } from '../../system/errors.js';
 
-/** Of one zip; nobody has as many tunnels. */
+/** In one zip; more than anyone has tunnels. */
 export const MAX_ENTRIES = 256;
-/** Of all configurations together. */
+/** For all configurations together. */
 export const MAX_UNPACKED_BYTES: number = 8 * 1024 * 1024;
 
 const CONF = /\.conf$/i;
 
 export interface ZipEntry {
-  /** As the zip has it: never a path to write to. */
+  /** As it is in the zip. It never becomes a path to write to. */
   readonly name: string;
   readonly text: Uint8Array;
 }
@@ -19,13 +19,13 @@ export interface ZipEntry {
 export function isZip(bytes: Uint8Array): boolean {
   const [first, second, third, fourth] = bytes;
   if (first !== 0x50 || second !== 0x4b) return false;
-  // Of an entry, or of the directory of an empty zip.
+  // The signature of an entry, or of the end of the directory of an empty zip.
   return (third === 3 && fourth === 4) || (third === 5 && fourth === 6);
 }
 
 /**
- * The configurations of a zip, in its order. Whatever else is in it, a folder, a symbolic link or a
- * name with `..`, makes it refused as a whole. Throws WgTsError ERR_FILE.
+ * Returns the configurations in a zip, in its order. A zip with anything else, such as a folder, a symbolic
+ * link or a name with `..`, is refused as a whole. Throws WgTsError ERR_FILE.
  */
 export function unzipConfigs(zip: Uint8Array, file: string): readonly ZipEntry[] {
   const refused = new Refusal(file);
@@ -35,7 +35,7 @@ export function unzipConfigs(zip: Uint8Array, file: string): readonly ZipEntry[]
   let unpacked: Record<string, Uint8Array>;
   try {
     unpacked = unzipSync(zip, {
-      // What an entry claims here is also all that it gets: more is cut off.
+      // No more than the claimed size is unpacked: anything longer is cut off.
       filter({ name, originalSize }) {
         entries += 1;
         total += originalSize;
@@ -45,7 +45,7 @@ export function unzipConfigs(zip: Uint8Array, file: string): readonly ZipEntry[]
         if (total > MAX_UNPACKED_BYTES) refused.because('would be larger than 8 MiB unpacked');
         const problem = explainBadEntry(name);
         if (problem !== undefined) refused.because(`: ${show(name)} ${problem}`);
-        // The second one would take the first one's place unseen.
+        // The second entry would silently replace the first.
         if (seen.has(name)) refused.because(`has ${show(name)} twice`);
         seen.add(name);
         return true;
@@ -55,7 +55,7 @@ export function unzipConfigs(zip: Uint8Array, file: string): readonly ZipEntry[]
     if (error instanceof WgTsError) throw error;
     const reason = messageOf(error);
     throw new WgTsError('ERR_FILE', `${file} is a zip that cannot be read: ${reason}`, {
-      hint: 'export it again; a zip with a password has to be unpacked first',
+      hint: 'export it again; unpack a zip with a password first',
       cause: error,
     });
   }
@@ -65,7 +65,7 @@ export function unzipConfigs(zip: Uint8Array, file: string): readonly ZipEntry[]
 
 function explainBadEntry(name: string): string | undefined {
   if (/[/\\]/.test(name)) return 'is in a folder';
-  if (!CONF.test(name)) return 'is no .conf';
+  if (!CONF.test(name)) return 'is not a .conf';
   return undefined;
 }
 
@@ -78,7 +78,7 @@ class Refusal {
 
   because(what: string): never {
     throw new WgTsError('ERR_FILE', `${this.#file}${what.startsWith(':') ? '' : ' '}${what}`, {
-      hint: 'nothing was imported; a zip to be imported has .conf files, and nothing else',
+      hint: 'nothing was imported; a zip may contain only .conf files',
     });
   }
 }

@@ -69,7 +69,7 @@ describe('importing', () => {
     const file = to.fileOf('office');
     await expect(importConfigs(again(), to)).rejects.toMatchObject({
       code: 'ERR_FILE',
-      message: expect.stringContaining('office.conf is there already'),
+      message: expect.stringContaining('office.conf already exists'),
       hint: expect.stringContaining('--force'),
     });
     expect(readFileSync(file, 'utf8')).toBe(TEXT);
@@ -110,7 +110,7 @@ describe('importing', () => {
 
   it('refuses two of one name', async () => {
     const candidates = candidatesOf('x.zip', zip({ 'office.conf': TEXT, 'Office.CONF': TEXT }));
-    await expect(importConfigs(candidates, to)).rejects.toThrow('would both be called');
+    await expect(importConfigs(candidates, to)).rejects.toThrow('would both be named');
   });
 });
 
@@ -120,8 +120,8 @@ describe('a zip is refused as a whole', () => {
     ['that would leave its folder', { '../../etc/b.conf': TEXT }, /is in a folder/],
     ['that would leave it on Windows', { '..\\b.conf': TEXT }, /is in a folder/],
     ['with an absolute path', { '/etc/wireguard/b.conf': TEXT }, /is in a folder/],
-    ['with something else', { 'a.conf': TEXT, 'run.sh': 'x' }, /'run.sh' is no .conf/],
-    ['with a name that steers the terminal', { '\u001b[2J': 'x' }, /'\?\[2J' is no .conf/],
+    ['with something else', { 'a.conf': TEXT, 'run.sh': 'x' }, /'run.sh' is not a .conf/],
+    ['with a name that steers the terminal', { '\u001b[2J': 'x' }, /'\?\[2J' is not a .conf/],
     ['with nothing', {}, /has no .conf in it/],
     ['with a large entry', { 'a.conf': '#'.repeat(1024 * 1024 + 1) }, /larger than 1 MiB/],
     [
@@ -171,7 +171,9 @@ it('a text that is too large, or in another encoding, is refused', () => {
   expect(() => candidatesOf('a.conf', new Uint8Array(1024 * 1024 + 1))).toThrow(
     'larger than 1 MiB',
   );
-  expect(() => candidatesOf('a.conf', new Uint8Array([0xff, 0xfe, 0x5b, 0]))).toThrow('no text');
+  expect(() => candidatesOf('a.conf', new Uint8Array([0xff, 0xfe, 0x5b, 0]))).toThrow(
+    'neither UTF-8 text',
+  );
 });
 
 it('no bytes of a key are left in what was handed over', () => {
@@ -183,5 +185,5 @@ it('no bytes of a key are left in what was handed over', () => {
 it('a picture’s file that is called .conf is still a picture', () => {
   const file = path.join(folder, 'x.conf');
   writeFileSync(file, Buffer.from([0xff, 0xd8, 0xff]));
-  expect(() => candidatesOf('x.conf', readFileSync(file))).toThrow('as a picture');
+  expect(() => candidatesOf('x.conf', readFileSync(file))).toThrow('as an image');
 });

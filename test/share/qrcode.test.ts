@@ -113,15 +113,15 @@ describe('a picture of a code', () => {
   it('without a code, broken, or too large is refused', () => {
     const blank = new pngjs.PNG({ width: 64, height: 64 });
     const png = pngjs.PNG.sync.write(blank);
-    expect(() => candidatesOf('a.png', Buffer.from(png))).toThrow('a.png has no QR code');
-    expect(() => candidatesOf('a.png', png.subarray(0, 40))).toThrow('cannot be read as a picture');
-    expect(() => candidatesOf('a.png', png.subarray(0, 20))).toThrow('cannot be read as a picture');
+    expect(() => candidatesOf('a.png', Buffer.from(png))).toThrow('a.png has no readable QR code');
+    expect(() => candidatesOf('a.png', png.subarray(0, 40))).toThrow('cannot be read as an image');
+    expect(() => candidatesOf('a.png', png.subarray(0, 20))).toThrow('cannot be read as an image');
     const huge = Buffer.from(png);
     huge.writeUInt32BE(16_000, 16);
     huge.writeUInt32BE(16_000, 20);
-    expect(() => candidatesOf('a.png', huge)).toThrow('a picture of 16000 by 16000 pixels');
+    expect(() => candidatesOf('a.png', huge)).toThrow('an image of 16000 by 16000 pixels');
     const jpeg = Buffer.from([0xff, 0xd8, 0xff, 0xe0, 0, 0]);
-    expect(() => candidatesOf('a.jpg', jpeg)).toThrow('cannot be read as a picture');
+    expect(() => candidatesOf('a.jpg', jpeg)).toThrow('cannot be read as an image');
   });
 
   it('leaves no copy of the bytes that it was read from', () => {
@@ -133,6 +133,6 @@ describe('a picture of a code', () => {
 
 it('no message tells a key', () => {
   expect(() => candidatesOf('x', Buffer.from([...Buffer.from(KEYS.private), 0xff]))).toThrow(
-    /^x is no text in UTF-8, no zip and no PNG or JPEG$/,
+    /^x is neither UTF-8 text nor a zip, PNG or JPEG$/,
   );
 });
