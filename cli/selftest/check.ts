@@ -1,4 +1,4 @@
-/** What a check is, and how a list of them is run. */
+/** Defines checks, and runs a list of them. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { UndoStack } from '../../src/undo.js';
 
@@ -9,16 +9,16 @@ export type Outcome =
 
 export interface Check {
   readonly name: string;
-  /** Names of checks before it, without whose success it makes no sense. */
+  /** Names of earlier checks that have to succeed for this one to make sense. */
   readonly needs?: readonly string[];
-  /** What it changes is pushed on `undo` first, or undone by the check itself. */
+  /** Each change is pushed to `undo` before it is made, or undone by the check itself. */
   run(context: CheckContext): Promise<Outcome> | Outcome;
 }
 
 export interface CheckContext {
-  /** Undone, last first, when all checks have run, whatever became of them. */
+  /** Unwound, last first, when all checks have run, whether or not they succeeded. */
   readonly undo: UndoStack;
-  /** Aborted when the check takes too long, or nobody wants to know any more. */
+  /** Aborted when the check takes too long, or the selftest is interrupted. */
   readonly signal: AbortSignal;
 }
 
@@ -43,7 +43,7 @@ export function skipped(detail: string, advice?: string): Outcome {
   return { state: 'skipped', detail, ...(advice !== undefined && { advice }) };
 }
 
-/** One after the other, in their order. Never rejects. */
+/** Runs the checks one after the other, in order. Never rejects. */
 export async function runChecks(
   checks: readonly Check[],
   options: RunOptions = {},
@@ -72,11 +72,11 @@ function whyNot(
   { skip = [], signal }: RunOptions,
 ): Outcome | undefined {
   if (signal?.aborted) return skipped('interrupted');
-  if (skip.includes(name)) return skipped('as asked for');
+  if (skip.includes(name)) return skipped('as requested');
   const isOk = (need: string): boolean =>
     results.some((result) => result.name === need && result.state === 'ok');
   const missing = needs.find((need) => !isOk(need));
-  return missing === undefined ? undefined : skipped(`it needs: ${missing}`);
+  return missing === undefined ? undefined : skipped(`needs ${missing}`);
 }
 
 async function outcomeOf(
@@ -98,10 +98,10 @@ async function outcomeOf(
 
 async function noEnd(timeoutMs: number, signal: AbortSignal): Promise<Outcome> {
   await sleep(timeoutMs, undefined, { signal });
-  return failed(`no end after ${timeoutMs / 1000} s`);
+  return failed(`timed out after ${timeoutMs / 1000} s`);
 }
 
-/** One line. */
+/** Returns the message of an error as one line. */
 export function reasonOf(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
   return message.replace(/\s*\n\s*/g, ' ').trim();

@@ -1,4 +1,4 @@
-/** What the checks need of the system; tests bring their own. */
+/** What the checks need from the system; tests provide their own. */
 import { execFile } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { win32 } from 'node:path';
@@ -11,30 +11,30 @@ export interface Machine {
   readonly platform: NodeJS.Platform;
   /** Root, or an administrator in an elevated process. */
   isPrivileged(): Promise<boolean>;
-  /** Where wintun.dll is, when that is not where tunnels look for it. */
+  /** The folder of wintun.dll, if it is not among those that tunnels search. */
   readonly wintunFolder?: string;
   /** Throws TunError. */
   openTun(name: string): Promise<Tun>;
-  /** Of what makes interfaces, such as `Wintun 0.14`; undefined where it does not run. */
+  /** The driver of interfaces, such as `Wintun 0.14`; undefined when it does not run. */
   driver(): Promise<string | undefined>;
   netConfig(): Promise<NetConfig>;
-  /** For an interface; absent where there is none. */
+  /** The kill switch for an interface; absent on systems without one. */
   killSwitch?(luid: bigint): Promise<{ open(): void; close(): void }>;
-  /** What the system's own programs tell, so that nobody has to believe ours. */
+  /** What the system's own programs report, as an independent check. */
   readonly look: Look;
 }
 
-/** Each answers a text in which a check searches. */
+/** Each resolves to a text that a check searches. */
 export interface Look {
   interfaces(): Promise<string>;
   addresses(name: string): Promise<string>;
   routes(name: string): Promise<string>;
   dnsServers(name: string): Promise<string>;
-  /** Of Windows' firewall, below all others. */
+  /** The filters of the Windows Filtering Platform, which underlies all firewalls. */
   filters(): Promise<string>;
   /**
-   * Why a datagram past every tunnel does not leave, such as `EACCES`; undefined when it has left, to
-   * an address of documentation.
+   * Resolves to why a datagram outside every tunnel, to a documentation address, is not sent, such as
+   * `EACCES`; to undefined when it was sent.
    */
   refusalElsewhere(): Promise<string | undefined>;
 }
@@ -65,7 +65,7 @@ function linuxMachine(): Machine {
 }
 
 function windowsMachine(): Machine {
-  // By its whole path: this runs as administrator.
+  // By its full path, as this runs as administrator.
   const netsh = (...args: string[]): Promise<string> =>
     outputOf(win32.join(systemFolder(), 'netsh.exe'), args);
   const both = async (args: readonly string[]): Promise<string> =>
@@ -85,7 +85,7 @@ function windowsMachine(): Machine {
       return new KillSwitch({ luid, dnsServers: [], endpoints: [], listenPort: DISCARD });
     },
     look: {
-      // With their MTU.
+      // This list includes the MTU.
       interfaces: () => both(['show', 'subinterfaces']),
       addresses: (name) => both(['show', 'addresses', name]),
       routes: () => both(['show', 'route']),
@@ -113,7 +113,7 @@ const PATH = `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin`;
 const TIMEOUT_MS = 20_000;
 const MAX_OUTPUT = 64 * 1024 * 1024;
 
-/** What it printed, whatever its status: what is not there is not in it. */
+/** Resolves to the output, whatever the exit status: what does not exist is simply not in it. */
 function outputOf(program: string, args: readonly string[]): Promise<string> {
   const env = process.platform === 'win32' ? process.env : { ...process.env, PATH, LC_ALL: 'C' };
   const options = { env, timeout: TIMEOUT_MS, maxBuffer: MAX_OUTPUT, windowsHide: true };

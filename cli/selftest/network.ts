@@ -1,4 +1,4 @@
-/** Checks of an interface of the system's and of all that is configured on it, by itself. */
+/** Checks a real interface and everything that is configured on it, without a tunnel. */
 import type { InterfaceSettings, NetStep } from '../../network/netconfig.js';
 import type { UndoStack } from '../../src/undo.js';
 import type { Tun } from '../../tun/tun.js';
@@ -6,25 +6,25 @@ import { becomesTrue } from '../until.js';
 import { type Check, failed, type Outcome, ok, reasonOf, skipped } from './check.js';
 import type { Machine } from './machine.js';
 
-/** Of documentation (RFC 5737, RFC 3849): nobody has them, and nothing else is sent there. */
+/** Documentation addresses (RFC 5737, RFC 3849): no host has them, and nothing else is sent to them. */
 export const NETWORK = {
   addresses: ['192.0.2.1/25', '2001:db8:5e1f::1/64'],
   routes: ['192.0.2.128/25', '2001:db8:5e1f:1::/64'],
   dnsServers: ['192.0.2.53', '2001:db8:5e1f::53'],
-  /** Unlike any that would be chosen. */
+  /** Different from any MTU that would be chosen automatically. */
   mtu: 1396,
 } as const;
 
 const LOOK_AGAIN_MS = 200;
 
-/** Begins the names of all filters of ours. */
+/** The prefix of the names of all filters of wg-ts. */
 const FILTER_NAME = 'wg-ts: ';
 
 export const PRIVILEGE = 'privileges';
 export const INTERFACE = 'interface';
 const ADDRESSES = 'addresses, routes and MTU';
 
-/** In their order; `needs` are those of the interface. */
+/** Returns the checks in order; `needs` are those of the interface. */
 export function networkChecks(
   machine: Machine,
   name: string,
@@ -33,7 +33,7 @@ export function networkChecks(
 ): readonly Check[] {
   const { look } = machine;
   const patience = { turnMs: LOOK_AGAIN_MS, ...(patienceMs !== undefined && { patienceMs }) };
-  /** Windows has done some of it only a little after it said so. */
+  /** Windows completes some changes only shortly after it reports success. */
   const until = (isTrue: () => Promise<boolean>): Promise<boolean> => becomesTrue(isTrue, patience);
   const isThere = async (): Promise<boolean> => (await look.interfaces()).includes(name);
   const isGone = async (): Promise<boolean> => !(await isThere());
@@ -54,12 +54,16 @@ export function networkChecks(
       needs,
       async run({ undo }) {
         if (await isThere())
-          return failed(`${name} is there already`, 'end the other selftest, or remove it');
+          return failed(
+            `${name} already exists`,
+            'end the other selftest, or remove the interface',
+          );
         tun = await machine.openTun(name);
         undo.push(`the interface ${name}`, () => tun?.close());
-        if (!(await until(isThere))) return failed(`nobody sees ${name}`);
+        if (!(await until(isThere))) return failed(`the system does not list ${name}`);
         const driver = await machine.driver();
-        if (driver === undefined) return failed('its driver does not run although it is there');
+        if (driver === undefined)
+          return failed('its driver does not run although the interface exists');
         const luid = tun.luid === undefined ? [] : [`LUID 0x${tun.luid.toString(16)}`];
         return ok([name, ...luid, `driver ${driver}`].join(', '));
       },
@@ -76,7 +80,7 @@ export function networkChecks(
           ...missingIn(await look.routes(name), routes),
         ];
         if (!(await until(async () => (await missing()).length === 0)))
-          return failed(`not there after it was set: ${(await missing()).join(', ')}`);
+          return failed(`missing after it was set: ${(await missing()).join(', ')}`);
         const line = (await look.interfaces()).split('\n').find((text) => text.includes(name));
         if (!line?.includes(String(mtu))) return failed(`the MTU is not ${mtu}: ${line?.trim()}`);
         return ok([...addresses, ...routes, `MTU ${mtu}`, ...applied.warnings].join(', '));
@@ -89,7 +93,7 @@ export function networkChecks(
         if (machine.platform !== 'win32')
           return skipped('it would change the name servers of the whole machine');
         const { dnsServers } = NETWORK;
-        // Of all steps, only what is set for DNS needs commands to be undone.
+        // Of all steps, only those for DNS need commands to undo them.
         const isDns = (step: NetStep): boolean => step.undo.length > 0;
         const applied = await apply(machine, { ...settings(), dnsServers }, undo, isDns);
         const present = async (): Promise<string[]> =>
@@ -97,10 +101,11 @@ export function networkChecks(
         const isSet = await until(async () => (await present()).length === dnsServers.length);
         const seen = await present();
         await applied.takeBack();
-        if (!isSet) return failed(`of ${dnsServers.join(', ')} is there: ${seen.join(', ')}`);
+        if (!isSet)
+          return failed(`of ${dnsServers.join(', ')} only these are set: ${seen.join(', ')}`);
         if (!(await until(async () => (await present()).length === 0)))
-          return failed(`still there after it was taken back: ${(await present()).join(', ')}`);
-        return ok(`${dnsServers.join(', ')} set and taken back`);
+          return failed(`still set after it was undone: ${(await present()).join(', ')}`);
+        return ok(`${dnsServers.join(', ')} set and removed`);
       },
     },
     {
@@ -117,7 +122,7 @@ export function networkChecks(
         if (!(await until(isGone))) return failed(`${name} is still there`);
         const left = presentIn(await look.routes(name), NETWORK.routes);
         if (left.length > 0) return failed(`routes are still there: ${left.join(', ')}`);
-        return ok('with its addresses and routes');
+        return ok('along with its addresses and routes');
       },
     },
   ];
@@ -134,7 +139,7 @@ const NOTHING = {
 
 interface Applied {
   readonly warnings: readonly string[];
-  /** Idempotent; what is left is taken back at the end of the selftest. */
+  /** Undoes the changes. Idempotent; whatever fails to be undone is retried at the end of the selftest. */
   takeBack(): Promise<void>;
 }
 
@@ -164,7 +169,7 @@ async function apply(
   return { warnings, takeBack };
 }
 
-/** Its filters alone, without the route into a tunnel that leads nowhere. */
+/** Checks only the filters, without the default route, as the tunnel leads nowhere. */
 async function checkKillSwitch(
   machine: Machine,
   luid: bigint | undefined,
@@ -183,14 +188,14 @@ async function checkKillSwitch(
   const refusal = await look.refusalElsewhere();
   filters.close();
   const after = await count();
-  if (during <= before) return failed('no filter of ours is there while it is on');
-  if (after !== before) return failed(`${after - before} filters are left after it was off`);
+  if (during <= before) return failed('there is no filter of wg-ts while it is on');
+  if (after !== before) return failed(`${after - before} filters are left after it was turned off`);
   if (refusal === undefined)
-    return failed('a datagram could leave past the tunnel while it was on');
-  return ok(`${during - before} filters while on, none after; past the tunnel: ${refusal}`);
+    return failed('a datagram could be sent outside the tunnel while it was on');
+  return ok(`${during - before} filters while on, none after; outside the tunnel: ${refusal}`);
 }
 
-/** Whole: 192.0.2.1 is not in 192.0.2.128. */
+/** Compares whole words: 192.0.2.1 is not in 192.0.2.128. */
 function presentIn(text: string, wanted: readonly string[]): string[] {
   const words = text.split(/[^0-9a-f.:/]+/i).flatMap((word) => [word, withoutLength(word)]);
   const present = new Set(words);

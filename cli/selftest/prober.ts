@@ -1,4 +1,4 @@
-/** UDP by way of the system, and what of it comes back. */
+/** Sends UDP through a socket of the system, and measures what comes back. */
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -17,10 +17,10 @@ const RETRY_MS = 100;
 const PINGS = 20;
 const PING_INTERVAL_MS = 5;
 const FLOOD_MS = 1500;
-/** Sockets of Windows hold hardly more. */
+/** Sockets on Windows hold hardly more. */
 const WINDOW = 32;
 
-/** A socket of the system's, bound to an address of the tunnel's interface. */
+/** A socket bound to an address of the tunnel's interface. */
 export class Prober {
   readonly #socket: Socket;
   readonly #to: Destination;
@@ -34,16 +34,16 @@ export class Prober {
         socket.removeAllListeners('message').on('message', (message) => onPackets([message]));
       },
       write: (datagram) => {
-        // A copy, as the socket reads it only later.
+        // A copy, as the socket reads the buffer only later.
         socket.send(Buffer.from(datagram), to.port, to.address);
         return true;
       },
     };
-    // A refused datagram is one that does not come back.
+    // A refused datagram counts as one that does not come back.
     socket.on('error', () => undefined);
   }
 
-  /** IPv6 addresses can be unusable for a moment after they were set. */
+  /** Retries, as IPv6 addresses can be unusable for a moment after they are set. */
   static async open(from: string, to: Destination, signal: AbortSignal): Promise<Prober> {
     const endsAt = performance.now() + PATIENCE_MS;
     for (;;) {
@@ -60,7 +60,7 @@ export class Prober {
     }
   }
 
-  /** Milliseconds until the first one came back, and the median of others. */
+  /** Resolves to the round-trip time of the first ping and the median of the others, in milliseconds. */
   async ping(signal: AbortSignal): Promise<{ readonly first: number; readonly median: number }> {
     const pinger = new Pinger(this.#line, isSame);
     const request = (sequence: number): Uint8Array => Buffer.from(`ping ${sequence}`);
@@ -71,13 +71,13 @@ export class Prober {
       });
       return [...pinger.times];
     };
-    // The handshake delays everything that is sent before it completes.
+    // The handshake delays all datagrams that are sent before it completes.
     const [first = 0] = await timesOf(1, RETRY_MS);
     const others = await timesOf(PINGS, PING_INTERVAL_MS);
     return { first, median: others.sort((a, b) => a - b)[others.length >> 1] ?? 0 };
   }
 
-  /** Mbit/s each way of datagrams with `size` bytes, and the part of them that came back. */
+  /** Resolves to Mbit/s in each direction with datagrams of `size` bytes, and the fraction that came back. */
   async flood(
     size: number,
     signal: AbortSignal,

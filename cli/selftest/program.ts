@@ -1,4 +1,4 @@
-/** Checks of what the program itself consists of. */
+/** Checks the components of the program itself. */
 import { cryptoNames } from '../../crypto/providers.js';
 import { passesAead, passesX25519 } from '../../crypto/selftest.js';
 import { fastestProviders } from '../../native/providers.js';
@@ -20,9 +20,9 @@ export const programChecks: readonly Check[] = [
     run() {
       const providers = fastestProviders();
       const { x25519, aead } = cryptoNames(providers);
-      if (!passesX25519(providers.x25519)) return failed(`X25519 of ${x25519} computes wrongly`);
+      if (!passesX25519(providers.x25519)) return failed(`X25519 of ${x25519} gives wrong results`);
       if (!passesAead(providers.aead))
-        return failed(`ChaCha20-Poly1305 of ${aead} computes wrongly`);
+        return failed(`ChaCha20-Poly1305 of ${aead} gives wrong results`);
       return ok(`X25519: ${x25519}; ChaCha20-Poly1305: ${aead}`);
     },
   },
@@ -34,7 +34,7 @@ export const programChecks: readonly Check[] = [
       const machine = `${process.platform}-${process.arch}`;
       return failed(
         `there is no koffi for ${machine}`,
-        'install wg-ts by npm on this machine, with its optional dependencies',
+        'install wg-ts with npm on this machine, including optional dependencies',
       );
     },
   },
@@ -48,7 +48,7 @@ export const programChecks: readonly Check[] = [
         return ok(`ABI ${native?.library.abiVersion()}, ${native?.workers} workers, ${crypto}`);
       } catch (error) {
         if (!(error instanceof WgTsError)) throw error;
-        // Tunnels work without.
+        // Tunnels work without it.
         return skipped(error.message, 'tunnels use the portable data plane, which is slower');
       }
     },

@@ -4,7 +4,7 @@ import type { Result } from './check.js';
 
 const COLUMN = 9;
 
-/** `FAILED   interface: the reason`, and below it what to do. */
+/** Returns `FAILED   interface: the reason`, and below it what to do. */
 export function formatResult({ name, state, ...rest }: Result): string {
   const mark = (state === 'failed' ? 'FAILED' : state).padEnd(COLUMN);
   const { detail, advice } = rest as { detail: string; advice?: string };
@@ -20,7 +20,7 @@ export function formatMachine(): string {
 /** `12 ok, 1 failed, 3 skipped`. */
 export function formatSummary(results: readonly Result[]): string {
   const { ok, failed, skipped } = countStates(results);
-  const verdict = failed === 0 ? '' : ': see what is marked FAILED';
+  const verdict = failed === 0 ? '' : ': see the checks marked FAILED';
   return `\n${ok} ok, ${failed} failed, ${skipped} skipped${verdict}\n`;
 }
 

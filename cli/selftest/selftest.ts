@@ -1,4 +1,4 @@
-/** All that a person checks on a machine before trusting it with a tunnel, in its order. */
+/** All checks of a machine, in the order in which they are run. */
 import { AS_ADMINISTRATOR } from '../../system/windows/callerror.js';
 import { type Check, failed, ok, reasonOf } from './check.js';
 import { type Machine, systemMachine } from './machine.js';
@@ -8,7 +8,7 @@ import { talkChecks } from './talk.js';
 import { tunnelChecks } from './tunnels.js';
 import { WINTUN_DLL_CHECK, wintunDllCheck } from './windows.js';
 
-/** Allowed for an interface on every system. */
+/** A valid interface name on every system. */
 export const SELFTEST_NAME = 'wg-ts-selftest';
 
 export function allChecks(
@@ -37,7 +37,7 @@ function privilegeCheck(machine: Machine): Check {
       (await machine.isPrivileged())
         ? ok(isWindows ? 'elevated' : 'root')
         : failed(
-            'this user may not make interfaces, so that most checks cannot be made',
+            'this user may not create interfaces, so most checks cannot be made',
             isWindows ? AS_ADMINISTRATOR : 'sudo wg-ts selftest',
           ),
   };
@@ -53,7 +53,7 @@ function nothingLeftCheck(machine: Machine, name: string): Check {
       if (errors.length > 0) return failed(errors.join('; '));
       if ((await machine.look.interfaces()).includes(name))
         return failed(`the interface ${name} is still there`);
-      return ok('and every undo has worked');
+      return ok('everything was undone');
     },
   };
 }

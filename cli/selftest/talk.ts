@@ -1,4 +1,4 @@
-/** Checks of how other programs talk to a tunnel, and of what is kept on the disk. */
+/** Checks the interface for other programs, and the encryption of stored configurations. */
 import { randomBytes } from 'node:crypto';
 import { generatePrivateKey } from '../../src/keys.js';
 import { queryUapi, uapiSocket } from '../../src/uapi/client.js';
@@ -26,8 +26,8 @@ export function talkChecks(name: string, needs: readonly string[]): readonly Che
         const answer = await queryUapi(place);
         if (answer) zeroSecrets(answer);
         await server.close();
-        if (answer?.listenPort !== LISTEN_PORT) return failed(`nobody answers at ${place}`);
-        if (await queryUapi(place)) return failed(`${place} still answers after its end`);
+        if (answer?.listenPort !== LISTEN_PORT) return failed(`no answer from ${place}`);
+        if (await queryUapi(place)) return failed(`${place} still answers after it was closed`);
         return ok(place);
       },
     },
@@ -36,12 +36,14 @@ export function talkChecks(name: string, needs: readonly string[]): readonly Che
 }
 
 async function checkDpapi(): Promise<Outcome> {
-  if (process.platform !== 'win32') return skipped('it is for Windows');
+  if (process.platform !== 'win32') return skipped('only for Windows');
   const { protectData, unprotectData } = await import('../../system/windows/dpapi.js');
   const sample = randomBytes(32);
   const sealed = protectData(sample, DESCRIPTION);
   if (Buffer.from(sealed).includes(sample)) return failed('it is not encrypted');
   const { bytes, description } = unprotectData(sealed);
   const isSame = sample.equals(bytes) && description === DESCRIPTION;
-  return isSame ? ok('what is kept comes back') : failed('what is kept does not come back');
+  return isSame
+    ? ok('encrypted data can be decrypted')
+    : failed('encrypted data cannot be decrypted');
 }

@@ -1,4 +1,4 @@
-/** Whole tunnels: from an interface of the system's by UDP on loopback to one in memory, and back. */
+/** Checks whole tunnels: from a real interface over UDP on loopback to one in memory, and back. */
 import type { Secret } from '../../crypto/secret.js';
 import type { NetConfig } from '../../network/netconfig.js';
 import { formatIp, type IpPrefix, parsePrefix } from '../../protocol/ip.js';
@@ -15,11 +15,11 @@ import { NETWORK } from './network.js';
 import { Prober } from './prober.js';
 
 const NEAR = prefixes(NETWORK.addresses);
-/** In the networks of its routes. */
+/** Addresses in the networks of the routes. */
 const FAR = prefixes(['192.0.2.129', '2001:db8:5e1f:1::1']);
 const PORT = 7777;
 const MTU = 1420;
-/** The greatest datagrams that fit into one packet: less the headers of IPv4 and UDP. */
+/** The largest datagram that fits into one packet: the MTU minus the headers of IPv4 and UDP. */
 const DATAGRAM = MTU - 20 - 8;
 
 const BARE: Omit<InterfaceConfig, 'privateKey' | 'addresses'> = {
@@ -81,7 +81,7 @@ async function checkTunnel(
     }
   }
   const [peer] = pair.client.tunnel.peers();
-  if (!peer || peer.latestHandshake === 0n) return failed('answers came, but not by a handshake');
+  if (!peer || peer.latestHandshake === 0n) return failed('there were answers, but no handshake');
   await pair.close();
   const notes = log.length === 0 ? '' : `; logged: ${log.join('; ')}`;
   return ok(words.join('; ') + notes);
@@ -111,10 +111,10 @@ async function measure(
   if (!isFlooded) return answer;
   const { megabits, returned } = await prober.flood(DATAGRAM, signal);
   const part = (returned * 100).toFixed(0);
-  return `${answer}; UDP ${megabits.toFixed(0)} Mbit/s each way, ${part} % came back`;
+  return `${answer}; UDP ${megabits.toFixed(0)} Mbit/s in each direction, ${part} % came back`;
 }
 
-/** The route of loopback never changes, and leads past every interface that would be chosen. */
+/** No watching of routes: that of loopback never changes, and avoids every interface that would be chosen. */
 function withoutWatch(system: NetConfig): NetConfig {
   return {
     mtuTowards: (address) => system.mtuTowards(address),

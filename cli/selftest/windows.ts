@@ -1,4 +1,4 @@
-/** Checks of what only Windows has. */
+/** Checks that are for Windows only. */
 
 import { wintunArchitecture } from '../wintun/pins.js';
 import { wintunStatus } from '../wintun/status.js';
@@ -24,7 +24,7 @@ async function checkWintunDll(folder: string | undefined): Promise<Outcome> {
   return ok(`${path}, ${what}; all its functions are there`);
 }
 
-/** Of the driver that runs, as `0.14`; there is one as soon as there is an adapter. */
+/** Resolves to the version of the running driver, such as `0.14`; it runs once there is an adapter. */
 export async function wintunDriverVersion(): Promise<string | undefined> {
   const architecture = wintunArchitecture(process.arch);
   return architecture && (await wintunStatus({ architecture })).driverVersion;

@@ -72,7 +72,7 @@ describe('import', () => {
     expect((await wgTs(['import', '--to', to, file])).code).toBe(0);
     const refused = await wgTs(['import', '--to', to, file]);
     expect(refused.code).toBe(1);
-    expect(refused.stderr).toMatch(/^error: .*office.conf is there already.*\nhint: .*--force/);
+    expect(refused.stderr).toMatch(/^error: .*office.conf already exists.*\nhint: .*--force/);
     expect((await wgTs(['import', '--to', to, '--force', file])).code).toBe(0);
   });
 

@@ -43,7 +43,7 @@ describe('selftest', () => {
     expect(stderr).toBe('');
     expect(stdout).toMatch(/^wg-ts \S+ selftest on .*Node\.js/);
     expect(stdout).toMatch(/^FAILED {3}privileges: .*\n {9}do: sudo wg-ts selftest$/m);
-    expect(stdout).toMatch(/^skipped {2}interface: it needs: privileges$/m);
+    expect(stdout).toMatch(/^skipped {2}interface: needs privileges$/m);
     expect(stdout).toMatch(/ 1 failed, \d+ skipped/);
   });
 

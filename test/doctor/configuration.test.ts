@@ -17,7 +17,7 @@ describe('a configuration', () => {
       'another key in the file',
       tunnelWith({}, { filePublicKey: OURS, ...runningWith('RUNNING') }),
       {},
-      /^problem: the file has another private key .*than the running tunnel \(RUNNING\)/,
+      /^problem: the private key in the file .* differs from that of the running tunnel \(RUNNING\)/,
     ],
     [
       'our own key as a peer',

@@ -132,13 +132,13 @@ describe('the checks of the network', () => {
 
   it.each([
     ['driver', 'interface', /driver does not run/],
-    ['addresses', 'addresses, routes and MTU', /not there.*192\.0\.2\.1, 2001:db8:5e1f::1/],
-    ['routes', 'addresses, routes and MTU', /not there.*192\.0\.2\.128\/25/],
-    ['dns', 'DNS', /of 192\.0\.2\.53, .* is there: $/],
+    ['addresses', 'addresses, routes and MTU', /missing after it was set.*192\.0\.2\.1, 2001:db8:5e1f::1/],
+    ['routes', 'addresses, routes and MTU', /missing after it was set.*192\.0\.2\.128\/25/],
+    ['dns', 'DNS', /of 192\.0\.2\.53, .* only these are set: $/],
     ['undo', 'DNS', /refused/],
-    ['filters', 'kill switch', /no filter of ours/],
+    ['filters', 'kill switch', /no filter of wg-ts/],
     ['revert', 'kill switch', /1 filters are left/],
-    ['block', 'kill switch', /could leave past the tunnel/],
+    ['block', 'kill switch', /could be sent outside the tunnel/],
     ['close', 'interface removed', /still there/],
   ])('notice that %s fails', async (what, name, reason) => {
     system.broken.add(what);
@@ -151,7 +151,7 @@ describe('the checks of the network', () => {
     await system.openTun(NAME);
     const all = await results();
     expect(all['interface']).toMatchObject({ state: 'failed' });
-    expect(all['interface']?.detail).toContain('there already');
+    expect(all['interface']?.detail).toContain('already exists');
     expect(system.there.get('interfaces')?.size).toBe(1);
   });
 

@@ -28,7 +28,7 @@ describe('checks', () => {
       check('e', () => ok('fine'), ['a']),
     ]);
     expect(states(results)).toEqual(['a ok', 'b failed', 'c skipped', 'd skipped', 'e ok']);
-    expect(results[2]?.detail).toBe('it needs: b');
+    expect(results[2]?.detail).toBe('needs b');
   });
 
   it('that throw have failed, with the hint of the error, in one line', async () => {
@@ -50,7 +50,7 @@ describe('checks', () => {
     });
     const results = await runChecks([forever, check('b', () => ok(''))], { timeoutMs: 50 });
     expect(states(results)).toEqual(['a failed', 'b ok']);
-    expect(results[0]?.detail).toBe('no end after 0.05 s');
+    expect(results[0]?.detail).toBe('timed out after 0.05 s');
     expect(isTold).toBe(true);
   });
 
@@ -107,7 +107,9 @@ describe('the report', () => {
       'FAILED   b: broken\n         do: mend it\n',
       'skipped  c: later\n',
     ]);
-    expect(formatSummary(results)).toBe('\n1 ok, 1 failed, 1 skipped: see what is marked FAILED\n');
+    expect(formatSummary(results)).toBe(
+      '\n1 ok, 1 failed, 1 skipped: see the checks marked FAILED\n',
+    );
   });
 
   it('is the same for programs', () => {
