@@ -1,19 +1,19 @@
 // @ts-check
 /**
- * A gateway that Prometheus watches: what each of its peers has received and sent, how old their
- * handshakes are, and whether they are well.
+ * A gateway monitored by Prometheus: what each of its peers has received and sent, how old their
+ * handshakes are, and whether they are healthy.
  *
- *   node examples/gateway-metrics.mjs                                    shows it within this process
+ *   node examples/gateway-metrics.mjs                                    a demonstration in one process
  *   sudo node examples/gateway-metrics.mjs gateway.conf 127.0.0.1:9586   a real one, until Ctrl-C
  *
- * The first needs no privilege, the second root. For prometheus.yml:
+ * The first needs no privilege, the second needs root. For prometheus.yml:
  *
  *   scrape_configs:
  *     - job_name: wireguard
  *       static_configs:
  *         - targets: ['127.0.0.1:9586']
  *
- * Worth an alert: `wg_ts_tunnel_up == 0`, and `time() - wireguard_latest_handshake_seconds > 300` for
+ * Suggested alerts: `wg_ts_tunnel_up == 0`, and `time() - wireguard_latest_handshake_seconds > 300` for
  * peers that have a keepalive.
  */
 import { readFileSync } from 'node:fs';
@@ -69,7 +69,7 @@ async function show() {
     PersistentKeepalive = 25`,
     { name: 'gateway', tun: gatewayTun, udp },
   );
-  // The option `metrics` of `connect` does this too; here the system shall choose a port.
+  // The option `metrics` of `connect` does the same; here the system chooses the port.
   const metrics = await serveMetrics(gateway, { host: '127.0.0.1', port: 0 });
   const close = async () => {
     await metrics.close();
@@ -90,9 +90,9 @@ async function show() {
     const publicKey = publicKeyOf(generatePrivateKey());
     const endpoint = `127.0.0.1:${gateway.listenPort}`;
     await gateway.addPeer({ publicKey, endpoint, persistentKeepalive: 25 });
-    await health(url, 'there is a second branch, and nobody who answers');
+    await health(url, 'a second branch was added, and does not answer');
     await gateway.removePeer(publicKey);
-    await health(url, 'it is removed');
+    await health(url, 'the second branch was removed');
   } finally {
     await close();
     for (const secret of Object.values(keys)) secret.zero();

@@ -1,7 +1,7 @@
 // @ts-check
 /**
  * ICMP echo (RFC 792, RFC 4443) as IP packets: the pings that the other examples send through their
- * tunnels. A program of your own has packets of its own, and does not need this file.
+ * tunnels. Your own program has its own packets, and does not need this file.
  */
 import { on } from 'node:events';
 import { parseIp } from 'wg-ts/protocol';
@@ -12,7 +12,7 @@ const V4 = { header: 20, addresses: 12, size: 4, protocol: 1, request: 8, reply:
 const V6 = { header: 40, addresses: 8, size: 16, protocol: 58, request: 128, reply: 129 };
 
 /**
- * Sends one ping, and answers the milliseconds until its reply, or undefined when none comes in time.
+ * Sends one ping. Resolves to the milliseconds until its reply, or to undefined if none arrives in time.
  * @param {Duplex} stream of packets, as `packetStream` makes it
  * @param {{ from: string, to: string, sequence?: number, timeout?: number }} ping timeout in ms
  * @returns {Promise<number | undefined>}
@@ -33,7 +33,7 @@ export async function ping(stream, { from, to, sequence = 1, timeout = 2000 }) {
 }
 
 /**
- * Answers each ping that comes, as a machine does.
+ * Replies to every ping, as a machine does.
  * @param {Duplex} stream
  */
 export function answerPings(stream) {
@@ -50,7 +50,7 @@ export function answerPings(stream) {
  */
 export function echoRequest(from, to, sequence) {
   const [source, destination] = [parseIp(from), parseIp(to)];
-  if (!source || !destination) throw new Error(`${from} or ${to} is no IP address`);
+  if (!source || !destination) throw new Error(`${from} or ${to} is not an IP address`);
   const layout = source.length === V4.size ? V4 : V6;
   const packet = Buffer.alloc(layout.header + 64);
   if (layout === V4) {
@@ -72,7 +72,7 @@ export function echoRequest(from, to, sequence) {
 }
 
 /**
- * What the addressed machine answers; undefined for a packet that is no ping.
+ * Returns the reply of the addressed machine, or undefined for a packet that is not a ping.
  * @param {Uint8Array} packet
  */
 export function echoReply(packet) {
@@ -94,7 +94,7 @@ export function echoReply(packet) {
  */
 function setChecksums(packet, { header, addresses, size, protocol }) {
   const isV4 = header === V4.header;
-  // ICMPv6 sums a pseudo-header too: both addresses, the length and the protocol.
+  // The ICMPv6 checksum covers a pseudo-header too: both addresses, the length and the protocol.
   const both = packet.subarray(addresses, addresses + 2 * size);
   const pseudo = isV4 ? 0 : sum(both) + packet.length - header + protocol;
   packet.writeUInt16BE(0, header + 2);

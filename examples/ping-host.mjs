@@ -1,13 +1,13 @@
 // @ts-check
 /**
- * A tiny host behind WireGuard, without root: a Tun of this program's own takes the packets of the
- * tunnel and answers every ping by itself, for whichever address it was sent.
+ * A tiny host behind WireGuard, without root: this program's own Tun takes the packets of the tunnel
+ * and replies to every ping, whatever address it was sent to.
  *
  *   node examples/ping-host.mjs                  a second tunnel in this process pings it
- *   node examples/ping-host.mjs --listen 51820   stays up, and prints the configuration of the peer:
+ *   node examples/ping-host.mjs --listen 51820   stays up, and prints a configuration for the peer:
  *                                                save it on another machine, `wg-ts up` and `ping` there
  *
- * Needs no privilege. The configuration that it prints has the peer's private key, made for this run.
+ * Needs no privilege. The printed configuration contains the peer's private key, made for this run.
  */
 import { networkInterfaces } from 'node:os';
 import { parseArgs } from 'node:util';
@@ -37,8 +37,8 @@ class PingHost {
   }
 
   /**
-   * A packet came out of the tunnel. What we answer goes in later, as from a system: the tunnel is
-   * still busy with this one.
+   * A packet came out of the tunnel. The reply is sent later, as a system would: the tunnel is still
+   * busy with this packet.
    * @param {Uint8Array} packet valid only during the call
    */
   write(packet) {
@@ -87,9 +87,9 @@ try {
   } else {
     const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
     const ours = all.find(({ family, internal }) => family === 'IPv4' && !internal);
-    console.log(`# The host listens on UDP port ${host.listenPort}. Its peer's configuration:\n`);
+    console.log(`# The host listens on UDP port ${host.listenPort}. Configuration of its peer:\n`);
     console.log(configuration(ours?.address ?? '127.0.0.1'));
-    console.log(`# There: ping ${HOST.join(', ping ')}. Ctrl-C ends the host.`);
+    console.log(`# On that machine: ping ${HOST.join(', ping ')}. Ctrl-C stops the host.`);
     host.on('handshake', ({ endpoint }) => console.log(`# connected: ${endpoint}`));
     const error = await host.closed;
     if (error) throw error;

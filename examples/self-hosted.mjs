@@ -1,16 +1,16 @@
 // @ts-check
 /**
- * A WireGuard server that takes peers by HTTP while it runs: POST /peers answers a configuration for one
- * more machine, DELETE /peers/KEY takes that machine out again, GET /peers tells who is there. Only
- * public keys are ever logged, and the server forgets a private key with the answer that holds it.
+ * A WireGuard server that adds peers over HTTP while it runs: POST /peers returns a configuration for a
+ * new machine, DELETE /peers/KEY removes that machine, GET /peers lists the peers. Only public keys are
+ * logged, and the server keeps no private key after the response that contains it.
  *
- *   node examples/self-hosted.mjs                                          plays a client too, and ends
+ *   node examples/self-hosted.mjs                                          also plays a client, then ends
  *   sudo TOKEN=... node examples/self-hosted.mjs vpn.example.com:51820     a real one, until Ctrl-C:
  *     curl -X POST -H "Authorization: Bearer $TOKEN" localhost:8080/peers > laptop.conf
  *
- * The first needs no privilege, the second root. A real one needs more: TLS in front of it, as the answers
- * hold private keys; a token for each user; its key and its peers in a file, so that they outlive a
- * restart; and for the way into the Internet net.ipv4.ip_forward and NAT.
+ * The first needs no privilege, the second needs root. A real one needs more: TLS in front of it, since
+ * responses contain private keys; a token for each user; its key and its peers in a file, so that they
+ * survive a restart; and for access to the Internet, net.ipv4.ip_forward and NAT.
  */
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { once } from 'node:events';
@@ -30,7 +30,7 @@ const NETWORK = '10.81.0';
 const endpoint = process.argv[2];
 const token =
   process.env['TOKEN'] ?? (endpoint === undefined ? randomBytes(16).toString('hex') : '');
-if (token === '') throw new Error('set TOKEN: whoever knows it may add peers');
+if (token === '') throw new Error('set TOKEN: anyone who knows it can add peers');
 
 const [tun, host] = memoryTunPair();
 const serverKey = generatePrivateKey();
@@ -42,10 +42,10 @@ const tunnel = await connect(
   endpoint === undefined ? { tun, udp: { ipv4Address: '127.0.0.1', ipv6: false } } : {},
 );
 serverKey.zero();
-/** Last bytes of addresses by public key. @type {Map<string, number>} */
+/** The last byte of each peer's address, by public key. @type {Map<string, number>} */
 const hosts = new Map();
 
-/** Answers a file as wg-quick(8) reads it. */
+/** Resolves to a configuration file for wg-quick(8). */
 async function addPeer() {
   const free = Array.from({ length: 253 }, (_, i) => i + 2);
   const number = free.find((one) => ![...hosts.values()].includes(one));
@@ -89,7 +89,7 @@ const digest = (/** @type {string} */ text) => createHash('sha256').update(text)
 
 /** @param {import('node:http').IncomingMessage} request @returns {Promise<[status: number, body?: string]>} */
 async function answer({ method, url = '', headers }) {
-  // Of the same length, so that the time it takes tells nothing of the token.
+  // Digests have the same length, so the time of the comparison reveals nothing about the token.
   const given = digest(headers.authorization ?? '');
   if (!timingSafeEqual(given, digest(`Bearer ${token}`))) return [401];
   const match = /^\/peers(?:\/(.+))?$/.exec(url);

@@ -1,13 +1,13 @@
 // @ts-check
 /**
- * A tunnel within the life of an HTTP server: it comes up before the server listens, its state is at
- * /status, and SIGTERM or Ctrl-C ends both in order.
+ * A tunnel in the lifecycle of an HTTP server: it comes up before the server listens, its state is at
+ * /status, and SIGTERM or Ctrl-C stops both in order.
  *
  *   node examples/server.mjs                    against a WireGuard peer within this process, and ends
- *   sudo node examples/server.mjs office.conf   a real tunnel: the server listens at its address there,
- *                                               so it is reached through the tunnel and no other way
+ *   sudo node examples/server.mjs office.conf   a real tunnel: the server listens on its address in it,
+ *                                               so it can be reached only through the tunnel
  *
- * The first needs no privilege, the second root.
+ * The first needs no privilege, the second needs root.
  */
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
@@ -31,7 +31,7 @@ const BRING_UP_TIMEOUT = 15_000;
  * @param {{ host: string, port: number, signal: AbortSignal, tunnel?: import('wg-ts').ConnectOptions }} options
  */
 async function startServer(config, { host, port, signal, ...options }) {
-  // Also when it is told to stop while the tunnel comes up; then all that was done is undone.
+  // An abort while the tunnel comes up makes `connect` undo everything and reject.
   const patience = AbortSignal.any([signal, AbortSignal.timeout(BRING_UP_TIMEOUT)]);
   const tunnel = await connect(config, { ...options.tunnel, signal: patience });
   const server = createServer((request, response) => {
@@ -55,7 +55,7 @@ async function startServer(config, { host, port, signal, ...options }) {
     throw error;
   }
   signal.addEventListener('abort', stop, { once: true });
-  // Also when the tunnel breaks, say as its interface was deleted.
+  // The tunnel may also end because of an error, for example if its interface is deleted.
   void tunnel.closed.then(() => server.close());
   const { port: bound } = /** @type {import('node:net').AddressInfo} */ (server.address());
   return { tunnel, url: `http://${host.includes(':') ? `[${host}]` : host}:${bound}/status` };
@@ -116,14 +116,14 @@ async function show() {
       PersistentKeepalive = 25`,
       { host: '127.0.0.1', port: 0, signal, tunnel: { name: 'to-office', tun, udp } },
     );
-    // PersistentKeepalive begins the handshake by itself, so that the office reaches us at any time.
+    // PersistentKeepalive starts the handshake, so the office can reach this end at any time.
     await tunnel.handshake({ signal });
     console.log(`GET ${url}: ${await (await fetch(url)).text()}`);
     const time = await ping(packetStream(officeHost), { from: '10.82.0.1', to: '10.82.0.2' });
     console.log(
       `the office pings us: ${time === undefined ? 'no reply' : `${time.toFixed(2)} ms`}`,
     );
-    // As `kill` does it, also on Windows, which has no such signal.
+    // The effect of `kill`, also on Windows, which has no such signal.
     process.emit('SIGTERM');
     await tunnel.closed;
     console.log(`stopped; the tunnel is ${tunnel.state}`);

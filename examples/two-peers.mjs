@@ -1,12 +1,12 @@
 // @ts-check
 /**
  * Two WireGuard peers in one process: keys, the handshake, and pings both ways over IPv4 and IPv6. The
- * handshake and the UDP datagrams are real; in place of network interfaces each tunnel has a TUN device
- * in memory, whose other end is a stream of IP packets that belongs to this program.
+ * handshake and the UDP datagrams are real. Instead of a network interface, each tunnel has a Tun in
+ * memory, whose other end is a stream of IP packets in this program.
  *
  *   node examples/two-peers.mjs
  *
- * Needs no privilege, and no network but loopback.
+ * Needs no privilege, and no network except loopback.
  */
 import {
   connect,

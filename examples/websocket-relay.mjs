@@ -1,12 +1,12 @@
 // @ts-check
 /**
- * WireGuard where UDP is blocked: each tunnel's datagrams travel in WebSocket messages, through a relay
- * that both ends can reach. The relay sees only ciphertext, and cannot read or change it.
+ * WireGuard where UDP is blocked: the datagrams of each tunnel travel in WebSocket messages, through a
+ * relay that both ends can reach. The relay sees only ciphertext, and cannot read or change it.
  *
  *   npm install ws
  *   node examples/websocket-relay.mjs
  *
- * Needs no privilege. A real relay serves wss:// (TLS), and knows who may have which number.
+ * Needs no privilege. A real relay serves wss:// (TLS), and checks which client may use which number.
  */
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
@@ -21,13 +21,13 @@ import {
 import { WebSocket, WebSocketServer } from 'ws';
 import { answerPings, ping } from './packets.mjs';
 
-/** A member of the relay has a number of one byte; to WireGuard it is an address of a network. */
+/** Each member of the relay has a one-byte number, which WireGuard sees as an IP address. */
 const PORT = 51820;
 const addressOf = (/** @type {number} */ member) => `192.0.2.${member}`;
-/** What waits longer is dropped, as a full UDP socket does: WireGuard and TCP inside cope with loss. */
+/** Beyond this, datagrams are dropped, as by a full UDP socket: WireGuard and the TCP inside cope with loss. */
 const MAX_WAITING_BYTES = 256 * 1024;
 
-/** Forwards messages of one byte for the other member, and one datagram. */
+/** Forwards messages: one byte with the number of the other member, then one datagram. */
 function startRelay() {
   const relay = new WebSocketServer({ host: '127.0.0.1', port: 0, maxPayload: 65_536 });
   /** @type {Map<number, WebSocket>} */
@@ -52,7 +52,7 @@ function startRelay() {
 }
 
 /**
- * One WebSocket in place of the UDP sockets of a tunnel.
+ * Resolves to a transport that uses one WebSocket in place of a tunnel's UDP sockets.
  * @param {string} url @param {number} member
  * @returns {Promise<import('wg-ts').UdpTransport>}
  */
@@ -76,7 +76,7 @@ async function relayTransport(url, member) {
   };
 }
 
-/** UDP sockets of this process, which Linux lists; undefined elsewhere. */
+/** Returns the number of UDP sockets of this process; undefined on systems other than Linux. */
 function countUdpSockets() {
   if (process.platform !== 'linux') return undefined;
   const tables = ['/proc/self/net/udp', '/proc/self/net/udp6'].filter((file) => existsSync(file));

@@ -141,7 +141,7 @@ describeSystem('the other examples with arguments', TUNNEL, () => {
       '--listen',
       '51820',
     ]);
-    await host.says(/Ctrl-C ends the host/);
+    await host.says(/Ctrl-C stops the host/);
     const configuration = /\[Interface\][^#]*/.exec(host.stdout)?.[0] ?? '';
     expect(configuration).toContain(`Endpoint = ${hostEnd.v4}:51820`);
     const peer = new Client(lab, peerEnd.namespace, configuration);
