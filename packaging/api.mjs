@@ -1,5 +1,5 @@
-// Compares the public API, as the built declarations have it, with the reports in api/, so that no change
-// of it goes unnoticed.
+// Compares the public API, as in the built declarations, with the reports in api/, so that no change goes
+// unnoticed.
 //
 //   api.mjs            fails when a report differs: `npm run check:api`, after a build
 //   api.mjs --update   writes the reports: `npm run api`, to be committed with the change
@@ -12,7 +12,7 @@ import { Extractor, ExtractorConfig, ExtractorLogLevel } from '@microsoft/api-ex
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const isUpdate = process.argv.includes('--update');
-/** What there is to say of a report comes below, with the command that mends it. */
+/** Reported below instead, with the command that fixes it. */
 const TOLD_BELOW = new Set([
   'console-api-report-created',
   'console-api-report-copied',

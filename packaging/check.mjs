@@ -1,9 +1,9 @@
-// Checks the package as npm would upload it: `npm run check:package`, after a build. Needs no network.
+// Checks the package as npm would publish it: `npm run check:package`, after a build. Needs no network.
 //
-// - publint: that what package.json names is in the tarball, in the module format that its name and
-//   conditions promise. (A wrong path in "exports" is seen by nobody who works in the checkout.)
-// - attw (@arethetypeswrong/cli): that TypeScript finds for each way of importing an entry the types of what
-//   node would load there; tsc tells that only for the one way that it is set to.
+// - publint: every file that package.json names is in the tarball, in the module format that its name and
+//   conditions promise. (In the checkout, a wrong path in "exports" goes unnoticed.)
+// - attw (@arethetypeswrong/cli): for each way of importing an entry, TypeScript finds the types of what node
+//   would load; tsc checks only the one way that it is configured for.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

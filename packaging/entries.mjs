@@ -1,13 +1,13 @@
-// Makes what tsc does not make of the package's entries, and takes away what no user of them can reach.
+// Generates the files of the package's entries that tsc does not, and removes those that no user can reach.
 // A step of `npm run build`, after tsc.
 //
 //   entries.mjs [DIST]
 //
-// - index.cjs beside each index.js: require() gives the modules that import gives, so that a program
-//   that does both has one of each class and of all state.
-// - A .d.cts for each declaration: to TypeScript a .d.ts in a package of "type": "module" describes what
-//   cannot be required.
-// - Declarations that neither entry needs go, and so does what is left of sources that are gone.
+// - index.cjs beside each index.js: require() returns the same modules as import, so a program that uses
+//   both has a single copy of each class and of all state.
+// - A .d.cts for each declaration: to TypeScript, a .d.ts in a package of "type": "module" describes a module
+//   that cannot be required.
+// - Declarations that neither entry needs are removed, and so is the output of deleted sources.
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -20,7 +20,7 @@ const ENTRIES = ['src/index', 'protocol/index'];
 const FOLDERS = ['cli', 'crypto', 'native', 'network', 'protocol', 'src', 'system', 'tun', 'udp'];
 const MADE = /\.(?:js|cjs|d\.ts|d\.cts)$/;
 
-/** The imports of files of the package, from the last to the first. */
+/** Returns the imports of files of the package, from the last to the first. */
 function specifiersOf(text) {
   return ts
     .preProcessFile(text, true, true)
@@ -28,7 +28,7 @@ function specifiersOf(text) {
     .sort((a, b) => b.pos - a.pos);
 }
 
-/** The declarations that a file has in its imports, and theirs, added to `found`. */
+/** Adds to `found` the declaration `file` and those that it imports, directly or indirectly. */
 function collect(file, found) {
   if (found.has(file)) return found;
   found.add(file);
@@ -37,7 +37,7 @@ function collect(file, found) {
   return found;
 }
 
-/** The text of a declaration with its imports turned to those for require(). */
+/** Returns the text of a declaration with its imports changed to those for require(). */
 function forRequire(text) {
   let result = text;
   for (const { fileName, pos } of specifiersOf(text)) {
@@ -60,7 +60,7 @@ for (const entry of ENTRIES) collect(join(dist, `${entry}.d.ts`), reachable);
 for (const name of madeFiles()) {
   const hasSource = existsSync(join(root, name.replace(MADE, '.ts')));
   const isDeclaration = name.endsWith('.d.ts');
-  // Those for require() are written anew.
+  // Declarations for require() are rewritten below.
   const isOld = name.endsWith('cts') || (isDeclaration && !reachable.has(join(dist, name)));
   if (!hasSource || isOld) rmSync(join(dist, name));
 }

@@ -1,6 +1,6 @@
 #!/bin/bash
 # Everything: build, types, lint, and the tests of all projects. As root on Debian it installs what the
-# native library and the system tests need; elsewhere those that lack something are skipped by name.
+# native library and the system tests need; elsewhere, tests that lack something are skipped by name.
 #
 #   WG_TS_REQUIRE_SYSTEM=1  a skipped test is a failure
 #   WG_TS_SKIP_LONG=1       leave out the tests that take minutes
@@ -11,12 +11,12 @@ cd "$(dirname "$0")/.." || exit 1
 export PATH="$PATH:/usr/sbin:/sbin"
 
 programs=(wireguard-go wg wg-quick iperf3 ping nft iptables tcpdump ip nstat sysctl setpriv tmux gcc clang)
-# Shells that are completed, and what reads manual pages and units.
+# Shells with completion, and programs that read manual pages and units.
 programs+=(zsh fish groff mandoc systemd-analyze)
-# What runs Windows code, on x86-64 alone.
+# Programs that run Windows code, on x86-64 only.
 windows_programs=(wine x86_64-w64-mingw32-gcc)
 windows_packages=(wine wine64 gcc-mingw-w64-x86-64)
-# What compiles a release for the other machines, and runs it there.
+# Programs that compile a release for the other machines, and run it.
 release_programs=(musl-gcc aarch64-linux-gnu-gcc qemu-aarch64)
 release_packages=(musl-tools gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user)
 if [ "$(uname -m)" = x86_64 ]; then programs+=("${windows_programs[@]}" "${release_programs[@]}"); fi
@@ -32,7 +32,7 @@ has_sanitizers() {
   compgen -G "$runtimes/lib/*/libclang_rt.fuzzer*" >/dev/null
 }
 
-# What Electron has in place of OpenSSL.
+# Electron has it in place of OpenSSL.
 has_boringssl() {
   compgen -G '/usr/lib/*/android/libcrypto.so.0' >/dev/null
 }
@@ -49,7 +49,7 @@ install() {
   apt-get install -q -y --no-install-recommends "$@" </dev/null
 }
 
-# Debian names their package after clang's version; that of no version came later.
+# Debian names the package after clang's version; the name without a version is newer.
 install_sanitizers() {
   has_sanitizers && return 0
   local version
@@ -84,7 +84,7 @@ run_project() {
     --outputFile.json="$reports/$1"
 }
 
-# What `npm run build` only tries: where there is a compiler the library has to come of it.
+# `npm run build` only tries this; where there is a compiler, it must succeed.
 build_native() {
   if [ "$(uname)" = Linux ] && command -v cc gcc clang >/dev/null; then
     step npm run build:native
@@ -104,7 +104,7 @@ fuzz() {
   fi
 }
 
-# They wait for minutes, and need next to no processor: the unit tests run meanwhile.
+# The long tests wait for minutes and need almost no processor time: the unit tests run meanwhile.
 begin_long() {
   [ -z "${WG_TS_SKIP_LONG:-}" ] || return 0
   run_project long >"$reports/long.txt" 2>&1 &

@@ -1,10 +1,10 @@
 // Runs the tests that load the native library once more with builds of it for AddressSanitizer with
 // UndefinedBehaviorSanitizer, and for ThreadSanitizer: `npm run test:sanitize`.
 //
-//   sanitize.mjs [REPORT]   the results of vitest go to REPORT-address and REPORT-thread as JSON
+//   sanitize.mjs [REPORT]   writes vitest's results to REPORT-address and REPORT-thread as JSON
 //
-// Node itself is not built for them, so their runtime is loaded before it. ThreadSanitizer then has
-// much to say about V8: only what has the library in it counts.
+// Node itself is not built with sanitizers, so their runtime is preloaded. ThreadSanitizer then reports
+// much about V8: only reports that mention the library count.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -20,7 +20,7 @@ const SANITIZERS = [
     name: 'address',
     flags: ['-fsanitize=address,undefined', '-fno-sanitize-recover=undefined'],
     runtimes: ['libasan.so', 'libubsan.so'],
-    // What node itself never frees is not ours to judge.
+    // Node itself leaves memory unfreed at exit.
     env: { ASAN_OPTIONS: 'detect_leaks=0' },
     launcher: [],
     complaint: /AddressSanitizer|runtime error:/,
@@ -29,22 +29,22 @@ const SANITIZERS = [
     name: 'thread',
     flags: ['-fsanitize=thread'],
     runtimes: ['libtsan.so'],
-    // What it says of V8 must not fail the run.
+    // Its reports about V8 must not fail the run.
     env: { TSAN_OPTIONS: 'exitcode=0' },
-    // It wants its own addresses for itself.
+    // It needs a fixed range of addresses, which randomisation may occupy.
     launcher: ['setarch', '-R'],
     complaint: /native\/lib\//,
   },
 ];
 
-/** The path of a runtime library of gcc, or undefined. */
+/** Returns the path of a runtime library of gcc, or undefined. */
 function runtime(name) {
   const { stdout } = spawnSync('gcc', [`-print-file-name=${name}`], { encoding: 'utf8' });
   const path = stdout?.trim();
   return path && existsSync(path) ? path : undefined;
 }
 
-/** Answers whether all is well. */
+/** Returns true if every test passed and the sanitizer reported nothing. */
 function run(sanitizer, folder, report) {
   const { name, flags, env, launcher, complaint } = sanitizer;
   const runtimes = sanitizer.runtimes.map(runtime);
@@ -72,7 +72,7 @@ function run(sanitizer, folder, report) {
   const words = `${stdout}${stderr}`;
   const complaints = words.split('==================').filter((text) => complaint.test(text));
   const isGood = status === 0 && complaints.length === 0;
-  console.log(`== ${name} sanitizer: ${isGood ? 'nothing to say' : 'failed'}`);
+  console.log(`== ${name} sanitizer: ${isGood ? 'nothing reported' : 'failed'}`);
   if (!isGood) console.log(complaints.length > 0 ? complaints.slice(0, 5).join('\n') : stdout);
   return isGood;
 }

@@ -1,11 +1,11 @@
-// Adds up vitest's JSON reports, one of each project, and tells each by the report's name. Fails when a test failed, when a report is missing or broken, and,
-// with WG_TS_REQUIRE_SYSTEM=1, when a test was skipped.
+// Adds up vitest's JSON reports, one for each project, and prints each under the report's name. Fails if a test
+// failed, if a report is missing or broken, and, with WG_TS_REQUIRE_SYSTEM=1, if a test was skipped.
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 
 function countOf(report) {
   let failed = report.numFailedTests;
-  // A file that could not even be loaded has no tests to count.
+  // A file that failed to load has no tests to count.
   for (const { status, assertionResults } of report.testResults)
     if (status === 'failed' && !assertionResults.some((test) => test.status === 'failed'))
       failed += 1;
