@@ -37,7 +37,7 @@ const EITHER_PLANE: readonly string[] = [
 const systemFile = (name: string): string => `test/system/${name}.test.ts`;
 
 /** One after the other: they share the machine's processors and /var/run. */
-const ALONE = { fileParallelism: false, hookTimeout: 60_000 } as const;
+const ALONE = { fileParallelism: false, hookTimeout: 240_000 } as const;
 
 /** What does not depend on the data plane is left out; each tunnel brought up has `plane`. */
 function systemWith(
@@ -50,7 +50,7 @@ function systemWith(
       include: [systemFile('**/*')],
       exclude: exclude.map(systemFile),
       env: { WG_TS_DATAPLANE: plane },
-      testTimeout: 60_000,
+      testTimeout: 240_000,
       ...ALONE,
     },
   };
@@ -76,7 +76,7 @@ const config: ViteUserConfig = {
         test: {
           name: 'system',
           include: WITHOUT_PLANE.map(systemFile),
-          testTimeout: 60_000,
+          testTimeout: 240_000,
           ...ALONE,
         },
       },

@@ -74,7 +74,7 @@ async function killDuring(
   const killed = all || inBackground.length === 0 ? ours : inBackground;
   for (const pid of killed) kill(pid);
   await running.exited;
-  await eventually('the end of what was started', 10_000, async () => {
+  await eventually('the end of what was started', 40_000, async () => {
     return (await client.daemons()).length === 0 && (await namespace.pids()).length === 0;
   });
   return ours;
@@ -145,11 +145,11 @@ describeSystem('a tunnel that is killed at any moment', [...TUNNEL, 'nft'], () =
     );
     writeFileSync(client.file, text);
     const running = namespace.spawn(command('up', client.file), dns.env);
-    await eventually('the hook', 10_000, () => existsSync(mark));
+    await eventually('the hook', 40_000, () => existsSync(mark));
     for (const pid of await client.daemons()) kill(pid);
     await running.exited;
     expect(await client.tryDown()).toMatchObject({ code: 0 });
-    await eventually('the end of the hook', 5000, async () => {
+    await eventually('the end of the hook', 40_000, async () => {
       return (await namespace.pids()).length === 0;
     });
     expect(await namespace.snapshot()).toBe(before);

@@ -39,7 +39,7 @@ async function makeClient(
 
 async function killDaemon(client: Client): Promise<void> {
   for (const pid of await client.daemons()) process.kill(pid, 'SIGKILL');
-  await eventually('the end', 5000, async () => (await client.daemons()).length === 0);
+  await eventually('the end', 40_000, async () => (await client.daemons()).length === 0);
 }
 
 describeSystem('the DNS servers of a tunnel', TUNNEL, () => {
@@ -80,11 +80,11 @@ describeSystem('the DNS servers of a tunnel', TUNNEL, () => {
     const { client, dns } = await makeClient(lab, 'resolvconf');
     dns.beSlow();
     const running = client.namespace.spawn(command('up', client.file), dns.env);
-    await eventually('resolvconf', 10_000, () => dns.isBusy);
+    await eventually('resolvconf', 40_000, () => dns.isBusy);
     await killDaemon(client);
     await running.exited;
     expect(await client.tryDown()).toMatchObject({ code: 0 });
-    await eventually('the end of it', 5000, async () => {
+    await eventually('the end of it', 40_000, async () => {
       return (await client.namespace.pids()).length === 0;
     });
     expect(await dns.records(client.namespace)).toEqual({});
@@ -96,7 +96,7 @@ describeSystem('the DNS servers of a tunnel', TUNNEL, () => {
     await client.namespace.mustRun(['wg-quick', 'up', client.file], { env });
     const theirRecords = await dns.records(client.namespace);
     await client.namespace.mustRun(['wg-quick', 'down', client.file], { env });
-    await eventually('the end', 5000, async () => (await client.namespace.pids()).length === 0);
+    await eventually('the end', 40_000, async () => (await client.namespace.pids()).length === 0);
     const theirCalls = dns.calls();
     await client.up();
     expect(await dns.records(client.namespace)).toEqual(theirRecords);

@@ -19,7 +19,7 @@ interface Report {
   readonly text: string;
 }
 
-const TEST_MS = 60_000;
+const TEST_MS = 240_000;
 const NEEDS: readonly Need[] = [...TUNNEL, 'nft'];
 
 async function doctor(namespace: Namespace, ...args: string[]): Promise<Report> {

@@ -75,7 +75,7 @@ describeSystem('explicit congestion notification', [...TUNNEL, 'tcpdump', 'nft',
             expect(await ping(namespace, target, { size, trafficClass })).toMatchObject({
               received: 3,
             });
-            const classes = await eventually('the messages', 5000, () => {
+            const classes = await eventually('the messages', 40_000, () => {
               const seen = classesOf(onCable.datagrams(), LENGTHS[i] ?? 0);
               return seen.length >= 3 && seen;
             });
@@ -111,7 +111,7 @@ describeSystem('explicit congestion notification', [...TUNNEL, 'tcpdump', 'nft',
               await ping(namespace, INNER.server[inner], { size, trafficClass }),
             ).toMatchObject({ received: 3 });
             const length = ECHO_BYTES[inner] + size;
-            const answers = await eventually('the answers', 5000, () => {
+            const answers = await eventually('the answers', 40_000, () => {
               const seen = onTun.packets().filter(({ ip }) => ip.length === length);
               return seen.length >= 3 && seen;
             });
@@ -158,7 +158,7 @@ describeSystem('explicit congestion notification', [...TUNNEL, 'tcpdump', 'nft',
             server: () => ping(pair.server.namespace, INNER.client.v4, { trafficClass: ECT_0 }),
           };
           expect(await ways[initiator]()).toMatchObject({ received: 3 });
-          await eventually('a transport message', 5000, () =>
+          await eventually('a transport message', 40_000, () =>
             onCable.datagrams().some(({ payload }) => payload[0] === TRANSPORT),
           );
           const seen = onCable.datagrams().map(({ ip, payload }) => ({

@@ -42,11 +42,11 @@ describeSystem('a program with an interface', ['namespaces', 'tun', 'cli', 'ping
     const before = await namespace.snapshot();
     const running = namespace.spawn(host(pair, 'worker'), ENV);
     const pings = { count: 200, intervalSeconds: 0.01 };
-    await running.says(/^up$/m, 20_000);
+    await running.says(/^up$/m, 40_000);
     expect(await ping(namespace, INNER.server.v4, pings)).toMatchObject({ received: 200 });
     expect(await ping(namespace, INNER.server.v6)).toMatchObject({ received: 3 });
     running.signal('SIGUSR2');
-    await running.says(/^up again$/m, 20_000);
+    await running.says(/^up again$/m, 40_000);
     expect(await ping(namespace, INNER.server.v4, pings)).toMatchObject({ received: 200 });
     const { before: held, after } = JSON.parse(/^\{.*\}$/m.exec(running.stdout)?.[0] ?? '');
     expect(after).toEqual(held);
@@ -58,7 +58,7 @@ describeSystem('a program with an interface', ['namespaces', 'tun', 'cli', 'ping
   labTest('holds no more after 50 of them than before', async ({ lab }) => {
     const namespace = await lab.namespace('program');
     const argv = [process.execPath, '--expose-gc', LEAKS, LIBRARY, PLANE, 'system', '50', '10'];
-    const { code, stdout, stderr } = await namespace.run(argv, { timeoutMs: 50_000 });
+    const { code, stdout, stderr } = await namespace.run(argv, { timeoutMs: 200_000 });
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     const { before, after, warnings } = JSON.parse(stdout);
     const { descriptors, threads, resources } = before;

@@ -37,7 +37,7 @@ const PAGES = `require('node:http').createServer((request, response) => {
 
 /** A cable is up when the system says so, which may take a second: then its addresses are all there. */
 async function settled({ namespace }: LinkEnd): Promise<void> {
-  await eventually(`the cable of ${namespace.name} is up`, 10_000, async () => {
+  await eventually(`the cable of ${namespace.name} is up`, 40_000, async () => {
     const snapshot = await namespace.snapshot();
     return snapshot.includes(' fe80::') && !snapshot.includes('NO-CARRIER');
   });
@@ -121,7 +121,7 @@ describeSystem('the other examples with arguments', TUNNEL, () => {
     const running = clientEnd.namespace.spawn([process.execPath, example('server'), client.file]);
     const url = `http://${INNER.client.v4}:8080/status`;
     await running.says(new RegExp(`wg-ts0 is up; through it: ${url}`));
-    await eventually('the tunnel is connected', 10_000, async () => {
+    await eventually('the tunnel is connected', 40_000, async () => {
       return (await server.peer()).latestHandshake > 0;
     });
     const { code, body } = await ask(server.namespace, url);
@@ -164,7 +164,7 @@ describeSystem('the other examples with arguments', TUNNEL, () => {
       '127.0.0.1:9123',
     ]);
     await running.says(/wg-ts0 is up/);
-    await eventually('it is well', 10_000, async () => {
+    await eventually('it is well', 40_000, async () => {
       return (await ask(clientEnd.namespace, 'http://127.0.0.1:9123/healthz')).code === 200;
     });
     const { body } = await ask(clientEnd.namespace, 'http://127.0.0.1:9123/metrics');

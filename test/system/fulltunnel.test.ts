@@ -81,6 +81,10 @@ describeSystem(
             const flow = await tcpFlow(client.namespace, hiddenNamespace, hidden[family]);
             expect(flow.bytes).toBeGreaterThan(1_000_000);
           }
+          await expect
+            .poll(() => onCable.packets().length, { timeout: 10_000 })
+            .toBeGreaterThan(100);
+          await expect.poll(() => onTun.packets().length, { timeout: 10_000 }).toBeGreaterThan(100);
           await onCable.stop();
           await onTun.stop();
 

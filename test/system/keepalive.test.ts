@@ -18,7 +18,7 @@ describeSystem('PersistentKeepalive', [...TUNNEL, 'tcpdump'], () => {
       pair.serverEnd.device,
       `udp src port ${CLIENT_PORT}`,
     );
-    const keepalives = await eventually('five keepalives', 15_000, () => {
+    const keepalives = await eventually('five keepalives', 30_000, () => {
       const seen = capture
         .datagrams()
         .filter((datagram) => datagram.payload.length === KEEPALIVE_BYTES);
@@ -47,6 +47,6 @@ describeSystem('PersistentKeepalive', [...TUNNEL, 'tcpdump'], () => {
     await new Promise((resolve) => setTimeout(resolve, 3000));
     expect(capture.datagrams()).toEqual([]);
     await ping(pair.client.namespace, INNER.server.v4);
-    await eventually('a datagram', 5000, () => capture.datagrams().length > 0);
+    await eventually('a datagram', 40_000, () => capture.datagrams().length > 0);
   });
 });

@@ -15,7 +15,9 @@ describeSystem('the laboratory', ['namespaces', 'ping', 'tcpdump'], () => {
     expect(await ping(a.namespace, '198.18.1.9', { count: 1, patienceSeconds: 2 })).toMatchObject({
       received: 0,
     });
-    expect(capture.packets().length).toBeGreaterThanOrEqual(12);
+    await expect
+      .poll(() => capture.packets().length, { timeout: 10_000 })
+      .toBeGreaterThanOrEqual(12);
     expect(capture.datagrams()).toEqual([]);
   });
 

@@ -39,7 +39,7 @@ async function startFollowing({ namespace, name }: Client): Promise<Running> {
   const following = namespace.spawn(command('logs', '--follow', '--json', name));
   await eventually(
     'the log is shown',
-    10_000,
+    40_000,
     () => following.stdout.includes('": up (') || following.stdout.includes('"up ('),
   );
   return following;
@@ -127,7 +127,7 @@ describeSystem('the log of a tunnel in the background', TUNNEL, () => {
 
     writeFileSync(file, text.replace('seq 1 200000', 'echo again'));
     await namespace.mustRun(command('up', file));
-    await eventually('the next run is shown', 10_000, () =>
+    await eventually('the next run is shown', 40_000, () =>
       messages(following.stdout.slice(0, following.stdout.lastIndexOf('\n')))
         .slice(-2)
         .join()

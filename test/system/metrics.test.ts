@@ -51,7 +51,7 @@ describeSystem('the metrics of a tunnel', NEEDS, () => {
     await server.start();
     await client.up();
     expect((await ping(client.namespace, INNER.server.v4, { count: 5 })).received).toBe(5);
-    await eventually('nothing moves between two looks', 10_000, async () => {
+    await eventually('nothing moves between two looks', 40_000, async () => {
       const before = await transferOf(pair);
       const families = await scrape(client.namespace);
       if (String(before) !== String(await transferOf(pair))) return false;
@@ -104,7 +104,7 @@ describeSystem('the metrics of a tunnel', NEEDS, () => {
       ]);
       expect(sampleValue(await scrape(client.namespace, inner), 'wg_ts_tunnel_up')).toBe(0);
       await server.start();
-      await eventually('the peer is there', 20_000, async () => {
+      await eventually('the peer is there', 40_000, async () => {
         return (await ask(client.namespace, `http://${inner}/healthz`)).code === 200;
       });
     },

@@ -24,7 +24,7 @@ describeSystem('another network', TUNNEL, () => {
       const flags = outer === 'v6' ? ' nodad' : '';
       await namespace.ip(`addr add ${second}/${length} dev ${device}${flags}`);
 
-      await eventually('a handshake from there', 20_000, async () => {
+      await eventually('a handshake from there', 40_000, async () => {
         const { endpoint, latestHandshake } = await pair.server.peer();
         return endpoint.includes(second) && latestHandshake > before;
       });

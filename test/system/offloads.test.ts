@@ -15,7 +15,7 @@ import type { Environment } from './support/tunnel.js';
 const FAMILIES: readonly Family[] = ['v4', 'v6'];
 const MIB = 20;
 const DATAGRAMS = { count: 2000, share: 0.8, pauseMicroseconds: 3000 };
-const TEST_MS = 120_000;
+const TEST_MS = 240_000;
 
 /** Where packets are seen that are longer than a path takes: those that an offload has joined. */
 type Place = 'TCP read' | 'UDP read' | 'sent' | 'TCP written' | 'UDP written';

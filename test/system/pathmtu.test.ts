@@ -15,7 +15,7 @@ const SMALL_MTU = 1300;
 const MIB = 8;
 /** Enough for a few changes while it is on its way. */
 const LONG_MIB = 512;
-const TEST_MS = 120_000;
+const TEST_MS = 240_000;
 
 /** The largest payload of a ping whose packet has the tunnel's MTU. */
 const LARGEST_PING: { readonly [family in Family]: number } = {

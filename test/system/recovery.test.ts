@@ -16,7 +16,7 @@ async function killDaemon(pair: Pair): Promise<void> {
   const daemons = await pair.client.daemons();
   expect(daemons.length).toBeGreaterThan(0);
   for (const pid of daemons) process.kill(pid, 'SIGKILL');
-  await eventually('the end of the daemon', 5000, async () => {
+  await eventually('the end of the daemon', 40_000, async () => {
     return (await pair.client.daemons()).length === 0;
   });
 }

@@ -56,7 +56,7 @@ describeSystem('a server whose name changes', TUNNEL, () => {
 
     await pair.serverEnd.namespace.ip(`addr add ${MOVED}/24 dev ${pair.serverEnd.device}`);
     hosts.set({ [NAME]: [MOVED] });
-    await eventually('the new endpoint', 15_000, async () => {
+    await eventually('the new endpoint', 40_000, async () => {
       return (await client.peer()).endpoint === endpoint(MOVED, PORT);
     });
     expect(await ping(namespace, INNER.server.v4)).toMatchObject({ received: 3 });

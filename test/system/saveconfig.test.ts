@@ -223,6 +223,6 @@ describeSystem('a running tunnel', TUNNEL, () => {
     expect(await save(client)).toMatchObject({ code: 0 });
     expect(settings(client.file)).toEqual(theirs);
     await client.down();
-    await eventually('the end', 5000, async () => (await client.daemons()).length === 0);
+    await eventually('the end', 40_000, async () => (await client.daemons()).length === 0);
   });
 });

@@ -84,7 +84,7 @@ describeSystem('a tunnel as a service of systemd', [...TUNNEL, 'setpriv'], () =>
       const service = namespace.spawn(sandboxed(lab, commandOf('ExecStart', name)), {
         NOTIFY_SOCKET: path,
       });
-      await eventually('readiness', 15_000, () => {
+      await eventually('readiness', 40_000, () => {
         if (service.hasEnded) throw new Error(service.stderr);
         return heard().some((text) => text.startsWith('READY=1\n'));
       });

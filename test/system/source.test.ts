@@ -31,7 +31,7 @@ describeSystem('an interface of two addresses', [...TUNNEL, 'tcpdump'], () => {
         expect(await ping(pair.server.namespace, INNER.client.v4)).toMatchObject({ received: 3 });
         // Also what it begins itself, and in the tunnel's other family.
         expect(await ping(namespace, INNER.server.v6)).toMatchObject({ received: 3 });
-        const datagrams = await eventually('six datagrams', 5000, () => {
+        const datagrams = await eventually('six datagrams', 40_000, () => {
           const seen = onCable.datagrams().slice(before);
           return seen.length >= 6 && seen;
         });

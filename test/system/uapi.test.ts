@@ -137,7 +137,7 @@ describeSystem('changes by wg', TUNNEL, () => {
     const pair = await startPair(lab);
     const { name, namespace } = pair.client;
     namespace.spawn([process.execPath, '-e', "require('dgram').createSocket('udp4').bind(40405)"]);
-    await eventually('the port is taken', 5000, async () =>
+    await eventually('the port is taken', 40_000, async () =>
       (await namespace.mustRun(['ss', '-Hlun'])).includes(':40405 '),
     );
     const other = newKeyPair().publicKey;
@@ -254,7 +254,7 @@ describeSystem('changes by wg', TUNNEL, () => {
     });
     await eventually(
       'wg is answered again',
-      10_000,
+      40_000,
       async () => (await run(['wg', 'show', name, 'fwmark'])).stdout === 'off\n',
     );
   });

@@ -41,10 +41,14 @@ describeSystem('what is seen on the wire', [...TUNNEL, 'tcpdump'], () => {
       const options = { pattern: marker.toString('hex'), size: 400 };
       for (const address of [INNER.server.v4, INNER.server.v6])
         expect(await ping(pair.client.namespace, address, options)).toMatchObject({ received: 3 });
+      const showsMarker = ({ ip }: { ip: Buffer }): boolean => ip.includes(marker);
+      await eventually('what was pinged', 40_000, () => {
+        const inside = onTun.packets().filter(showsMarker).length;
+        // A handshake too, where each answer was waited for before the next ping.
+        return inside >= 12 && onCable.datagrams().length >= 14;
+      });
       await onCable.stop();
       await onTun.stop();
-
-      const showsMarker = ({ ip }: { ip: Buffer }): boolean => ip.includes(marker);
       expect(onTun.packets().filter(showsMarker)).toHaveLength(12);
       const packets = onCable.packets().filter(({ ip }) => !belongsToLink(ip));
       // On a veth a run of datagrams that were sent as one is seen as one.
@@ -70,7 +74,7 @@ describeSystem('what is seen on the wire', [...TUNNEL, 'tcpdump'], () => {
     const { namespace, device } = pair.serverEnd;
     const capture = await Capture.start(lab, namespace, device, 'udp');
     expect(await ping(namespace, INNER.client.v4)).toMatchObject({ received: 3 });
-    const initiation = await eventually('an initiation', 5000, () =>
+    const initiation = await eventually('an initiation', 40_000, () =>
       capture.datagrams().find(({ payload }) => payload[0] === 1 && payload.length === 148),
     );
     const replay = Buffer.from(initiation.payload);

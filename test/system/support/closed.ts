@@ -1,6 +1,7 @@
 /** A client whose default route is a router that is its WireGuard server too, and what leaves it. */
 import { mkdirSync, readdirSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { expect } from 'vitest';
 import { belongsToLink, Capture, type CapturedPacket, sourceOf } from './capture.js';
 import type { Lab, LinkEnd, Namespace } from './lab.js';
 import { eventually } from './process.js';
@@ -113,6 +114,11 @@ export class Leaks {
       .map(({ ip }) => ip.toString('hex'));
   }
 
+  /** Waits for as many; tcpdump is told of a packet some time after its answer came. */
+  async expectCount(count: number): Promise<void> {
+    await expect.poll(() => this.seen(), { timeout: 10_000 }).toHaveLength(count);
+  }
+
   /** `source port > destination port` of datagrams that are not the tunnel's. */
   datagrams(): string[] {
     return this.#capture
@@ -150,14 +156,19 @@ function isTunnel(ip: Buffer, port: number): boolean {
 /** As a crash ends it. */
 export async function killDaemon({ client }: Closed): Promise<void> {
   for (const pid of await client.daemons()) process.kill(pid, 'SIGKILL');
-  await eventually('the end of the daemon', 5000, async () => {
+  await eventually('the end of the daemon', 20_000, async () => {
     return (await client.daemons()).length === 0;
   });
 }
 
-/** Whether `address` answers within a second. */
-export async function reaches(namespace: Namespace, address: string): Promise<boolean> {
-  return (await namespace.run(['ping', '-n', '-c', '1', '-W', '1', address])).code === 0;
+/** Whether `address` answers in time, which may take a handshake. */
+export async function reaches(
+  namespace: Namespace,
+  address: string,
+  patienceSeconds = 15,
+): Promise<boolean> {
+  const patience = String(patienceSeconds);
+  return (await namespace.run(['ping', '-n', '-c', '1', '-W', patience, address])).code === 0;
 }
 
 export interface Datagram {

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 export interface RunOptions {
-  /** The whole process group is killed then; 30 seconds when left out. */
+  /** The whole process group is killed then; two minutes when left out. */
   readonly timeoutMs?: number;
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -23,7 +23,7 @@ export async function run(argv: readonly string[], options: RunOptions = {}): Pr
   const timer = setTimeout(() => {
     timedOut = true;
     running.signal('SIGKILL');
-  }, options.timeoutMs ?? 30_000);
+  }, options.timeoutMs ?? 120_000);
   try {
     const code = await running.exited;
     await running.drained();
@@ -105,7 +105,7 @@ export class Running {
   }
 
   /** Waits until stdout or stderr matches. Throws when the process ends or time runs out first. */
-  async says(pattern: RegExp, timeoutMs = 10_000): Promise<void> {
+  async says(pattern: RegExp, timeoutMs = 40_000): Promise<void> {
     const deadline = Date.now() + timeoutMs;
     while (!pattern.test(this.stdout) && !pattern.test(this.stderr)) {
       if (this.#ended || Date.now() > deadline)
@@ -116,10 +116,10 @@ export class Running {
     }
   }
 
-  /** Asks with `signal`, insists with SIGKILL after three seconds. Answers the exit code. */
+  /** Asks with `signal`, insists with SIGKILL after twelve seconds. Answers the exit code. */
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number> {
     this.signal(signal);
-    const insist = setTimeout(() => this.signal('SIGKILL'), 3000);
+    const insist = setTimeout(() => this.signal('SIGKILL'), 12_000);
     try {
       const code = await this.exited;
       await this.drained();

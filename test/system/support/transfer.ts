@@ -38,7 +38,7 @@ async function lastLine<T>(running: Running, timeoutMs: number): Promise<T> {
 export async function expectStreamsIntact(
   { from, to, address }: Route,
   mib: number,
-  timeoutMs = 60_000,
+  timeoutMs = 120_000,
 ): Promise<number> {
   const bytes = mib * MIB;
   const program = (role: string): string[] => [
@@ -94,7 +94,7 @@ export async function expectDatagramsIntact(
     await from.mustRun([program, 'send', address, DATAGRAM_PORT, ...numbers], {
       timeoutMs: 120_000,
     });
-    const got = await lastLine<Datagrams>(receiver, 30_000);
+    const got = await lastLine<Datagrams>(receiver, 60_000);
     expect(got).toMatchObject({ damaged: 0, doubled: 0 });
     expect(got.whole).toBeGreaterThanOrEqual(count * share);
     // Fragments found together again.
