@@ -13,7 +13,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildOnce, CLI, runProgram, wgTs } from './support.js';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'wg-ts-cli-'));
-beforeAll(buildOnce, 90_000);
+beforeAll(buildOnce, 240_000);
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const PRIVATE_KEY = 'EXAMPLE/private/key/of/office/laptop/000000=';

@@ -9,9 +9,9 @@ import { mustRun, run } from '../system/support/process.js';
 import { describeSystem } from '../system/support/requirements.js';
 import { buildOnce, CLI } from './support.js';
 
-beforeAll(buildOnce, 90_000);
+beforeAll(buildOnce, 240_000);
 
-const PATIENCE_MS = 60_000;
+const PATIENCE_MS = 240_000;
 const SIDES = ['client', 'server'] as const;
 const namespaceOf = (id: string, side: string): string => `wg-ts-demo-${id}-${side}`;
 

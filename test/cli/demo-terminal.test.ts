@@ -5,11 +5,11 @@ import { describeSystem } from '../system/support/requirements.js';
 import { Terminal } from '../system/support/terminal.js';
 import { buildOnce, CLI } from './support.js';
 
-beforeAll(buildOnce, 90_000);
+beforeAll(buildOnce, 240_000);
 
 /** High enough for all of it. */
 const ROWS = 70;
-const PATIENCE_MS = 60_000;
+const PATIENCE_MS = 240_000;
 const DEMO = `${process.execPath} ${CLI} demo --no-root`;
 const SPINNER = /^[⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏] /gm;
 const GREEN = '\x1b[32m';

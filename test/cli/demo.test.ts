@@ -4,10 +4,10 @@ import { once } from 'node:events';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { buildOnce, CLI, wgTs } from './support.js';
 
-beforeAll(buildOnce, 90_000);
+beforeAll(buildOnce, 240_000);
 
 /** They take their time, and more on a machine that is busy. */
-const PATIENCE_MS = 60_000;
+const PATIENCE_MS = 240_000;
 
 /** What stands behind `ok`, by the name of the step. */
 function stepsOf(stdout: string, mark: 'ok' | 'skipped' | 'FAILED' = 'ok'): Map<string, string> {

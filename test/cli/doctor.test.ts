@@ -5,7 +5,7 @@ import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { PRIVATE_KEY, PUBLIC_KEY } from '../config/samples.js';
 import { buildOnce, wgTs } from './support.js';
 
-beforeAll(buildOnce, 90_000);
+beforeAll(buildOnce, 240_000);
 
 describe('wg-ts doctor', () => {
   let folder: string;

@@ -16,7 +16,7 @@ import { buildOnce, isRoot, wgTs } from './support.js';
 
 let folder: string;
 let to: string;
-beforeAll(buildOnce, 90_000);
+beforeAll(buildOnce, 240_000);
 beforeEach(() => {
   folder = mkdtempSync(path.join(tmpdir(), 'wg-ts-import-'));
   to = path.join(folder, 'to');

@@ -78,7 +78,7 @@ describe.skipIf(!has('groff'))('the pages, by groff (skipped where it is not)', 
         if (!/^(help|wg-ts|sudo)\b/.test(term))
           expect(text).toContain(`wg-ts ${verb} ${term.split(' ')[0]}`);
     }
-  }, 60_000);
+  }, 240_000);
 
   it('of the configuration has each key', () => {
     const text = rendered('man5/wg-ts.conf.5');

@@ -9,7 +9,7 @@ import { buildOnce, CLI, runProgram, wgTs } from './support.js';
 
 let folder: string;
 let file: string;
-beforeAll(buildOnce, 90_000);
+beforeAll(buildOnce, 240_000);
 beforeEach(() => {
   folder = mkdtempSync(path.join(tmpdir(), 'wg-ts-qr-'));
   file = path.join(folder, 'phone.conf');

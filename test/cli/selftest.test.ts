@@ -8,7 +8,7 @@ interface Report {
   readonly checks: readonly { readonly name: string; readonly state: string }[];
 }
 
-beforeAll(buildOnce, 90_000);
+beforeAll(buildOnce, 240_000);
 
 /** In a network namespace of its own, which ends with it. */
 function alone(...args: string[]): Promise<Outcome> {

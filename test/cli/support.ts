@@ -15,7 +15,7 @@ export const CLI: string = path.join(ROOT, 'dist/cli/main.js');
 const SOURCES = ['cli', 'crypto', 'native', 'network', 'protocol', 'src', 'system', 'tun', 'udp'];
 const STAMP = path.join(ROOT, 'dist/src/version.js');
 const LOCK = path.join(ROOT, 'node_modules/.wg-ts-build');
-const PATIENCE_MS = 60_000;
+const PATIENCE_MS = 240_000;
 
 /**
  * Builds when a source is newer than the last build; several test files may ask at once. A mistake of

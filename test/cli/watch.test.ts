@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { buildOnce, isRoot, wgTs } from './support.js';
 
-beforeAll(buildOnce, 90_000);
+beforeAll(buildOnce, 240_000);
 
 describe('wg-ts watch', () => {
   it.each(['0', '0.01', '-1', 'x', '1e3', '3601', ''])(

@@ -10,7 +10,7 @@ const folder = mkdtempSync(path.join(tmpdir(), 'wg-ts-wintun-'));
 const place = path.join(folder, 'place');
 const on = (...args: string[]): string[] => [...args, '--arch', 'arm64', '--directory', place];
 
-beforeAll(buildOnce, 90_000);
+beforeAll(buildOnce, 240_000);
 afterAll(() => rmSync(folder, { recursive: true }));
 
 describe('wintun', () => {

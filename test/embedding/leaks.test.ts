@@ -6,7 +6,7 @@ import { run } from '../system/support/process.js';
 import { LIBRARY, PLANES } from './programs.js';
 
 const PROGRAM = fileURLToPath(new URL('./programs/leaks.mjs', import.meta.url));
-const TIMEOUT = 90_000;
+const TIMEOUT = 240_000;
 /** What V8 compiles meanwhile, and less than half of what a leak of 10 KB a round would be. */
 const COMPILED = 300_000;
 const OF_A_ROUND = 4000;

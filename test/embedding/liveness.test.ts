@@ -8,7 +8,7 @@ import { LIBRARY, PLANES } from './programs.js';
 
 const PROGRAM = fileURLToPath(new URL('./programs/liveness.mjs', import.meta.url));
 /** Much more than a program needs that ends at all. */
-const TIMEOUT = 15_000;
+const TIMEOUT = 50_000;
 
 describe.runIf(existsSync(LIBRARY)).each(PLANES)('a program with tunnels alone, %s', (plane) => {
   const argv = (what: string): string[] => [process.execPath, PROGRAM, LIBRARY, plane, what];

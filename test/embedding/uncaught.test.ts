@@ -11,7 +11,7 @@ const PACKETS = 300;
 describe.runIf(existsSync(LIBRARY)).each(PLANES)('a host that throws, %s', (plane) => {
   it('hears of each exception, and its tunnels lose neither a packet nor an event', async () => {
     const argv = [process.execPath, PROGRAM, LIBRARY, plane];
-    const { code, stdout, stderr } = await run(argv, { timeoutMs: 20_000 });
+    const { code, stdout, stderr } = await run(argv, { timeoutMs: 50_000 });
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     const { counts, events, uncaught, rekeyed, states } = JSON.parse(stdout);
     expect(counts).toEqual({ a: PACKETS, b: PACKETS });

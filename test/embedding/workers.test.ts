@@ -6,7 +6,7 @@ import { run } from '../system/support/process.js';
 import { LIBRARY, PLANES } from './programs.js';
 
 const PROGRAM = fileURLToPath(new URL('./programs/workers.mjs', import.meta.url));
-const TIMEOUT = 60_000;
+const TIMEOUT = 240_000;
 
 const canTell = existsSync(LIBRARY) && process.platform === 'linux';
 

@@ -10,7 +10,7 @@ const FOLDER = fileURLToPath(new URL('../../examples', import.meta.url));
 const PARTS = ['packets.mjs'];
 const KEY = /[A-Za-z0-9+/]{43}=/g;
 
-beforeAll(buildOnce, 90_000);
+beforeAll(buildOnce, 240_000);
 
 /** Without root, also where the test has it. */
 function run(name: string): Promise<Outcome> {
