@@ -110,7 +110,10 @@ describe('the structs of the header', () => {
 
 const here = whyNoTestLibrary === undefined ? describe : describe.skip;
 
-here(`the library${whyNoTestLibrary ? ` (skipped: ${whyNoTestLibrary})` : ''}`, () => {
+// Each compiles it anew.
+const COMPILING = { timeout: 240_000 };
+
+here(`the library${whyNoTestLibrary ? ` (skipped: ${whyNoTestLibrary})` : ''}`, COMPILING, () => {
   it('tells the layout that is expected, and finds a cipher', () => {
     const library = load(compiled('whole'));
     const out = new Uint32Array(64);
