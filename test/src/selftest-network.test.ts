@@ -132,7 +132,11 @@ describe('the checks of the network', () => {
 
   it.each([
     ['driver', 'interface', /driver does not run/],
-    ['addresses', 'addresses, routes and MTU', /missing after it was set.*192\.0\.2\.1, 2001:db8:5e1f::1/],
+    [
+      'addresses',
+      'addresses, routes and MTU',
+      /missing after it was set.*192\.0\.2\.1, 2001:db8:5e1f::1/,
+    ],
     ['routes', 'addresses, routes and MTU', /missing after it was set.*192\.0\.2\.128\/25/],
     ['dns', 'DNS', /of 192\.0\.2\.53, .* only these are set: $/],
     ['undo', 'DNS', /refused/],
