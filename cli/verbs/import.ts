@@ -34,7 +34,7 @@ export const importCommand: Command = new Command('import')
     'after',
     `
 The text is kept unchanged, readable by root only (mode 0600). On Windows it is stored encrypted, as by
-service install. A zip is one that WireGuard's own programs export: .conf files and nothing else.
+service install. A zip has only .conf files in it, as exported by WireGuard's own programs.
 
 Examples:
   sudo wg-ts import office.conf

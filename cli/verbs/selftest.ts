@@ -10,9 +10,7 @@ interface SelftestOptions {
 export const selftestCommand: Command = new Command('selftest')
   .summary('check everything a tunnel needs on this machine')
   .description(
-    `Creates an interface with documentation addresses (192.0.2.0/24, 2001:db8::/32), configures it, sends
-traffic through both data planes, removes everything again, and reports each step. It takes less than
-a minute. On Windows the kill switch blocks other traffic for about a second.`,
+    'Creates an interface with documentation addresses (192.0.2.0/24, 2001:db8::/32), configures it, sends traffic through both data planes, removes everything again, and reports each step. It takes less than a minute. On Windows the kill switch blocks other traffic for about a second.',
   )
   .option('--json', 'print the report as JSON')
   .option(

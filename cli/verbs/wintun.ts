@@ -22,8 +22,7 @@ const directoryOption = (): Option =>
 const installCommand = new Command('install')
   .summary('install wintun.dll from its publisher')
   .description(
-    `Installs the wintun.dll of Wintun ${WINTUN.version} beside the program, from the official zip: downloaded, or given
-as a file. Any other zip is refused.`,
+    `Installs the wintun.dll of Wintun ${WINTUN.version} beside the program, from the official zip, which is downloaded or given as a file. Any other zip is refused.`,
   )
   .argument('[ZIP]', `wintun-${WINTUN.version}.zip, if this machine cannot download it`)
   .addOption(archOption())

@@ -23,7 +23,7 @@ const PATIENCE_MS = 240_000;
  */
 export async function buildOnce(): Promise<void> {
   for (let waited = 0; isStale(); waited += 100) {
-    if (waited >= PATIENCE_MS) throw new Error(`somebody else builds without end: rmdir ${LOCK}`);
+    if (waited >= PATIENCE_MS) throw new Error(`another build does not end: rmdir ${LOCK}`);
     try {
       mkdirSync(LOCK);
     } catch {
