@@ -90,7 +90,7 @@ describeSystem('a path that swallows large packets', NEEDS, () => {
       const { stdout, code } = await client.namespace.run(command('doctor', client.name), {
         timeoutMs: 60_000,
       });
-      expect(stdout).toMatch(/PROBLEM {2}MTU: packets of more than 1232 bytes vanish/);
+      expect(stdout).toMatch(/PROBLEM {2}MTU: packets of more than 1232 bytes are lost/);
       expect(stdout).toContain(`do: MTU = ${PASSES} in [Interface]`);
       expect(code).toBe(1);
       expect(await mtuOf(client)).toBe(before);
