@@ -11,7 +11,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { compile, sources } from '../native/build.mjs';
 
-const TESTS = ['test/conformance/native.test.ts', 'test/native/stress.test.ts'];
+const TESTS = ['test/native/conformance.test.ts', 'test/native/stress.test.ts'];
 const SHARED_FLAGS = ['-O1', '-fno-omit-frame-pointer', '-Wno-tsan'];
 const VITEST = 'node_modules/vitest/vitest.mjs';
 

@@ -8,7 +8,7 @@ import type { Config } from '../../src/config/model.js';
 import { generatePresharedKey, generatePrivateKey, publicKeyOf } from '../../src/keys.js';
 import { connect } from '../../src/tunnel/connect.js';
 import { MemoryTun } from '../../tun/memory.js';
-import { isRoot } from '../cli/support.js';
+import { isRoot } from '../program/support.js';
 
 const LOOPBACK = '127.0.0.1';
 const cleanups: (() => Promise<void> | void)[] = [];

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { buildOnce, type Outcome, runProgram } from '../cli/support.js';
+import { buildOnce, type Outcome, runProgram } from '../program/support.js';
 
 const FOLDER = fileURLToPath(new URL('../../examples', import.meta.url));
 /** Not run by themselves. */

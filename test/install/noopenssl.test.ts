@@ -7,11 +7,11 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { buildOnce, CLI } from '../cli/support.js';
-import { labTest } from '../system/support/lab.js';
-import { mustRun, run } from '../system/support/process.js';
-import { describeSystem, describeWhere } from '../system/support/requirements.js';
-import { Client, newKeyPair } from '../system/support/tunnel.js';
+import { labTest } from '../netns/support/lab.js';
+import { mustRun, run } from '../netns/support/process.js';
+import { describeSystem, describeWhere } from '../netns/support/requirements.js';
+import { Client, newKeyPair } from '../netns/support/tunnel.js';
+import { buildOnce, CLI } from '../program/support.js';
 import { exportedNames, hideExports, isElf64 } from './elf.js';
 
 /** All that native/openssl.ts and native/lib/linux/openssl.h bind. */

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { TestProject } from 'vitest/node';
-import { mustRun, run } from '../system/support/process.js';
+import { mustRun, run } from '../netns/support/process.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 /** The versions to be tried, as npm has them: that of `engines` in package.json, and the newest there is. */

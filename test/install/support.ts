@@ -2,8 +2,8 @@ import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSyn
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, inject } from 'vitest';
-import { mustRun, type RunResult, run } from '../system/support/process.js';
-import { describeWhere } from '../system/support/requirements.js';
+import { mustRun, type RunResult, run } from '../netns/support/process.js';
+import { describeWhere } from '../netns/support/requirements.js';
 import type { NodeName, Prepared } from './setup.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));

@@ -4,8 +4,8 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { isMuslMapped, targetName } from '../../system/target.js';
-import { runProgram } from '../cli/support.js';
 import { compileLibrary, whyNoTestLibrary } from '../native/testlibrary.js';
+import { runProgram } from '../program/support.js';
 import { type Installed, installPacked, outputOf } from './packed.js';
 
 const NOTHING = fileURLToPath(new URL('../native/nothing.c', import.meta.url));

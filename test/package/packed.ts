@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'vitest';
-import { buildOnce, runProgram } from '../cli/support.js';
+import { buildOnce, runProgram } from '../program/support.js';
 
 export const ROOT: string = fileURLToPath(new URL('../..', import.meta.url));
 

@@ -21,7 +21,7 @@ import {
 } from '../../cli/service/systemd/machine.js';
 import { type SystemdInstallOptions, SystemdServices } from '../../cli/service/systemd/services.js';
 import { WgTsError } from '../../system/errors.js';
-import { isRoot } from '../cli/support.js';
+import { isRoot } from '../program/support.js';
 
 /** systemd as far as it is asked here: it remembers in memory what runs, and links what is enabled. */
 class PretendedMachine implements SystemdMachine {

@@ -36,13 +36,13 @@ const withEndpoint = [...peer, 'Endpoint = 127.0.0.1:9'];
 
 /** What needs a system to be provoked, and where that is done. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
-  ERR_ADDRESS_IN_USE: 'test/system/tun.test.ts',
-  ERR_INTERFACE_EXISTS: 'test/system/tun.test.ts',
-  ERR_NETCONFIG: 'test/system/tun.test.ts',
+  ERR_ADDRESS_IN_USE: 'test/netns/once/tun.test.ts',
+  ERR_INTERFACE_EXISTS: 'test/netns/once/tun.test.ts',
+  ERR_NETCONFIG: 'test/netns/once/tun.test.ts',
   ERR_NO_TUN: 'test/windows/wintun/loading.test.ts',
   ERR_ROUTE_IN_USE: 'test/tun/linux/takenroutes.test.ts',
   ERR_SEND: 'test/src/udp.test.ts',
-  ERR_TUN: 'test/system/tun.test.ts',
+  ERR_TUN: 'test/netns/once/tun.test.ts',
 };
 
 const tunnels: Tunnel[] = [];
