@@ -1,54 +1,24 @@
 import type { TestProjectInlineConfiguration, ViteUserConfig } from 'vitest/config';
 
-/** Of test/system: what knows no data plane, and what is only for the native one. */
-const WITHOUT_PLANE: readonly string[] = ['lab', 'offload', 'relay', 'tun'];
-const NATIVE_ONLY: readonly string[] = ['ecn', 'offloads', 'pathmtu', 'source', 'stalled'];
-/** What brings tunnels up but is the same for either plane, so that once is enough. */
-const EITHER_PLANE: readonly string[] = [
-  'crash',
-  'dnsleak',
-  'dnsrestore',
-  'doctor',
-  'examples',
-  'excluded',
-  'failures',
-  'fallback',
-  'foreground',
-  'keepalive',
-  'killswitch',
-  'liveroutes',
-  'logs',
-  'metrics',
-  'mtuprobe',
-  'netchange',
-  'recovery',
-  'reresolve',
-  'restart',
-  'saveconfig',
-  'service',
-  'show',
-  'twotunnels',
-  'watch',
-  'wire',
-  'wgquick',
-  'wgverbs',
-];
+/** The folders of test/ whose tests need a build, or start other programs. */
+const PROGRAM: readonly string[] = ['examples', 'native', 'package', 'program'];
+/** Those of the other projects; `wine` runs `windows`. All else is `core`. */
+const OTHERS: readonly string[] = ['install', 'netns', 'soak', 'windows', 'wine'];
 
-const systemFile = (name: string): string => `test/system/${name}.test.ts`;
+const testsOf = (folder: string): string => `test/${folder}/**/*.test.ts`;
 
 /** One after the other: they share the machine's processors and /var/run. */
 const ALONE = { fileParallelism: false, hookTimeout: 240_000 } as const;
 
-/** What does not depend on the data plane is left out; each tunnel brought up has `plane`. */
-function systemWith(
+/** Folders of test/netns; each tunnel that they bring up has `plane`. */
+function netns(
   plane: 'native' | 'portable',
-  exclude: readonly string[],
+  folders: readonly string[],
 ): TestProjectInlineConfiguration {
   return {
     test: {
-      name: `system-${plane}`,
-      include: [systemFile('**/*')],
-      exclude: exclude.map(systemFile),
+      name: `netns-${plane}`,
+      include: folders.map((folder) => testsOf(`netns/${folder}`)),
       env: { WG_TS_DATAPLANE: plane },
       testTimeout: 240_000,
       ...ALONE,
@@ -63,46 +33,44 @@ const config: ViteUserConfig = {
     projects: [
       {
         test: {
-          name: 'unit',
+          name: 'core',
           include: ['test/**/*.test.ts'],
-          exclude: ['system', 'long', 'windows', 'wine', 'install'].map(
-            (name) => `test/${name}/**`,
-          ),
-          globalSetup: 'test/cli/readable.ts',
+          exclude: [...PROGRAM, ...OTHERS].map(testsOf),
           testTimeout: 60_000,
         },
       },
       {
         test: {
-          name: 'system',
-          include: WITHOUT_PLANE.map(systemFile),
-          testTimeout: 240_000,
+          name: 'program',
+          include: PROGRAM.map(testsOf),
+          globalSetup: ['test/support/build.ts', 'test/program/readable.ts'],
+          testTimeout: 60_000,
+        },
+      },
+      {
+        test: {
+          name: 'soak',
+          include: [testsOf('soak')],
+          globalSetup: 'test/support/build.ts',
+          testTimeout: 400_000,
           ...ALONE,
         },
       },
-      systemWith('portable', [...WITHOUT_PLANE, ...NATIVE_ONLY, ...EITHER_PLANE]),
-      systemWith('native', WITHOUT_PLANE),
+      netns('native', ['once', 'planes', 'native']),
+      netns('portable', ['planes']),
       {
         test: {
           name: 'wine',
-          include: ['test/wine/*.test.ts'],
+          include: [testsOf('wine')],
           ...ALONE,
         },
       },
       {
         test: {
           name: 'install',
-          include: ['test/install/*.test.ts'],
+          include: [testsOf('install')],
           globalSetup: 'test/install/setup.ts',
           testTimeout: 90_000,
-          ...ALONE,
-        },
-      },
-      {
-        test: {
-          name: 'long',
-          include: ['test/long/**/*.test.ts'],
-          testTimeout: 400_000,
           ...ALONE,
         },
       },

@@ -77,7 +77,7 @@ step() {
 reports=$(mktemp -d)
 trap 'rm -rf "$reports"' EXIT
 
-projects=(unit system system-portable system-native wine install)
+projects=(install core program netns-native netns-portable wine)
 
 run_project() {
   step npx vitest run --project "$1" --reporter=default --reporter=json \
@@ -104,18 +104,18 @@ fuzz() {
   fi
 }
 
-# The long tests wait for minutes and need almost no processor time: the unit tests run meanwhile.
-begin_long() {
-  [ -z "${WG_TS_SKIP_LONG:-}" ] || return 0
-  run_project long >"$reports/long.txt" 2>&1 &
-  long=$!
+# Runs a project that mostly waits beside the one that computes next: `end_beside` awaits it and prints it.
+begin_beside() {
+  run_project "$1" >"$reports/beside.txt" 2>&1 &
+  beside=$!
 }
 
-end_long() {
-  [ -n "${long:-}" ] || return 0
-  wait "$long"
-  cat "$reports/long.txt"
-  ! grep -q '^== failed' "$reports/long.txt" || failed=1
+end_beside() {
+  [ -n "${beside:-}" ] || return 0
+  wait "$beside"
+  unset beside
+  cat "$reports/beside.txt"
+  ! grep -q '^== failed' "$reports/beside.txt" || failed=1
 }
 
 install_programs
@@ -125,16 +125,22 @@ step npm run check
 step npm run check:package
 step npm run check:api
 step npm run docs
-begin_long
-for project in "${projects[@]}"; do
-  run_project "$project"
-  [ "$project" != unit ] || end_long
-done
+# `install` builds by `npm pack`: not beside `program` and `soak`, which use dist/.
+begin_beside install
+run_project core
+end_beside
+if [ -z "${WG_TS_SKIP_LONG:-}" ]; then
+  projects+=(soak)
+  begin_beside soak
+fi
+run_project program
+end_beside
+# The namespaces measure times: nothing runs beside them.
+for project in netns-native netns-portable wine; do run_project "$project"; done
 step node test/sanitize.mjs "$reports/sanitized"
 fuzz
 shopt -s nullglob
 sanitized=("$reports"/sanitized-*)
 
-[ -n "${WG_TS_SKIP_LONG:-}" ] || projects+=(long)
 node test/total.mjs "${projects[@]/#/$reports/}" "${sanitized[@]}" || failed=1
 exit "$failed"

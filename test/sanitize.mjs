@@ -57,7 +57,7 @@ function run(sanitizer, folder, report) {
   const reporters = report
     ? ['--reporter=default', '--reporter=json', `--outputFile.json=${report}-${name}`]
     : [];
-  const argv = [...launcher, process.execPath, VITEST, 'run', '--project', 'unit', ...reporters];
+  const argv = [...launcher, process.execPath, VITEST, 'run', '--project', 'program', ...reporters];
   const { status, stdout, stderr } = spawnSync('env', [...argv, ...TESTS], {
     encoding: 'utf8',
     env: {

@@ -2,15 +2,13 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { beforeAll, describe, expect, it } from 'vitest';
-import { buildOnce, type Outcome, runProgram } from '../program/support.js';
+import { describe, expect, it } from 'vitest';
+import { type Outcome, runProgram } from '../program/support.js';
 
 const FOLDER = fileURLToPath(new URL('../../examples', import.meta.url));
 /** Not run by themselves. */
 const PARTS = ['packets.mjs'];
 const KEY = /[A-Za-z0-9+/]{43}=/g;
-
-beforeAll(buildOnce, 240_000);
 
 /** Without root, also where the test has it. */
 function run(name: string): Promise<Outcome> {

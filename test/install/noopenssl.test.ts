@@ -11,7 +11,8 @@ import { labTest } from '../netns/support/lab.js';
 import { mustRun, run } from '../netns/support/process.js';
 import { describeSystem, describeWhere } from '../netns/support/requirements.js';
 import { Client, newKeyPair } from '../netns/support/tunnel.js';
-import { buildOnce, CLI } from '../program/support.js';
+import { CLI } from '../program/support.js';
+import { buildOnce } from '../support/build.js';
 import { exportedNames, hideExports, isElf64 } from './elf.js';
 
 /** All that native/openssl.ts and native/lib/linux/openssl.h bind. */

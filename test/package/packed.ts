@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'vitest';
-import { buildOnce, runProgram } from '../program/support.js';
+import { runProgram } from '../program/support.js';
 
 export const ROOT: string = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -28,9 +28,8 @@ interface Listing {
 
 const NPM_MS = 60_000;
 
-/** Builds, and packs the checkout; with `options` such as `--dry-run`. Needs no registry. */
+/** Packs the checkout; with `options` such as `--dry-run`. Needs no registry. */
 export async function pack(...options: string[]): Promise<Listing> {
-  await buildOnce();
   // Without scripts: `prepare` would build once more.
   const argv = ['pack', '--json', '--ignore-scripts', ...options];
   const stdout = execFileSync('npm', argv, {

@@ -1,12 +1,12 @@
 /**
- * Once for a run of the unit tests: a copy of what the program consists of, where the checkout lies in
- * a folder that only root can enter, for those tests that run it without privileges.
+ * Once for a run of the project `program`, after the build: a copy of what the program consists of, where
+ * the checkout lies in a folder that only root can enter, for those tests that run it without privileges.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { copyFileSync, cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { buildOnce, isRoot, NOBODY, READABLE_COPY, ROOT } from './support.js';
+import { isRoot, NOBODY, READABLE_COPY, ROOT } from './support.js';
 
 const PARTS = ['package.json', 'dist', 'native', 'configs', 'examples', 'man'];
 
@@ -20,7 +20,6 @@ export async function setup(): Promise<void> {
   if (!isRoot()) return;
   const lock = path.join(ROOT, 'package-lock.json');
   if (worksAsNobody(`require('node:fs').readFileSync(${JSON.stringify(lock)})`)) return;
-  await buildOnce();
   copy = mkdtempSync(path.join(tmpdir(), 'wg-ts-readable-'));
   for (const part of [...PARTS, ...productionPackages()]) copyPart(part, copy);
   if (!worksAsNobody('')) copyFileSync(process.execPath, path.join(copy, 'node'));

@@ -1,7 +1,6 @@
-import { execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, rmdirSync, statSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 export const ROOT: string = fileURLToPath(new URL('../..', import.meta.url));
@@ -11,45 +10,6 @@ export const READABLE_COPY = 'WG_TS_READABLE_COPY';
 
 /** The command-line tool as `npm run build` leaves it. */
 export const CLI: string = path.join(ROOT, 'dist/cli/main.js');
-
-const SOURCES = ['cli', 'crypto', 'native', 'network', 'protocol', 'src', 'system', 'tun', 'udp'];
-const STAMP = path.join(ROOT, 'dist/src/version.js');
-const LOCK = path.join(ROOT, 'node_modules/.wg-ts-build');
-const PATIENCE_MS = 240_000;
-
-/**
- * Builds when a source is newer than the last build; several test files may ask at once. A mistake of
- * types is none here: the type check tells it.
- */
-export async function buildOnce(): Promise<void> {
-  for (let waited = 0; isStale(); waited += 100) {
-    if (waited >= PATIENCE_MS) throw new Error(`another build does not end: rmdir ${LOCK}`);
-    try {
-      mkdirSync(LOCK);
-    } catch {
-      await sleep(100);
-      continue;
-    }
-    try {
-      execFileSync('npm', ['run', '--silent', 'build'], { cwd: ROOT, stdio: 'pipe' });
-    } catch (error) {
-      if (isStale()) throw error;
-    } finally {
-      rmdirSync(LOCK);
-    }
-  }
-}
-
-/** tsc writes every file at each build. */
-function isStale(): boolean {
-  if (!existsSync(STAMP) || !existsSync(CLI)) return true;
-  const builtAt = statSync(STAMP).mtimeMs;
-  return SOURCES.some((folder) =>
-    readdirSync(path.join(ROOT, folder), { recursive: true, withFileTypes: true }).some(
-      (entry) => statSync(path.join(entry.parentPath, entry.name)).mtimeMs > builtAt,
-    ),
-  );
-}
 
 export interface Outcome {
   readonly code: number | null;

@@ -1,9 +1,8 @@
 /** What a program holds that connects and closes again and again. */
-import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { run } from '../netns/support/process.js';
-import { LIBRARY, PLANES } from '../program/embedding/programs.js';
+import { describeOnPlanes, LIBRARY } from '../program/embedding/programs.js';
 
 const PROGRAM = fileURLToPath(new URL('../program/embedding/programs/leaks.mjs', import.meta.url));
 const TIMEOUT = 240_000;
@@ -14,9 +13,7 @@ const OF_A_ROUND = 4000;
 /** Memory that was freed and not given back to the system, at the most. */
 const FRAGMENTS = 100e6;
 
-const canTell = existsSync(LIBRARY) && process.platform === 'linux';
-
-describe.runIf(canTell).each(PLANES)('a program with one tunnel after the other, %s', (plane) => {
+describeOnPlanes('a program with one tunnel after the other, %s', ['linux'], (plane) => {
   it.each([
     ['that it closes', 'close', 1000],
     ['that fail to come up', 'fail', 100],

@@ -1,18 +1,15 @@
 /** Tunnels in worker_threads, which end in every way that there is. */
-import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { run } from '../netns/support/process.js';
-import { LIBRARY, PLANES } from '../program/embedding/programs.js';
+import { describeOnPlanes, LIBRARY } from '../program/embedding/programs.js';
 
 const PROGRAM = fileURLToPath(
   new URL('../program/embedding/programs/workers.mjs', import.meta.url),
 );
 const TIMEOUT = 240_000;
 
-const canTell = existsSync(LIBRARY) && process.platform === 'linux';
-
-describe.runIf(canTell).each(PLANES)('tunnels in a worker, %s (Linux)', (plane) => {
+describeOnPlanes('tunnels in a worker, %s (Linux)', ['linux'], (plane) => {
   it.each([
     ['are closed', 'close'],
     ['are unreferenced, so that it ends by itself', 'unref'],

@@ -1,7 +1,4 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { existsSync, readdirSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { MemoryTun } from '../../src/index.js';
 import { type ConnectProgramOptions, connectProgram } from '../../src/program.js';
@@ -17,7 +14,6 @@ import {
   takePort,
 } from './support.js';
 
-const library = fileURLToPath(new URL('../../dist/src/index.js', import.meta.url));
 const keys = newKeys();
 const peer = newKeys();
 
@@ -122,32 +118,4 @@ describe('the end of a tunnel', () => {
       await takePort(port);
     },
   );
-
-  it.runIf(existsSync(library))('lets the process end (needs `npm run build`)', async () => {
-    const program = `
-      const { connect, MemoryTun, parseConfig } = await import(${JSON.stringify(library)});
-      const { config } = parseConfig(process.env.CONFIG);
-      const tun = new MemoryTun();
-      const options = { name: 'test', tun, udp: { ipv4Address: '127.0.0.1', ipv6: false } };
-      const tunnel = await connect(config, options);
-      await new Promise((resolve) => setTimeout(resolve, 50));
-      await tunnel.close();
-      process.stdout.write('down');
-    `;
-    const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
-      env: {
-        ...process.env,
-        CONFIG: `[Interface]\nPrivateKey = ${keys.privateKey}\n[Peer]\nPublicKey = ${peer.publicKey}\nEndpoint = 127.0.0.1:9\nPersistentKeepalive = 25\n`,
-      },
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    let output = '';
-    child.stdout.on('data', (chunk) => {
-      output += chunk;
-    });
-    const patience = setTimeout(() => child.kill('SIGKILL'), 15_000);
-    const [code] = await once(child, 'close');
-    clearTimeout(patience);
-    expect([output, code]).toEqual(['down', 0]);
-  });
 });

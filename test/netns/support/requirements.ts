@@ -32,7 +32,15 @@ export type Plane = 'native' | 'portable';
 export const PLANE: Plane = process.env['WG_TS_DATAPLANE'] === 'native' ? 'native' : 'portable';
 
 /** `native` is the native data plane, `compiler` one for the C programs of the tests. */
-export type Need = 'root' | 'tun' | 'namespaces' | 'cli' | 'native' | 'compiler' | Program;
+export type Need =
+  | 'linux'
+  | 'root'
+  | 'tun'
+  | 'namespaces'
+  | 'cli'
+  | 'native'
+  | 'compiler'
+  | Program;
 
 type Program =
   | 'wireguard-go'
@@ -84,6 +92,8 @@ function whyMissing(need: Need): string | undefined {
 
 function examine(need: Need): string | undefined {
   switch (need) {
+    case 'linux':
+      return process.platform === 'linux' ? undefined : 'not Linux';
     case 'root':
       return process.getuid?.() === 0 ? undefined : 'not root';
     case 'tun':

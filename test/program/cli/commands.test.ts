@@ -9,11 +9,10 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { buildOnce, CLI, runProgram, wgTs } from '../support.js';
+import { afterAll, describe, expect, it } from 'vitest';
+import { CLI, runProgram, wgTs } from '../support.js';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'wg-ts-cli-'));
-beforeAll(buildOnce, 240_000);
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const PRIVATE_KEY = 'EXAMPLE/private/key/of/office/laptop/000000=';

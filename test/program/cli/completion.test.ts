@@ -7,7 +7,7 @@ import { Argument, Command, Option } from 'commander';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { commandTree } from '../../../cli/commandtree.js';
 import { type CompletedCommand, completedCommands } from '../../../cli/completion/expected.js';
-import { buildOnce, runProgram, wgTs } from '../support.js';
+import { runProgram, wgTs } from '../support.js';
 
 const has = (program: string): boolean => !spawnSync(program, ['--version']).error;
 
@@ -16,7 +16,6 @@ let folder = '';
 const servers: Server[] = [];
 
 beforeAll(async () => {
-  await buildOnce();
   folder = mkdtempSync(path.join(tmpdir(), 'wg-ts-completion-'));
   for (const name of ['run', 'etc', 'here', 'here/sub']) mkdirSync(path.join(folder, name));
   for (const name of ['office', 'my-vpn'])

@@ -3,13 +3,11 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
-import { beforeAll, expect } from 'vitest';
+import { expect } from 'vitest';
 import { labTest } from '../../netns/support/lab.js';
 import { mustRun, run } from '../../netns/support/process.js';
 import { describeSystem } from '../../netns/support/requirements.js';
-import { buildOnce, CLI } from '../support.js';
-
-beforeAll(buildOnce, 240_000);
+import { CLI } from '../support.js';
 
 const PATIENCE_MS = 240_000;
 const SIDES = ['client', 'server'] as const;

@@ -1,11 +1,9 @@
 /** The demo on a real terminal, which tmux makes. */
-import { beforeAll, expect } from 'vitest';
+import { expect } from 'vitest';
 import { labTest } from '../../netns/support/lab.js';
 import { describeSystem } from '../../netns/support/requirements.js';
 import { Terminal } from '../../netns/support/terminal.js';
-import { buildOnce, CLI } from '../support.js';
-
-beforeAll(buildOnce, 240_000);
+import { CLI } from '../support.js';
 
 /** High enough for all of it. */
 const ROWS = 70;

@@ -1,10 +1,8 @@
 import { spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { beforeAll, describe, expect, it } from 'vitest';
-import { buildOnce, CLI, wgTs } from '../support.js';
-
-beforeAll(buildOnce, 240_000);
+import { describe, expect, it } from 'vitest';
+import { CLI, wgTs } from '../support.js';
 
 /** They take their time, and more on a machine that is busy. */
 const PATIENCE_MS = 240_000;

@@ -1,11 +1,9 @@
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { PRIVATE_KEY, PUBLIC_KEY } from '../../config/samples.js';
-import { buildOnce, wgTs } from '../support.js';
-
-beforeAll(buildOnce, 240_000);
+import { wgTs } from '../support.js';
 
 describe('wg-ts doctor', () => {
   let folder: string;

@@ -1,9 +1,7 @@
 /** Every command that the documents show exists. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { beforeAll, describe, expect, it } from 'vitest';
-import { buildOnce, wgTs } from '../support.js';
-
-beforeAll(buildOnce, 240_000);
+import { describe, expect, it } from 'vitest';
+import { wgTs } from '../support.js';
 
 const read = (name: string): string =>
   readFileSync(new URL(`../../../${name}`, import.meta.url), 'utf8');

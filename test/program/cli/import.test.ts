@@ -10,13 +10,12 @@ import {
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { zipSync } from 'fflate';
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { KEYS, TEXT } from '../../share/support.js';
-import { buildOnce, isRoot, wgTs } from '../support.js';
+import { isRoot, wgTs } from '../support.js';
 
 let folder: string;
 let to: string;
-beforeAll(buildOnce, 240_000);
 beforeEach(() => {
   folder = mkdtempSync(path.join(tmpdir(), 'wg-ts-import-'));
   to = path.join(folder, 'to');

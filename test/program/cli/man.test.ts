@@ -10,13 +10,12 @@ import { parseNotes } from '../../../cli/man/notes.js';
 import { verbPage } from '../../../cli/man/pages.js';
 import { RoffPage } from '../../../cli/man/roff.js';
 import { INTERFACE_KEYS, PEER_KEYS } from '../../../src/config/section.js';
-import { buildOnce, wgTs } from '../support.js';
+import { wgTs } from '../support.js';
 
 const has = (program: string): boolean => !spawnSync(program, ['--version']).error;
 
 let folder: string;
 beforeAll(async () => {
-  await buildOnce();
   folder = mkdtempSync(path.join(tmpdir(), 'wg-ts-man-'));
   const { code, stderr } = await wgTs(['man', '--output', folder]);
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });

@@ -2,14 +2,13 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import decodeQR from 'qr/decode.js';
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parseConfig } from '../../../src/config/parse.js';
 import { photograph, TEXT } from '../../share/support.js';
-import { buildOnce, CLI, runProgram, wgTs } from '../support.js';
+import { CLI, runProgram, wgTs } from '../support.js';
 
 let folder: string;
 let file: string;
-beforeAll(buildOnce, 240_000);
 beforeEach(() => {
   folder = mkdtempSync(path.join(tmpdir(), 'wg-ts-qr-'));
   file = path.join(folder, 'phone.conf');

@@ -1,14 +1,12 @@
 import { closeSync, openSync } from 'node:fs';
-import { beforeAll, describe, expect, it } from 'vitest';
-import { buildOnce, CLI, isRoot, type Outcome, runProgram, wgTs } from '../support.js';
+import { describe, expect, it } from 'vitest';
+import { CLI, isRoot, type Outcome, runProgram, wgTs } from '../support.js';
 
 interface Report {
   readonly failed: number;
   readonly ok: number;
   readonly checks: readonly { readonly name: string; readonly state: string }[];
 }
-
-beforeAll(buildOnce, 240_000);
 
 /** In a network namespace of its own, which ends with it. */
 function alone(...args: string[]): Promise<Outcome> {

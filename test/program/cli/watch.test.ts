@@ -1,7 +1,5 @@
-import { beforeAll, describe, expect, it } from 'vitest';
-import { buildOnce, isRoot, wgTs } from '../support.js';
-
-beforeAll(buildOnce, 240_000);
+import { describe, expect, it } from 'vitest';
+import { isRoot, wgTs } from '../support.js';
 
 describe('wg-ts watch', () => {
   it.each(['0', '0.01', '-1', 'x', '1e3', '3601', ''])(

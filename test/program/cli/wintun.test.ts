@@ -1,16 +1,15 @@
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { describeInstalled, describeStatus } from '../../../cli/verbs/wintun.js';
 import { WINTUN } from '../../../cli/wintun/pins.js';
-import { buildOnce, wgTs } from '../support.js';
+import { wgTs } from '../support.js';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'wg-ts-wintun-'));
 const place = path.join(folder, 'place');
 const on = (...args: string[]): string[] => [...args, '--arch', 'arm64', '--directory', place];
 
-beforeAll(buildOnce, 240_000);
 afterAll(() => rmSync(folder, { recursive: true }));
 
 describe('wintun', () => {

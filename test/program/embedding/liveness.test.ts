@@ -1,16 +1,15 @@
 /** Whether a process ends by itself, with tunnels that nobody has closed. */
-import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { Running, run } from '../../netns/support/process.js';
-import { LIBRARY, PLANES } from './programs.js';
+import { describeOnPlanes, LIBRARY } from './programs.js';
 
 const PROGRAM = fileURLToPath(new URL('./programs/liveness.mjs', import.meta.url));
 /** Much more than a program needs that ends at all. */
 const TIMEOUT = 50_000;
 
-describe.runIf(existsSync(LIBRARY)).each(PLANES)('a program with tunnels alone, %s', (plane) => {
+describeOnPlanes('a program with tunnels alone, %s', [], (plane) => {
   const argv = (what: string): string[] => [process.execPath, PROGRAM, LIBRARY, plane, what];
 
   it.each([

@@ -1,10 +1,16 @@
 /** What the tests share that run programs of their own. */
-import { existsSync } from 'node:fs';
-import { NATIVE_LIBRARY } from '../../netns/support/requirements.js';
+import { describeSystem, type Need, type Plane } from '../../netns/support/requirements.js';
 
 export { LIBRARY } from '../../netns/support/requirements.js';
 
-export const PLANES: readonly string[] = [
-  'portable',
-  ...(existsSync(NATIVE_LIBRARY) ? ['native'] : []),
-];
+/** The same tests on either data plane of the built library; `%s` in the name stands for it. */
+export function describeOnPlanes(
+  name: string,
+  needs: readonly Need[],
+  body: (plane: Plane) => void,
+): void {
+  for (const plane of ['portable', 'native'] as const) {
+    const ofPlane: readonly Need[] = plane === 'native' ? ['cli', 'native'] : ['cli'];
+    describeSystem(name.replace('%s', plane), [...needs, ...ofPlane], () => body(plane));
+  }
+}

@@ -1,14 +1,13 @@
 /** A host that logs uncaught exceptions and goes on, while everything that it has given away throws. */
-import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { run } from '../../netns/support/process.js';
-import { LIBRARY, PLANES } from './programs.js';
+import { describeOnPlanes, LIBRARY } from './programs.js';
 
 const PROGRAM = fileURLToPath(new URL('./programs/uncaught.mjs', import.meta.url));
 const PACKETS = 300;
 
-describe.runIf(existsSync(LIBRARY)).each(PLANES)('a host that throws, %s', (plane) => {
+describeOnPlanes('a host that throws, %s', [], (plane) => {
   it('hears of each exception, and its tunnels lose neither a packet nor an event', async () => {
     const argv = [process.execPath, PROGRAM, LIBRARY, plane];
     const { code, stdout, stderr } = await run(argv, { timeoutMs: 50_000 });

@@ -6,7 +6,6 @@ import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { buildOnce } from '../support.js';
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 const PROBE = fileURLToPath(new URL('importprobe.mjs', import.meta.url));
@@ -37,10 +36,9 @@ const NO_EFFECTS: Probed['effects'] = {
 
 let folder = '';
 
-beforeAll(async () => {
+beforeAll(() => {
   folder = mkdtempSync(path.join(tmpdir(), 'wg-ts-import-'));
-  await buildOnce();
-}, 120_000);
+});
 
 afterAll(() => rmSync(folder, { recursive: true }));
 
