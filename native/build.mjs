@@ -1,7 +1,7 @@
 // Compiles the native library with the C compilers that are installed: `npm run build:native`.
 //
-//   build.mjs                     for this machine, and with MinGW for Windows too, into dist/native;
-//                                 reports a missing compiler and still succeeds
+//   build.mjs                     for this machine, and with MinGW for Windows too, into dist/native, where a
+//                                 source is newer; reports a missing compiler and still succeeds
 //   build.mjs --required          fails without a compiler for this machine
 //   build.mjs --target win32-x64  for Windows only; fails without a compiler for it
 //   build.mjs --release           for every machine that the package has a library for; reports those
@@ -10,7 +10,7 @@
 // CC names another compiler for this machine. Everything that compiles the library (tests, benchmarks,
 // fuzzers) does so through `compile`, so that the flags are in one place.
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { mkdirSync, readdirSync, renameSync, rmSync, statSync, utimesSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -97,6 +97,16 @@ export function compile({
 /** Returns where the library of a target is built, within the package. */
 const placeOf = (target) => join(here, '..', 'dist', 'native', target, systemOf(target).file);
 
+/** Returns whether a library is at least as new as all that it is made of, and is made by the usual compiler. */
+function isCurrent(out) {
+  const builtAt = statSync(out, { throwIfNoEntry: false })?.mtimeMs;
+  if (builtAt === undefined || process.env.CC) return false;
+  const files = readdirSync(here, { recursive: true }).filter((name) =>
+    /\.(?:c|h|mjs)$/.test(name),
+  );
+  return files.every((name) => statSync(join(here, name)).mtimeMs <= builtAt);
+}
+
 /** Builds the library of a target. Returns `{ by }` with its compiler, or `{ why }` there is no library. */
 function build(target) {
   if (!/^(linux|win32)-/.test(target)) return { why: `no native data plane for ${target} yet` };
@@ -105,7 +115,10 @@ function build(target) {
   try {
     const out = placeOf(target);
     const files = sourcesFor(target);
+    const begun = new Date();
     const words = compile({ out, files, flags: flagsOf(target), compiler, target });
+    // A source that was changed meanwhile is newer.
+    utimesSync(out, begun, begun);
     if (words) console.error(words);
     return { by: compiler.join(' ') };
   } catch (error) {
@@ -114,6 +127,7 @@ function build(target) {
 }
 
 function buildHere(target, isRequired) {
+  if (isCurrent(placeOf(target))) return;
   const { why } = build(target);
   if (why === undefined) return;
   const what = isRequired ? '' : ': the portable data plane will be used';
@@ -123,7 +137,7 @@ function buildHere(target, isRequired) {
 
 /** Builds for Windows with MinGW, which takes a second; zig would take many at each build. */
 function buildForWindowsToo() {
-  if (!isThere(compilersOf(WINDOWS)[0])) return;
+  if (!isThere(compilersOf(WINDOWS)[0]) || isCurrent(placeOf(WINDOWS))) return;
   const { by, why } = build(WINDOWS);
   console.log(`build:native: ${why ?? `for Windows as well (${WINDOWS}, by ${by})`}`);
 }

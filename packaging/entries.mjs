@@ -1,20 +1,19 @@
-// Generates the files of the package's entries that tsc does not, and removes those that no user can reach.
-// A step of `npm run build`, after tsc.
-//
-//   entries.mjs [DIST]
+// Generates the files of the package's entries that tsc does not. The last step of `npm run build:js`.
 //
 // - index.cjs beside each index.js: require() returns the same modules as import, so a program that uses
 //   both has a single copy of each class and of all state.
-// - A .d.cts for each declaration: to TypeScript, a .d.ts in a package of "type": "module" describes a module
-//   that cannot be required.
-// - Declarations that neither entry needs are removed, and so is the output of deleted sources.
+// - The declarations that an entry needs, from dist/.types, where tsc writes all of them, and a .d.cts for
+//   each: to TypeScript, a .d.ts in a package of "type": "module" describes a module that cannot be required.
+// - The output of deleted sources is removed.
+// - dist/.built has the time of the last build.
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const dist = resolve(process.argv[2] ?? join(root, 'dist'));
+const dist = join(root, 'dist');
+const types = join(dist, '.types');
 
 const ENTRIES = ['src/index', 'protocol/index'];
 const FOLDERS = ['cli', 'crypto', 'native', 'network', 'protocol', 'src', 'system', 'tun', 'udp'];
@@ -55,20 +54,23 @@ function* madeFiles() {
 }
 
 const reachable = new Set();
-for (const entry of ENTRIES) collect(join(dist, `${entry}.d.ts`), reachable);
+for (const entry of ENTRIES) collect(join(types, `${entry}.d.ts`), reachable);
+const declarations = new Map([...reachable].map((file) => [relative(types, file), file]));
 
 for (const name of madeFiles()) {
   const hasSource = existsSync(join(root, name.replace(MADE, '.ts')));
-  const isDeclaration = name.endsWith('.d.ts');
-  // Declarations for require() are rewritten below.
-  const isOld = name.endsWith('cts') || (isDeclaration && !reachable.has(join(dist, name)));
+  const isOld = /\.d\.c?ts$/.test(name) && !declarations.has(name.replace(/cts$/, 'ts'));
   if (!hasSource || isOld) rmSync(join(dist, name));
 }
 
-for (const file of reachable)
-  writeFileSync(file.replace(/\.d\.ts$/, '.d.cts'), forRequire(readFileSync(file, 'utf8')));
+for (const [name, file] of declarations) {
+  const text = readFileSync(file, 'utf8');
+  writeFileSync(join(dist, name), text);
+  writeFileSync(join(dist, name.replace(/ts$/, 'cts')), forRequire(text));
+}
 for (const entry of ENTRIES)
   writeFileSync(
     join(dist, `${entry}.cjs`),
     "'use strict';\n\nmodule.exports = require('./index.js');\n",
   );
+writeFileSync(join(dist, '.built'), '');

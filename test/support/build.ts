@@ -1,20 +1,16 @@
-/** Once for a run of a project whose tests need dist/: a build, if a source is newer. */
+/** Builds once before the tests of a project that need dist/, where a source is newer. */
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, rmdirSync, statSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const SOURCES = ['cli', 'crypto', 'native', 'network', 'protocol', 'src', 'system', 'tun', 'udp'];
-const STAMP = path.join(ROOT, 'dist/src/version.js');
 const LOCK = path.join(ROOT, 'node_modules/.wg-ts-build');
 const PATIENCE_MS = 240_000;
 
-/**
- * Builds when a source is newer than the last build; several runs may ask at once. A mistake of
- * types is none here: the type check tells it.
- */
+/** Several runs may ask at once. Throws with the compiler's messages. */
 export async function buildOnce(): Promise<void> {
   for (let waited = 0; isStale(); waited += 100) {
     if (waited >= PATIENCE_MS) throw new Error(`another build does not end: rmdir ${LOCK}`);
@@ -25,22 +21,22 @@ export async function buildOnce(): Promise<void> {
       continue;
     }
     try {
-      execFileSync('npm', ['run', '--silent', 'build'], { cwd: ROOT, stdio: 'pipe' });
+      execFileSync('npm', ['run', '--silent', 'build:js'], { cwd: ROOT, stdio: 'pipe' });
+      execFileSync(process.execPath, ['native/build.mjs'], { cwd: ROOT, stdio: 'pipe' });
     } catch (error) {
-      if (isStale()) throw error;
+      throw new Error(`cannot build:\n${(error as { stdout?: unknown }).stdout}`, { cause: error });
     } finally {
       rmdirSync(LOCK);
     }
   }
 }
 
-/** tsc writes every file at each build. */
 function isStale(): boolean {
-  if (!existsSync(STAMP)) return true;
-  const builtAt = statSync(STAMP).mtimeMs;
+  const built = statSync(path.join(ROOT, 'dist/.built'), { throwIfNoEntry: false });
+  if (!built) return true;
   return SOURCES.some((folder) =>
     readdirSync(path.join(ROOT, folder), { recursive: true, withFileTypes: true }).some(
-      (entry) => statSync(path.join(entry.parentPath, entry.name)).mtimeMs > builtAt,
+      (entry) => statSync(path.join(entry.parentPath, entry.name)).mtimeMs > built.mtimeMs,
     ),
   );
 }
