@@ -158,6 +158,7 @@ function architectureOf({ arch }: PlaceOptions): WintunArchitecture {
 export const wintunCommand: Command = new Command('wintun')
   .summary('install, check or remove wintun.dll, which Windows needs')
   .description('On Windows a tunnel needs wintun.dll, the driver by the authors of WireGuard.')
+  .addHelpText('after', '\nExample:\n  wg-ts wintun install')
   .addCommand(installCommand)
   .addCommand(statusCommand)
   .addCommand(uninstallCommand);

@@ -7,7 +7,8 @@ import { Argument, Command, Option } from 'commander';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { commandTree } from '../../../cli/commandtree.js';
 import { type CompletedCommand, completedCommands } from '../../../cli/completion/expected.js';
-import { runProgram, wgTs } from '../support.js';
+import { runVerb } from '../../cli/inprocess.js';
+import { runProgram } from '../support.js';
 
 const has = (program: string): boolean => !spawnSync(program, ['--version']).error;
 
@@ -46,7 +47,7 @@ function scriptOf(shell: string): Promise<string> {
 }
 
 async function makeScript(shell: string): Promise<string> {
-  const { code, stdout, stderr } = await wgTs(['completion', shell]);
+  const { code, stdout, stderr } = await runVerb(['completion', shell]);
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   return stdout
     .replaceAll('/run/wireguard', path.join(folder, 'run'))
@@ -131,7 +132,7 @@ describe.each([
   });
 
   ours(`completes the verbs of --help${title}`, async () => {
-    const { stdout } = await wgTs(['--help']);
+    const { stdout } = await runVerb(['--help']);
     const [, commands = ''] = stdout.split(/^Commands:$/m);
     const verbs = [...commands.matchAll(/^ {2}([a-z]+) .*? {2}/gm)].map(([, verb]) => verb);
     expect(verbs.length).toBeGreaterThan(15);
@@ -184,7 +185,7 @@ describe.each([
 });
 
 it('another shell is told which there are', async () => {
-  const { code, stderr } = await wgTs(['completion', 'tcsh']);
+  const { code, stderr } = await runVerb(['completion', 'tcsh']);
   expect(code).toBe(2);
   expect(stderr).toContain('bash, zsh, fish');
 });

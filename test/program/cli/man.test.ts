@@ -10,14 +10,14 @@ import { parseNotes } from '../../../cli/man/notes.js';
 import { verbPage } from '../../../cli/man/pages.js';
 import { RoffPage } from '../../../cli/man/roff.js';
 import { INTERFACE_KEYS, PEER_KEYS } from '../../../src/config/section.js';
-import { wgTs } from '../support.js';
+import { runVerb } from '../../cli/inprocess.js';
 
 const has = (program: string): boolean => !spawnSync(program, ['--version']).error;
 
 let folder: string;
 beforeAll(async () => {
   folder = mkdtempSync(path.join(tmpdir(), 'wg-ts-man-'));
-  const { code, stderr } = await wgTs(['man', '--output', folder]);
+  const { code, stderr } = await runVerb(['man', '--output', folder]);
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
 }, 90_000);
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -53,7 +53,7 @@ describe.skipIf(!has('groff'))('the pages, by groff (skipped where it is not)', 
   });
 
   it('of the program has each verb and option of --help', async () => {
-    const { stdout } = await wgTs(['--help']);
+    const { stdout } = await runVerb(['--help']);
     const page = rendered('man1/wg-ts.1');
     const [options = '', commands = ''] = stdout.split(/^Commands:$/m);
     const verbs = termsOf(commands).map((term) => term.split(' ')[0]);
@@ -67,7 +67,7 @@ describe.skipIf(!has('groff'))('the pages, by groff (skipped where it is not)', 
   it('of each verb has each option and subcommand of --help', async () => {
     for (const page of pages().filter((name) => name.startsWith('man1/wg-ts-'))) {
       const verb = path.basename(page, '.1').slice('wg-ts-'.length);
-      const { stdout } = await wgTs([verb, '--help']);
+      const { stdout } = await runVerb([verb, '--help']);
       const text = rendered(page);
       expect(text).toContain(`wg-ts ${verb}`);
       const [options = '', commands = ''] = stdout.split(/^Commands:$/m);
@@ -97,13 +97,13 @@ it('the package names the pages that are built', () => {
 });
 
 it('a page that is not read on a terminal is printed', async () => {
-  const { code, stdout } = await wgTs(['man', 'up']);
+  const { code, stdout } = await runVerb(['man', 'up']);
   expect(code).toBe(0);
   expect(stdout).toBe(readFileSync(path.join(folder, 'man1/wg-ts-up.1'), 'utf8'));
 });
 
 it('a verb without a page is told', async () => {
-  const { code, stderr } = await wgTs(['man', 'nothing']);
+  const { code, stderr } = await runVerb(['man', 'nothing']);
   expect(code).toBe(2);
   expect(stderr).toBe(
     'error: there is no manual page for nothing\nhint: wg-ts help lists the commands\n',

@@ -1,10 +1,10 @@
 /** Every command that the documents show exists. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { wgTs } from '../support.js';
+import { runVerb } from './inprocess.js';
 
 const read = (name: string): string =>
-  readFileSync(new URL(`../../../${name}`, import.meta.url), 'utf8');
+  readFileSync(new URL(`../../${name}`, import.meta.url), 'utf8');
 
 /** `up`, `service install`: as they stand in the code of a document. */
 function commandsIn(text: string): string[] {
@@ -26,7 +26,7 @@ describe.each(['README.md', 'docs/commands.md', 'docs/windows.md'])('%s', (name)
   });
 
   it.each(commands)('tells wg-ts %s, which has a help', async (command) => {
-    const { code, stdout } = await wgTs([...command.split(' '), '--help']);
+    const { code, stdout } = await runVerb([...command.split(' '), '--help']);
     expect(code).toBe(0);
     expect(stdout).toContain(`Usage: wg-ts ${command}`);
   });
@@ -40,7 +40,7 @@ it('the way on Windows is the same in both', () => {
 
 describe('the examples in README.md', () => {
   const readme = read('README.md');
-  const sources = readdirSync(new URL('../../../examples', import.meta.url))
+  const sources = readdirSync(new URL('../../examples', import.meta.url))
     .filter((name) => name.endsWith('.mjs'))
     .map((name) => ({ name, text: read(`examples/${name}`) }));
   const programs = sources.filter(
@@ -53,9 +53,9 @@ describe('the examples in README.md', () => {
 
   it('are those that there are', () => {
     const told = readme.match(/\bexamples\/[\w-]+\.mjs\b/g) ?? [];
-    expect(
-      told.filter((file) => !existsSync(new URL(`../../../${file}`, import.meta.url))),
-    ).toEqual([]);
+    expect(told.filter((file) => !existsSync(new URL(`../../${file}`, import.meta.url)))).toEqual(
+      [],
+    );
   });
 
   it('begin with quickstart.mjs as it is', () => {
