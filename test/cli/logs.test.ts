@@ -3,12 +3,13 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { reset } from '@logtape/logtape';
 import { createColors } from 'picocolors';
-import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { afterEach, describe, expect, it, onTestFinished } from 'vitest';
 import { startLogging } from '../../cli/daemon/logging.js';
 import { encodeEntry, type LogEntry } from '../../cli/runtime/logentry.js';
 import { followLog, LogPrinter, parseDuration } from '../../cli/verbs/logs.js';
 import { formatServices } from '../../cli/verbs/service.js';
 import { logTapeLogger } from '../../src/logtape.js';
+import { waitFor } from '../support/waiting.js';
 
 function logFile(): string {
   const folder = mkdtempSync(path.join(tmpdir(), 'wg-ts-logs-'));
@@ -37,15 +38,15 @@ describe('a log is followed', () => {
     appendFileSync(file, 'lf\n');
     renameSync(file, `${file}.1`);
     writeFileSync(file, 'rotated\n');
-    await vi.waitFor(() => expect(lines).toEqual(['öld', 'half', 'rotated']));
+    await waitFor(() => expect(lines).toEqual(['öld', 'half', 'rotated']));
     appendFileSync(file, 'down\n');
     rmSync(file);
     rmSync(`${file}.1`);
     isRunning = false;
-    await vi.waitFor(() => expect(ends).toBe(1));
+    await waitFor(() => expect(ends).toBe(1));
     writeFileSync(file, 'up again\n');
     isRunning = true;
-    await vi.waitFor(() => expect(lines.at(-1)).toBe('up again'));
+    await waitFor(() => expect(lines.at(-1)).toBe('up again'));
     appendFileSync(file, 'last');
     stop.abort();
     await done;

@@ -3,12 +3,12 @@ import { randomBytes } from 'node:crypto';
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
-import { vi } from 'vitest';
 import { defaultProviders } from '../../crypto/providers.js';
 import { Secret } from '../../crypto/secret.js';
 import type { Millis } from '../../protocol/dataplane.js';
 import { type IpPrefix, parsePrefix } from '../../protocol/ip.js';
 import { Transport } from '../../protocol/transport.js';
+import { waitFor } from '../support/waiting.js';
 
 export const LOCAL_INDEX = 0x81020304;
 export const REMOTE_INDEX = 0x91020304;
@@ -107,7 +107,7 @@ export class Remote {
   }
 
   async datagrams(count: number): Promise<void> {
-    await vi.waitFor(() => {
+    await waitFor(() => {
       if (this.seen.length < count) throw new Error(`${this.seen.length} of ${count} datagrams`);
     });
   }

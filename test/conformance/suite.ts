@@ -5,10 +5,11 @@
  * looked at, altered and repeated.
  */
 import { randomBytes } from 'node:crypto';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { REJECT_AFTER_MESSAGES, REJECT_AFTER_TIME } from '../../protocol/constants.js';
 import type { DataPlane, DataPlaneEvent, Millis } from '../../protocol/dataplane.js';
 import { ipPacket } from '../support/packets.js';
+import { waitFor } from '../support/waiting.js';
 import { type KeypairOptions, LOCAL_INDEX, prefixes, REMOTE_INDEX, Remote } from './remote.js';
 
 /** The system behind the interface of a data plane under test. */
@@ -78,13 +79,13 @@ export function testDataPlane(name: string, open: () => Promise<Subject>): void 
       });
     };
     const eventOf = <T extends DataPlaneEvent['type']>(type: T) =>
-      vi.waitFor(() => {
+      waitFor(() => {
         const found = events.find((e) => e.type === type);
         if (!found) throw new Error(`no ${type} event among ${events.map((e) => e.type)}`);
         return found as Extract<DataPlaneEvent, { type: T }>;
       });
     const received = (count: number) =>
-      vi.waitFor(() => {
+      waitFor(() => {
         if (subject.tun.received.length < count) throw new Error('no packet');
         return subject.tun.received;
       });
@@ -92,7 +93,7 @@ export function testDataPlane(name: string, open: () => Promise<Subject>): void 
     const settle = async (): Promise<void> => {
       const before = events.length;
       remote.send(handshakeLike());
-      await vi.waitFor(() => {
+      await waitFor(() => {
         if (!events.slice(before).some((e) => e.type === 'handshake')) throw new Error('waiting');
       });
     };

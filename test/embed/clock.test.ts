@@ -1,8 +1,9 @@
 /** Hours of a tunnel in moments: its time is that of `clock` alone. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { ConnectOptions } from '../../src/index.js';
-import { eventually, MemoryLogger, newKeys, nextTurn, VirtualClock } from '../src/support.js';
+import { MemoryLogger, newKeys, nextTurn, VirtualClock } from '../src/support.js';
 import { ipPacket, payloadText } from '../support/packets.js';
+import { waitFor } from '../support/waiting.js';
 import { A_PORT, B_PORT, type End, type EndKeys, openA, openB, pass, Wire } from './support.js';
 
 const MINUTE = 60_000;
@@ -42,7 +43,7 @@ async function pair(
 }
 
 async function arrived({ tun }: End, text: string): Promise<void> {
-  await eventually(() => expect(tun.received.map(payloadText)).toContain(text));
+  await waitFor(() => expect(tun.received.map(payloadText)).toContain(text));
 }
 
 function gaps(times: readonly number[]): number[] {
@@ -163,9 +164,9 @@ describe('the resolver', () => {
       if (asked.push(host) < 3) throw temporary;
       return ['192.0.2.1'];
     }, `b.example:${B_PORT}`);
-    await eventually(() => expect(asked).toHaveLength(1));
+    await waitFor(() => expect(asked).toHaveLength(1));
     await pass(clock, 1000, 500);
-    await eventually(() => expect(asked).toHaveLength(2));
+    await waitFor(() => expect(asked).toHaveLength(2));
     expect(isOpen()).toBe(false);
     await pass(clock, 1199, 1199);
     expect(asked).toHaveLength(2);
@@ -181,7 +182,7 @@ describe('the resolver', () => {
         host === 'b.example' ? Promise.resolve(['192.0.2.1']) : new Promise(() => undefined),
       `silent.example:1, b.example:${B_PORT}`,
     );
-    await eventually(() => expect(clock.waiting).toBeGreaterThan(0));
+    await waitFor(() => expect(clock.waiting).toBeGreaterThan(0));
     await pass(clock, 999, 999);
     expect(isOpen()).toBe(false);
     await pass(clock, 1, 1);

@@ -1,15 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type ConnectOptions, connect, MemoryTun } from '../../src/index.js';
 import type { UdpHandlers, UdpOptions, UdpTransport } from '../../udp/transport.js';
-import {
-  configOf,
-  eventually,
-  MemoryLogger,
-  newKeys,
-  nextTurn,
-  VirtualClock,
-} from '../src/support.js';
+import { configOf, MemoryLogger, newKeys, nextTurn, VirtualClock } from '../src/support.js';
 import { ipPacket, payloadText } from '../support/packets.js';
+import { waitFor } from '../support/waiting.js';
 import { A_PORT, B_PORT, type End, type EndKeys, openA, openB, Wire } from './support.js';
 
 const toB = (text: string): Uint8Array => ipPacket('10.9.0.1', '10.9.0.2', text);
@@ -43,7 +37,7 @@ async function pair(options: { a?: ConnectOptions; b?: ConnectOptions } = {}): P
 }
 
 async function arrived({ tun }: End, text: string): Promise<void> {
-  await eventually(() => expect(tun.received.map(payloadText)).toContain(text));
+  await waitFor(() => expect(tun.received.map(payloadText)).toContain(text));
 }
 
 describe('a transport of the program’s own', () => {
@@ -68,10 +62,10 @@ describe('a transport of the program’s own', () => {
         wire.carry(A_PORT, bytes, { address: '192.0.2.1', port });
     };
     a.tun.inject(toB('first'));
-    await eventually(() => expect(held).not.toEqual([]));
+    await waitFor(() => expect(held).not.toEqual([]));
     deliver();
     for (const text of ['second', 'third']) a.tun.inject(toB(text));
-    await eventually(() => expect(held.length).toBeGreaterThanOrEqual(3));
+    await waitFor(() => expect(held.length).toBeGreaterThanOrEqual(3));
     deliver();
     await arrived(b, 'third');
     expect(b.tun.received.map(payloadText)).toEqual(['first', 'second', 'third']);
@@ -250,7 +244,7 @@ describe('another ListenPort', () => {
     setImmediate(() => end.abort(new Error('enough')));
     await expect(coming).rejects.toThrow('enough');
     open(transport);
-    await eventually(() => expect(transport.closes).toBe(1));
+    await waitFor(() => expect(transport.closes).toBe(1));
   });
 });
 
@@ -285,7 +279,7 @@ describe('a transport that does wrong', () => {
     const clock = new VirtualClock();
     const [a, b] = await pair({ a: { transport, clock } });
     a.tun.inject(toB('once more'));
-    await eventually(() => {
+    await waitFor(() => {
       expect(logger.lines).toContain('debug: cannot send to 192.0.2.1 port 1002: cable cut');
     });
     isBroken = false;

@@ -9,8 +9,9 @@ import {
 import { packetStream } from '../../tun/stream/packetstream.js';
 import { tunFromStream } from '../../tun/stream/streamtun.js';
 import { whyNoNativeLibrary } from '../native/library.js';
-import { configOf, eventually, LOOPBACK, newKeys, nextTurn } from '../src/support.js';
+import { configOf, LOOPBACK, newKeys, nextTurn } from '../src/support.js';
 import { ipPacket, payloadText } from '../support/packets.js';
+import { waitFor } from '../support/waiting.js';
 
 const packet = (n: number): Uint8Array => Uint8Array.of(0x45, n >> 8, n);
 const numberOf = (bytes: Uint8Array): number => (bytes[1] as number) * 256 + (bytes[2] as number);
@@ -62,7 +63,7 @@ describe('packetStream', () => {
   it('keeps 1024 that nobody reads, and lets the others go', async () => {
     const stream = packetStream(tun);
     for (const i of upTo(1024)) tun.inject(packet(i));
-    await eventually(() => expect(stream.readableLength).toBe(1024));
+    await waitFor(() => expect(stream.readableLength).toBe(1024));
     tun.inject(packet(2000));
     for (let i = 0; i < 3; i++) await nextTurn();
     expect(stream.readableLength).toBe(1024);
@@ -70,19 +71,19 @@ describe('packetStream', () => {
     expect(received).toEqual(upTo(1024));
     expect(stream.read()).toBeNull();
     tun.inject(packet(3000));
-    await eventually(() => expect(numberOf(stream.read() as Uint8Array)).toBe(3000));
+    await waitFor(() => expect(numberOf(stream.read() as Uint8Array)).toBe(3000));
     stream.destroy();
   });
 
   it('goes on reading after end, and closes the interface when it is destroyed', async () => {
     const stream = packetStream(tun);
     stream.end(packet(1));
-    await eventually(() => expect(stream.writableFinished).toBe(true));
+    await waitFor(() => expect(stream.writableFinished).toBe(true));
     tun.inject(packet(2));
-    await eventually(() => expect(numberOf(stream.read() as Uint8Array)).toBe(2));
+    await waitFor(() => expect(numberOf(stream.read() as Uint8Array)).toBe(2));
     expect(tun.closed).toBe(false);
     stream.destroy();
-    await eventually(() => expect(stream.closed).toBe(true));
+    await waitFor(() => expect(stream.closed).toBe(true));
     expect(tun.closed).toBe(true);
   });
 
@@ -92,7 +93,7 @@ describe('packetStream', () => {
     stream.on('error', (error) => errors.push(error));
     const gone = new Error('the interface is gone');
     tun.fail(gone);
-    await eventually(() => expect(errors).toEqual([gone]));
+    await waitFor(() => expect(errors).toEqual([gone]));
     expect(tun.closed).toBe(true);
   });
 
@@ -101,7 +102,7 @@ describe('packetStream', () => {
     const errors: Error[] = [];
     stream.on('error', (error) => errors.push(error));
     stream.write('GET /');
-    await eventually(() => expect(errors).toHaveLength(1));
+    await waitFor(() => expect(errors).toHaveLength(1));
     expect(errors[0]).toMatchObject({
       code: 'ERR_USAGE',
       message: expect.stringMatching(/a string/),
@@ -118,7 +119,7 @@ describe('packetStream', () => {
     const errors: Error[] = [];
     stream.on('error', (error) => errors.push(error));
     stream.write(packet(1));
-    await eventually(() => expect(errors).toEqual([failure]));
+    await waitFor(() => expect(errors).toEqual([failure]));
   });
 });
 
@@ -202,7 +203,7 @@ describe('a tunnel', () => {
       udp: LOOPBACK,
     });
     await tunnel.close();
-    await eventually(() => expect([stream.destroyed, tun.closed]).toEqual([true, true]));
+    await waitFor(() => expect([stream.destroyed, tun.closed]).toEqual([true, true]));
   });
 
   it('does not mind packets that are none', async () => {

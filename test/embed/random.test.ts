@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { afterEach, describe, expect, it } from 'vitest';
 import { checkedRandom } from '../../src/tunnel/random.js';
-import { eventually, MemoryLogger, newKeys, nextTurn, VirtualClock } from '../src/support.js';
+import { MemoryLogger, newKeys, nextTurn, VirtualClock } from '../src/support.js';
 import { ipPacket, payloadText } from '../support/packets.js';
 import { Prng } from '../support/prng.js';
+import { waitFor } from '../support/waiting.js';
 import { A_PORT, B_PORT, type End, type EndKeys, openA, openB, pass, Wire } from './support.js';
 
 const toB = (text: string): Uint8Array => ipPacket('10.9.0.1', '10.9.0.2', text);
@@ -29,7 +30,7 @@ async function run(keys: EndKeys, seed: number): Promise<string[]> {
   ends.push(a, b);
   for (const text of ['before', 'after']) {
     a.tun.inject(toB(text));
-    await eventually(() => expect(b.tun.received.map(payloadText)).toContain(text));
+    await waitFor(() => expect(b.tun.received.map(payloadText)).toContain(text));
     await pass(clock, 121_000);
   }
   return wire.sent.map(({ from, bytes }) => `${from} ${Buffer.from(bytes).toString('hex')}`);
@@ -81,7 +82,7 @@ describe('a tunnel', () => {
     ends.push(a, b);
     for (const text of ['first session', 'its renewal']) {
       a.tun.inject(toB(text));
-      await eventually(() => expect(b.tun.received.map(payloadText)).toContain(text));
+      await waitFor(() => expect(b.tun.received.map(payloadText)).toContain(text));
       await pass(clock, 121_000);
     }
     expect(await a.tunnel.closed).toMatchObject({

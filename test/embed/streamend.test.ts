@@ -2,7 +2,8 @@ import { PassThrough, Writable } from 'node:stream';
 import { ReadableStream, WritableStream } from 'node:stream/web';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { PacketStream } from '../../tun/stream/streamtun.js';
-import { eventually, nextTurn } from '../src/support.js';
+import { nextTurn } from '../src/support.js';
+import { waitFor } from '../support/waiting.js';
 import { closeAll, generated, HostDuplex, kept, numberOf, open, packet, upTo } from './streams.js';
 
 afterEach(closeAll);
@@ -13,8 +14,8 @@ describe('the end', () => {
     const { tun, errors, received } = open(host);
     host.push(packet(1));
     host.push(null);
-    await eventually(() => expect(received).toEqual([1]));
-    await eventually(() => expect(host.readableEnded).toBe(true));
+    await waitFor(() => expect(received).toEqual([1]));
+    await waitFor(() => expect(host.readableEnded).toBe(true));
     expect(tun.write(packet(2))).toBe(true);
     await nextTurn();
     expect([errors, host.written.map(numberOf), host.destroyed]).toEqual([[], [2], false]);
@@ -32,7 +33,7 @@ describe('the end', () => {
     await nextTurn();
     expect([host.writableEnded, host.destroyed, received]).toEqual([true, false, []]);
     host.goOn();
-    await eventually(() => expect(host.destroyed).toBe(true));
+    await waitFor(() => expect(host.destroyed).toBe(true));
     expect(host.written.map(numberOf)).toEqual([0, 1, 2]);
     expect(errors).toEqual([]);
   });
@@ -51,9 +52,9 @@ describe('the end', () => {
     })();
     const { writable } = kept();
     const { tun, received } = open({ readable, writable });
-    await eventually(() => expect(received.length).toBeGreaterThan(0));
+    await waitFor(() => expect(received.length).toBeGreaterThan(0));
     tun.close();
-    await eventually(() => expect(isReturned).toBe(true));
+    await waitFor(() => expect(isReturned).toBe(true));
     const count = received.length;
     await nextTurn();
     expect([received.length, writable.writableFinished]).toEqual([count, true]);
@@ -66,7 +67,7 @@ describe('the end', () => {
     const { tun } = open({ readable, writable });
     await nextTurn();
     tun.close();
-    await eventually(() => expect(seen.toSorted()).toEqual(['cancel', 'close']));
+    await waitFor(() => expect(seen.toSorted()).toEqual(['cancel', 'close']));
   });
 
   it('by close destroys a Readable apart', async () => {
@@ -146,7 +147,7 @@ describe('an error', () => {
 
   it.each(failing)('%s is the interface’s, once', async (_, make) => {
     const { errors, tun } = open(make());
-    await eventually(() => expect(errors).toEqual([broken]));
+    await waitFor(() => expect(errors).toEqual([broken]));
     expect(tun.write(packet(1))).toBe(false);
     for (let i = 0; i < 3; i++) await nextTurn();
     expect(errors).toEqual([broken]);
@@ -158,9 +159,7 @@ describe('an error', () => {
     host.destroy();
     half.writable.destroy();
     for (const { errors } of [duplex, halves])
-      await eventually(() =>
-        expect(errors).toEqual([new Error('the packet stream was destroyed')]),
-      );
+      await waitFor(() => expect(errors).toEqual([new Error('the packet stream was destroyed')]));
   });
 
   it('is what the host’s write throws, and it does not come out of ours', async () => {
@@ -171,7 +170,7 @@ describe('an error', () => {
     const { tun, errors } = open({ readable: generated(0), writable });
     expect(tun.write(packet(1))).toBe(false);
     expect(errors).toEqual([]);
-    await eventually(() => expect(errors).toEqual([broken]));
+    await waitFor(() => expect(errors).toEqual([broken]));
   });
 
   it('of a WritableStream with several packets waiting is reported once, without a rejection', async () => {
@@ -209,8 +208,8 @@ describe('an error', () => {
       },
     }) as ReadableStream<Uint8Array>;
     const [a, b] = [failing, withNull].map((readable) => open({ readable, ...kept() }));
-    await eventually(() => expect(a?.errors).toEqual([broken]));
-    await eventually(() =>
+    await waitFor(() => expect(a?.errors).toEqual([broken]));
+    await waitFor(() =>
       expect(b?.errors).toMatchObject([{ message: 'the packet stream gave null' }]),
     );
     expect([a?.received, b?.received]).toEqual([upTo(10), [0]]);

@@ -9,7 +9,8 @@ import {
   type StreamTun,
   tunFromStream,
 } from '../../tun/stream/streamtun.js';
-import { eventually, nextTurn } from '../src/support.js';
+import { nextTurn } from '../src/support.js';
+import { waitFor } from '../support/waiting.js';
 import {
   closeAll,
   generated,
@@ -52,7 +53,7 @@ const sources: readonly (readonly [string, (count: number) => PacketStream])[] =
 describe.each(sources)('what %s gives', (_, make) => {
   it('goes into the tunnel in order, in batches of 64 at most, and nothing is lost', async () => {
     const { received, batches, errors, tun } = open(make(1000));
-    await eventually(() => expect(received).toHaveLength(1000));
+    await waitFor(() => expect(received).toHaveLength(1000));
     expect(received).toEqual(upTo(1000));
     expect(Math.max(...batches)).toBe(64);
     await nextTurn();
@@ -65,7 +66,7 @@ describe('the packets of the host', () => {
     const host = new HostDuplex();
     const { received, tun } = open(host, 100);
     for (const i of upTo(1000)) host.push(packet(i));
-    await eventually(() => expect(received.at(-1)).toBe(999));
+    await waitFor(() => expect(received.at(-1)).toBe(999));
     expect(received).toEqual(upTo(1000).slice(900));
     expect(tun.dropped).toBe(900);
   });
@@ -89,7 +90,7 @@ describe('the packets of the host', () => {
       }
     })();
     const { received } = open({ readable, ...kept() });
-    await eventually(() => expect(received).toEqual(upTo(10)));
+    await waitFor(() => expect(received).toEqual(upTo(10)));
   });
 
   it('that are empty or too long are dropped, and the others go on', async () => {
@@ -97,7 +98,7 @@ describe('the packets of the host', () => {
     const { received, tun, errors } = open(host);
     for (const bytes of [new Uint8Array(0), packet(1), new Uint8Array(65_536), packet(2)])
       host.push(bytes);
-    await eventually(() => expect(received).toEqual([1, 2]));
+    await waitFor(() => expect(received).toEqual([1, 2]));
     expect([tun.dropped, errors]).toEqual([2, []]);
   });
 
@@ -105,7 +106,7 @@ describe('the packets of the host', () => {
     const host = new HostDuplex();
     const { received } = open(host);
     host.push(runInNewContext('Uint8Array.of(0x45, 0, 7)'));
-    await eventually(() => expect(received).toEqual([7]));
+    await waitFor(() => expect(received).toEqual([7]));
   });
 
   it('go on after one batch was not borne', async () => {
@@ -126,7 +127,7 @@ describe('the packets of the host', () => {
         () => undefined,
       );
       for (const i of upTo(100)) host.push(packet(i));
-      await eventually(() => expect(received).toEqual(upTo(100)));
+      await waitFor(() => expect(received).toEqual(upTo(100)));
       expect(uncaught).toEqual([new Error('not borne')]);
     } finally {
       process.removeAllListeners('uncaughtException');
@@ -148,7 +149,7 @@ describe('the packets of the host', () => {
     host.push(packet(1));
     host.push(chunk);
     for (const { received, errors } of [duplex, generator]) {
-      await eventually(() => expect(errors).toHaveLength(1));
+      await waitFor(() => expect(errors).toHaveLength(1));
       expect(received).toEqual([1]);
       expect(errors[0]).toMatchObject({
         code: 'ERR_USAGE',
@@ -167,7 +168,7 @@ describe('the packets for the host', () => {
     expect(tun.write(buffer)).toBe(true);
     buffer.set(packet(2));
     expect(tun.write(buffer)).toBe(true);
-    await eventually(() => expect(written.map(numberOf)).toEqual([1, 2]));
+    await waitFor(() => expect(written.map(numberOf)).toEqual([1, 2]));
   });
 
   it('that find the queue of a Duplex full are dropped and counted', async () => {
@@ -177,7 +178,7 @@ describe('the packets for the host', () => {
     expect(upTo(15).map((i) => tun.write(packet(i)))).toEqual(upTo(15).map((i) => i < 10));
     expect(tun.dropped).toBe(5);
     host.goOn();
-    await eventually(() => expect(host.written.map(numberOf)).toEqual(upTo(10)));
+    await waitFor(() => expect(host.written.map(numberOf)).toEqual(upTo(10)));
     expect(tun.write(packet(20))).toBe(true);
   });
 
@@ -197,7 +198,7 @@ describe('the packets for the host', () => {
     expect(upTo(15).map((i) => tun.write(packet(i)))).toEqual(upTo(15).map((i) => i < 10));
     expect(tun.dropped).toBe(5);
     goOn();
-    await eventually(() => expect(written).toEqual(upTo(10)));
+    await waitFor(() => expect(written).toEqual(upTo(10)));
     expect(tun.write(packet(20))).toBe(true);
   });
 });

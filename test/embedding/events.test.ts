@@ -1,8 +1,10 @@
 import { once } from 'node:events';
 import { afterEach, expect, it } from 'vitest';
 import type { TransferEvent, TunnelState } from '../../src/index.js';
-import { eventually, freePort, nextTurn, VirtualClock } from '../src/support.js';
+import { nextTurn, VirtualClock } from '../src/support.js';
 import { ipPacket } from '../support/packets.js';
+import { freePort } from '../support/ports.js';
+import { waitFor } from '../support/waiting.js';
 import { ConnectedPair, describeOnPlanes, type PairOptions } from './support.js';
 
 let pair: ConnectedPair | undefined;
@@ -45,7 +47,7 @@ describeOnPlanes('the events of a tunnel', (dataPlane) => {
     const { a } = await open();
     const states = statesOf(a);
     await pair?.talk();
-    await eventually(() => expect(states).toEqual(['up', 'connected']));
+    await waitFor(() => expect(states).toEqual(['up', 'connected']));
     expect(a.state).toBe('connected');
     await a.close();
     await nextTurn();
@@ -88,9 +90,9 @@ describeOnPlanes('the events of a tunnel', (dataPlane) => {
     const told: TransferEvent[] = [];
     a.on('transfer', (event) => told.push(event));
     await pair?.talk('one');
-    await eventually(() => expect(told).not.toEqual([]));
+    await waitFor(() => expect(told).not.toEqual([]));
     const peer = a.peers()[0];
-    await eventually(() =>
+    await waitFor(() =>
       expect(told.at(-1)).toEqual({
         publicKey: keysB.publicKey,
         rxBytes: peer?.rxBytes,
@@ -99,7 +101,7 @@ describeOnPlanes('the events of a tunnel', (dataPlane) => {
     );
     const [before, begin] = [told.length, performance.now()];
     for (let i = 0; i < 20; i++) await pair?.talk(`many ${i}`);
-    await eventually(() => expect(told.at(-1)?.txBytes).toBe(a.peers()[0]?.txBytes));
+    await waitFor(() => expect(told.at(-1)?.txBytes).toBe(a.peers()[0]?.txBytes));
     const intervals = (performance.now() - begin) / INTERVAL;
     expect(told.length - before).toBeLessThanOrEqual(intervals + 2);
   });
@@ -129,8 +131,8 @@ describeOnPlanes('the events of a tunnel', (dataPlane) => {
       const states = statesOf(a);
       b.on('handshake', () => void b.close());
       pair?.tunA.inject(ipPacket('10.9.0.1', '10.9.0.2', 'hello'));
-      await eventually(() => expect(thrown).toEqual([failure]));
-      await eventually(() => expect(states).toEqual(['up', 'connected']));
+      await waitFor(() => expect(thrown).toEqual([failure]));
+      await waitFor(() => expect(states).toEqual(['up', 'connected']));
       expect(await b.closed).toBeUndefined();
     } finally {
       process.removeAllListeners('uncaughtException');

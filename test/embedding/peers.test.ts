@@ -7,8 +7,9 @@ import {
   type PeerOptions,
   type Tunnel,
 } from '../../src/index.js';
-import { configOf, eventually, LOOPBACK, newKeys, VirtualClock } from '../src/support.js';
+import { configOf, LOOPBACK, newKeys, VirtualClock } from '../src/support.js';
 import { ipPacket } from '../support/packets.js';
+import { waitFor } from '../support/waiting.js';
 import { ConnectedPair } from './support.js';
 
 let pair: ConnectedPair | undefined;
@@ -54,7 +55,7 @@ describe('addPeer', () => {
     });
     const packet = ipPacket('10.9.0.3', '10.9.0.2', 'from c');
     tun.inject(packet);
-    await eventually(() => expect(tunB.received).toContainEqual(packet));
+    await waitFor(() => expect(tunB.received).toContainEqual(packet));
     expect(b.peers().map(({ publicKey }) => publicKey)).toEqual([keysA.publicKey, keys.publicKey]);
     expect(a.peers()[0]?.latestHandshake).toBe(before[0]?.latestHandshake);
   });

@@ -8,8 +8,9 @@ import {
   type Tunnel,
 } from '../../src/index.js';
 import { whyNoNativeLibrary } from '../native/library.js';
-import { configOf, eventually, type Keys, LOOPBACK, newKeys } from '../src/support.js';
+import { configOf, type Keys, LOOPBACK, newKeys } from '../src/support.js';
 import { ipPacket } from '../support/packets.js';
+import { waitFor } from '../support/waiting.js';
 
 /** The same tests on either data plane; of one that does not load they are skipped with the reason. */
 export function describeOnPlanes(name: string, body: (dataPlane: DataPlaneKind) => void): void {
@@ -65,10 +66,10 @@ export class ConnectedPair {
   async talk(text = 'hello'): Promise<void> {
     const there = ipPacket('10.9.0.1', '10.9.0.2', text);
     this.tunA.inject(there);
-    await eventually(() => expect(this.tunB.received).toContainEqual(there));
+    await waitFor(() => expect(this.tunB.received).toContainEqual(there));
     const back = ipPacket('10.9.0.2', '10.9.0.1', text);
     this.tunB.inject(back);
-    await eventually(() => expect(this.tunA.received).toContainEqual(back));
+    await waitFor(() => expect(this.tunA.received).toContainEqual(back));
   }
 
   async close(): Promise<void> {

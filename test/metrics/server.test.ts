@@ -2,7 +2,8 @@ import { request } from 'node:http';
 import { connect, createServer } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type MetricsServer, serveMetrics, type TunnelStatus } from '../../src/index.js';
-import { eventually, MemoryLogger, VirtualClock } from '../src/support.js';
+import { MemoryLogger, VirtualClock } from '../src/support.js';
+import { waitFor } from '../support/waiting.js';
 import { parseExposition, sampleValue } from './exposition.js';
 import { KEY, peerStatus, tunnelStatus } from './support.js';
 
@@ -174,13 +175,13 @@ describe('the server', () => {
     await Promise.all(sockets.map((one) => new Promise((resolve) => one.once('connect', resolve))));
     await expect(ask(server, '/metrics')).rejects.toThrow();
     for (const socket of sockets) socket.destroy();
-    await eventually(async () => expect((await ask(server, '/metrics')).code).toBe(200));
+    await waitFor(async () => expect((await ask(server, '/metrics')).code).toBe(200));
   });
 
   it('ends at once with a client that waits, and leaves no timer', async () => {
     const { server, clock } = await serve(tunnelStatus([]));
     const waiting = raw(server, 'GET /metrics HTTP/1.1\r\n');
-    await eventually(() => expect(clock.waiting).toBe(1));
+    await waitFor(() => expect(clock.waiting).toBe(1));
     await server.close();
     expect(await waiting.catch(() => '')).toBe('');
     expect(clock.waiting).toBe(0);

@@ -10,6 +10,7 @@ import { MemoryTun } from '../../tun/memory.js';
 import { openUdpQueues } from '../../udp/open.js';
 import { LOCAL_INDEX, prefixes, REMOTE_INDEX, Remote } from '../conformance/remote.js';
 import { ipPacket } from '../support/packets.js';
+import { waitFor } from '../support/waiting.js';
 import { whyNoNativeLibrary } from './library.js';
 
 const here = whyNoNativeLibrary === undefined ? describe : describe.skip;
@@ -63,7 +64,7 @@ here(`a native plane${whyNoNativeLibrary ? ` (skipped: ${whyNoNativeLibrary})` :
     const { plane, tun, remote } = await openSession();
     plane.bindInterface?.(4, undefined);
     tun.inject(PACKET);
-    await vi.waitFor(() => expect(plane.statistics()?.udpSendErrors).toBe(1));
+    await waitFor(() => expect(plane.statistics()?.udpSendErrors).toBe(1));
     expect(plane.statistics()?.lastSendError).toBe(constants.errno.ENETUNREACH);
     plane.bindInterface?.(6, undefined);
     plane.bindInterface?.(4, 1);
@@ -82,7 +83,7 @@ here(`a native plane${whyNoNativeLibrary ? ` (skipped: ${whyNoNativeLibrary})` :
     });
     plane.bindInterface?.(4, 5);
     tun.inject(PACKET);
-    await vi.waitFor(() => expect(plane.statistics()?.udpSendErrors).toBe(1));
+    await waitFor(() => expect(plane.statistics()?.udpSendErrors).toBe(1));
     isGone = false;
     plane.bindInterface?.(4, 6);
     tun.inject(PACKET);
@@ -121,7 +122,7 @@ here(`a native plane${whyNoNativeLibrary ? ` (skipped: ${whyNoNativeLibrary})` :
     await remote.datagrams(2);
     expect(remote.sources).toEqual([udp.port, next.port]);
     remote.sealAndSend(ANSWER);
-    await vi.waitFor(() => expect(tun.received).toEqual([ANSWER]));
+    await waitFor(() => expect(tun.received).toEqual([ANSWER]));
     await plane.close();
     for (const close of closed) expect(close).toHaveBeenCalled();
     await expect(plane.listen(0)).rejects.toThrow(/has ended/);

@@ -5,7 +5,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { closeSync } from 'node:fs';
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { Secret } from '../../crypto/secret.js';
 import { loadNativeLibrary } from '../../native/binding.js';
 import { NativeDataPlane } from '../../native/dataplane.js';
@@ -15,6 +15,7 @@ import { systemClock } from '../../system/clock.js';
 import { libc } from '../../system/linux/libc.js';
 import { openUdpQueues } from '../../udp/open.js';
 import { ipPacket } from '../support/packets.js';
+import { waitFor } from '../support/waiting.js';
 import { whyNoNativeLibrary } from './library.js';
 
 const WORKERS = 4;
@@ -255,14 +256,11 @@ here(`native planes${whyNoNativeLibrary ? ` (skipped: ${whyNoNativeLibrary})` : 
       for (let i = 0; i < 5000 || (dropped() <= 1000 && i < 500_000); i++)
         sender.apply({ type: 'sendCookieReply', to, message });
       expect(dropped()).toBeGreaterThan(1000);
-      await vi.waitFor(
-        () => {
-          const handedUp = host.events.filter((e) => e.type === 'handshake').length;
-          expect(handedUp).toBeGreaterThan(50);
-          expect(handedUp + dropped()).toBe(host.plane.statistics()?.udpDatagramsReceived);
-        },
-        { timeout: 20_000 },
-      );
+      await waitFor(() => {
+        const handedUp = host.events.filter((e) => e.type === 'handshake').length;
+        expect(handedUp).toBeGreaterThan(50);
+        expect(handedUp + dropped()).toBe(host.plane.statistics()?.udpDatagramsReceived);
+      });
       await sender.close();
     } finally {
       await udp.close();

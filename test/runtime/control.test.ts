@@ -12,6 +12,7 @@ import {
   requestStop,
   serveControl,
 } from '../../cli/runtime/stoppipe.js';
+import { waitFor } from '../support/waiting.js';
 
 let folder: string;
 let address: string;
@@ -85,17 +86,17 @@ it('follows a log until the tunnel ends, or the reader has enough', async () => 
       texts[index] += more;
     }),
   );
-  await vi.waitFor(() => expect(texts).toEqual(['old\n', 'old\n']));
+  await waitFor(() => expect(texts).toEqual(['old\n', 'old\n']));
   log.append('new');
-  await vi.waitFor(() => expect(texts).toEqual(['old\nnew\n', 'old\nnew\n']));
+  await waitFor(() => expect(texts).toEqual(['old\nnew\n', 'old\nnew\n']));
   enough.abort();
   expect(await reading[0]).toBe(true);
-  await vi.waitFor(() => expect(log.listeners.size).toBe(1));
+  await waitFor(() => expect(log.listeners.size).toBe(1));
   log.append('last');
   await server.close();
   expect(await reading[1]).toBe(true);
   expect(texts[1]).toBe('old\nnew\nlast\n');
-  await vi.waitFor(() => expect(log.listeners.size).toBe(0));
+  await waitFor(() => expect(log.listeners.size).toBe(0));
 });
 
 it('says when there is no log, or nobody', async () => {
@@ -136,10 +137,10 @@ it('lets sixteen in, and lets go of who does not read', async () => {
     socket.write('follow\n');
     sockets.push(socket);
   }
-  await vi.waitFor(() => expect(log.listeners.size).toBe(16));
+  await waitFor(() => expect(log.listeners.size).toBe(16));
   const long = 'x'.repeat(100_000);
   for (let count = 0; count < 40; count += 1) log.append(long);
-  await vi.waitFor(() => expect(log.listeners.size).toBe(0));
+  await waitFor(() => expect(log.listeners.size).toBe(0));
 });
 
 it('is not waited for without end', async () => {

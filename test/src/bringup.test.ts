@@ -5,18 +5,17 @@ import { parsePrefix } from '../../protocol/ip.js';
 import type { Config, Tunnel } from '../../src/index.js';
 import { type ConnectProgramOptions, connectProgram } from '../../src/program.js';
 import type { Command } from '../../system/commands.js';
+import { freePort, takePort } from '../support/ports.js';
 import {
   configOf,
   FakeNetConfig,
   type FakeNetConfigOptions,
-  freePort,
   LOOPBACK,
   MemoryLogger,
   newKeys,
   nextTurn,
   Trace,
   TracedTun,
-  takePort,
   VirtualClock,
 } from './support.js';
 

@@ -7,9 +7,9 @@ import { type ConnectProgramOptions, connectProgram } from '../../src/program.js
 import { runHooks } from '../../src/tunnel/hooks.js';
 import type { Command } from '../../system/commands.js';
 import { hookCommand } from '../../system/shell.js';
+import { waitFor } from '../support/waiting.js';
 import {
   configOf,
-  eventually,
   FakeNetConfig,
   type FakeNetConfigOptions,
   LOOPBACK,
@@ -81,13 +81,13 @@ describe('runHooks', () => {
     const reason = new Error('enough');
     const hooks = [`echo $$ >> ${trace.file}; exec sleep 60`, trace.hook('behind')];
     const running = runHooks('PreUp', hooks, 'wg0', { signal: controller.signal });
-    const pid = await eventually(() => {
+    const pid = await waitFor(() => {
       expect(trace.lines).toHaveLength(1);
       return Number(trace.lines[0]);
     });
     controller.abort(reason);
     await expect(running).rejects.toBe(reason);
-    await eventually(() => expect(() => process.kill(pid, 0)).toThrow('ESRCH'));
+    await waitFor(() => expect(() => process.kill(pid, 0)).toThrow('ESRCH'));
     expect(trace.lines).toEqual([String(pid)]);
   });
 
@@ -180,7 +180,7 @@ describe('the hooks of a tunnel', () => {
     const reason = new Error('enough');
     const pending = up(config('PostUp = exec sleep 60'), { signal });
     const gaveUp = expect(pending).rejects.toBe(reason);
-    await eventually(() => expect(trace.lines).toEqual(UP));
+    await waitFor(() => expect(trace.lines).toEqual(UP));
     controller.abort(reason);
     await gaveUp;
     expect(trace.lines).toEqual([...UP, ...DOWN]);

@@ -23,17 +23,9 @@ import {
 } from '../../src/uapi/change.js';
 import { openUdp, UdpError } from '../../udp/open.js';
 import { ipPacket } from '../support/packets.js';
-import {
-  configOf,
-  eventually,
-  freePort,
-  type Keys,
-  LOOPBACK,
-  MemoryLogger,
-  newKeys,
-  takePort,
-  VirtualClock,
-} from './support.js';
+import { freePort, takePort } from '../support/ports.js';
+import { waitFor } from '../support/waiting.js';
+import { configOf, type Keys, LOOPBACK, MemoryLogger, newKeys, VirtualClock } from './support.js';
 
 const closers: (() => Promise<void>)[] = [];
 afterEach(async () => {
@@ -98,13 +90,13 @@ describe('a tunnel that is up', () => {
   async function send(text: string): Promise<void> {
     const packet = ipPacket('10.9.0.1', '10.9.0.2', text);
     tunA.inject(packet);
-    await eventually(() => expect(tunB.received).toContainEqual(packet));
+    await waitFor(() => expect(tunB.received).toContainEqual(packet));
   }
 
   async function answer(text: string): Promise<void> {
     const packet = ipPacket('10.9.0.2', '10.9.0.1', text);
     tunB.inject(packet);
-    await eventually(() => expect(tunA.received).toContainEqual(packet));
+    await waitFor(() => expect(tunA.received).toContainEqual(packet));
   }
 
   const latestHandshake = (): bigint => tunnels().a.status().peers[0]?.latestHandshake ?? 0n;

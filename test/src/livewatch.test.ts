@@ -8,7 +8,8 @@ import {
   type StatusSource,
 } from '../../src/program.js';
 import { MemoryTun } from '../../tun/memory.js';
-import { configOf, FakeNetConfig, freePort, LOOPBACK, newKeys, Trace } from './support.js';
+import { freePort } from '../support/ports.js';
+import { configOf, FakeNetConfig, LOOPBACK, newKeys, Trace } from './support.js';
 
 let trace: Trace;
 let tunnel: Tunnel | undefined;

@@ -2,6 +2,7 @@ import { configure, type LogRecord, reset } from '@logtape/logtape';
 import fc from 'fast-check';
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { defaultLogger, loadedLogger } from '../../src/logger.js';
+import { waitFor } from '../support/waiting.js';
 
 const LEVELS = ['debug', 'info', 'warn', 'error'] as const;
 
@@ -37,7 +38,7 @@ describe('before LogTape is loaded', () => {
       await fresh.loadedLogger('office');
       logger.debug('third');
     });
-    await vi.waitFor(() => expect(records).toHaveLength(3));
+    await waitFor(() => expect(records).toHaveLength(3));
     expect(records.map(({ level, message }) => [level, ...message])).toEqual([
       ['info', 'first'],
       ['warning', 'second'],
@@ -65,7 +66,7 @@ describe('before LogTape is loaded', () => {
     const logger = freshLogger('office');
     expect(() => logger.info('unheard')).not.toThrow();
     expect(() => logger.info('unheard')).not.toThrow();
-    await vi.waitFor(() => expect(asked).toBe(1));
+    await waitFor(() => expect(asked).toBe(1));
     await new Promise((resolve) => setImmediate(resolve));
     expect(() => logger.error('unheard')).not.toThrow();
   });

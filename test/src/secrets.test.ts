@@ -11,16 +11,9 @@ import {
 } from '../../src/index.js';
 import { type ConnectProgramOptions, connectProgram } from '../../src/program.js';
 import { ipPacket } from '../support/packets.js';
-import {
-  configOf,
-  eventually,
-  FakeNetConfig,
-  freePort,
-  LOOPBACK,
-  MemoryLogger,
-  newKeys,
-  Trace,
-} from './support.js';
+import { freePort } from '../support/ports.js';
+import { waitFor } from '../support/waiting.js';
+import { configOf, FakeNetConfig, LOOPBACK, MemoryLogger, newKeys, Trace } from './support.js';
 
 const BYTES_IN_A_ROW = 4;
 const CHARACTERS_IN_A_ROW = 8;
@@ -123,7 +116,7 @@ describe('no key shows', () => {
       { tun },
     );
     tun.inject(ipPacket('10.9.0.1', '10.9.0.2', 'hello'));
-    await eventually(() => expect(b.status().peers[0]?.latestHandshake).not.toBe(0n));
+    await waitFor(() => expect(b.status().peers[0]?.latestHandshake).not.toBe(0n));
     const check = (): void => {
       for (const tunnel of [a, b]) {
         expect(leaksIn(printed(tunnel))).toEqual([]);

@@ -2,7 +2,6 @@
 import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { vi } from 'vitest';
 import type { InterfaceSettings, NetConfig, NetPlan, NetStep } from '../../network/netconfig.js';
 import type { Millis } from '../../protocol/dataplane.js';
 import { parseConfig } from '../../src/config/parse.js';
@@ -16,7 +15,6 @@ import {
 } from '../../src/index.js';
 import type { Clock } from '../../system/clock.js';
 import type { Command } from '../../system/commands.js';
-import { openUdp } from '../../udp/open.js';
 
 export const LOOPBACK = { ipv4Address: '127.0.0.1', ipv6: false } as const;
 
@@ -72,10 +70,6 @@ export class VirtualClock implements Clock {
 /** Past what is scheduled for at once. */
 export function nextTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
-}
-
-export function eventually<T>(check: () => T | Promise<T>): Promise<T> {
-  return vi.waitFor(check, { timeout: 10_000, interval: 5 });
 }
 
 /** Keeps what it is told, as `level: message`. */
@@ -212,17 +206,4 @@ export class FakeNetConfig implements NetConfig {
       },
     };
   }
-}
-
-/** A UDP port of 127.0.0.1 that nobody has at the moment. */
-export async function freePort(): Promise<number> {
-  const udp = await openUdp(LOOPBACK);
-  await udp.close();
-  return udp.port;
-}
-
-/** Throws when somebody has it. */
-export async function takePort(port: number): Promise<void> {
-  const udp = await openUdp({ ...LOOPBACK, port });
-  await udp.close();
 }

@@ -4,16 +4,9 @@ import type { InterfaceSettings, NetStep } from '../../network/netconfig.js';
 import { decodeKey, MemoryTun, type Tunnel, type UapiChange } from '../../src/index.js';
 import { connectProgram, type StatusSource } from '../../src/program.js';
 import { parseChange } from '../../src/uapi/change.js';
-import {
-  configOf,
-  eventually,
-  FakeNetConfig,
-  freePort,
-  type Keys,
-  LOOPBACK,
-  newKeys,
-  Trace,
-} from './support.js';
+import { freePort } from '../support/ports.js';
+import { waitFor } from '../support/waiting.js';
+import { configOf, FakeNetConfig, type Keys, LOOPBACK, newKeys, Trace } from './support.js';
 
 let trace: Trace;
 let keys: Keys;
@@ -89,7 +82,7 @@ async function setConfigThatWaits(office: Tunnel): Promise<{ readonly done: Prom
   const done = office.setConfig(
     config(peer(first, '10.1.0.0/16', 'PersistentKeepalive = 9'), peer(second, '10.2.0.0/16')),
   );
-  await eventually(() => expect(trace.lines.at(-1)).toBe('route 10.2.0.0/16'));
+  await waitFor(() => expect(trace.lines.at(-1)).toBe('route 10.2.0.0/16'));
   return { done };
 }
 

@@ -3,16 +3,9 @@ import { describe, expect, it } from 'vitest';
 import { MemoryTun } from '../../src/index.js';
 import { type ConnectProgramOptions, connectProgram } from '../../src/program.js';
 import { ipPacket } from '../support/packets.js';
-import {
-  configOf,
-  eventually,
-  freePort,
-  LOOPBACK,
-  MemoryLogger,
-  newKeys,
-  nextTurn,
-  takePort,
-} from './support.js';
+import { freePort, takePort } from '../support/ports.js';
+import { waitFor } from '../support/waiting.js';
+import { configOf, LOOPBACK, MemoryLogger, newKeys, nextTurn } from './support.js';
 
 const keys = newKeys();
 const peer = newKeys();
@@ -33,7 +26,7 @@ describe('the end of a tunnel', () => {
     const tun = new MemoryTun();
     const tunnel = await up(tun, {}, port);
     expect(tunnel.status().listenPort).toBe(port);
-    await expect(takePort(port)).rejects.toMatchObject({ code: 'ERR_PORT_IN_USE' });
+    await expect(takePort(port)).rejects.toMatchObject({ code: 'EADDRINUSE' });
     expect(tun.closed).toBe(false);
     await tunnel.close();
     expect(tun.closed).toBe(true);
@@ -114,7 +107,7 @@ describe('the end of a tunnel', () => {
       await nextTurn();
       const before = descriptors();
       for (let i = 0; i < 100; i++) await round();
-      await eventually(() => expect(descriptors()).toBeLessThanOrEqual(before));
+      await waitFor(() => expect(descriptors()).toBeLessThanOrEqual(before));
       await takePort(port);
     },
   );

@@ -8,7 +8,8 @@ import {
   type TunnelOptions,
 } from '../../src/index.js';
 import { ipPacket, payloadText } from '../support/packets.js';
-import { configOf, eventually, type Keys, LOOPBACK, newKeys, VirtualClock } from './support.js';
+import { waitFor } from '../support/waiting.js';
+import { configOf, type Keys, LOOPBACK, newKeys, VirtualClock } from './support.js';
 
 interface End {
   readonly tunnel: Tunnel;
@@ -74,7 +75,7 @@ const toB = (text: string): Uint8Array => ipPacket('10.9.0.1', '10.9.0.2', text)
 const toA = (text: string): Uint8Array => ipPacket('10.9.0.2', '10.9.0.1', text);
 
 async function arrived(end: End, packet: Uint8Array): Promise<void> {
-  await eventually(() => expect(end.tun.received).toContainEqual(packet));
+  await waitFor(() => expect(end.tun.received).toContainEqual(packet));
 }
 
 /** One packet each way. */
@@ -113,7 +114,7 @@ describe('two tunnels over loopback', () => {
     const packets = sizes.map((n) => ipPacket('10.9.0.1', '10.9.0.2', new Uint8Array(n).fill(n)));
     ends.b.tun.received.length = 0;
     for (const packet of packets) ends.a.tun.inject(packet);
-    await eventually(() => expect(ends.b.tun.received).toHaveLength(packets.length));
+    await waitFor(() => expect(ends.b.tun.received).toHaveLength(packets.length));
     expect(ends.b.tun.received).toEqual(packets);
   });
 
@@ -130,7 +131,7 @@ describe('two tunnels over loopback', () => {
     const { a, b } = await pair({ peerOfA: [line()], peerOfB: [line()] });
     a.tun.inject(toB('connect'));
     // The response has come, and was refused.
-    await eventually(() => expect(b.tunnel.status().peers[0]?.txBytes).toBe(92n));
+    await waitFor(() => expect(b.tunnel.status().peers[0]?.txBytes).toBe(92n));
     await new Promise((resolve) => setTimeout(resolve, 50));
     expect(a.tunnel.status().peers[0]?.latestHandshake).toBe(0n);
     expect(b.tun.received).toEqual([]);
@@ -151,12 +152,12 @@ describe('two tunnels over loopback', () => {
     const { a, b } = await pair({ clock, peerOfA: ['PersistentKeepalive = 25'] });
     const received = (): bigint | undefined => b.tunnel.status().peers[0]?.rxBytes;
     const [initiation, keepalive] = [148n, 32n];
-    await eventually(() => expect(received()).toBe(initiation + keepalive));
+    await waitFor(() => expect(received()).toBe(initiation + keepalive));
     for (const times of [2n, 3n]) {
       clock.advance(24_999);
       expect(a.tunnel.status().peers[0]?.txBytes).toBe(initiation + (times - 1n) * keepalive);
       clock.advance(1);
-      await eventually(() => expect(received()).toBe(initiation + times * keepalive));
+      await waitFor(() => expect(received()).toBe(initiation + times * keepalive));
     }
     expect([a.tun.received, b.tun.received]).toEqual([[], []]);
   });
@@ -190,10 +191,10 @@ describe('two tunnels over loopback', () => {
     // b waits for a sign of life, which has to arrive before its time has run out too.
     const heard = b.tunnel.status().peers[0]?.rxBytes ?? 0n;
     clock.advance(10_000);
-    await eventually(() => expect(b.tunnel.status().peers[0]?.rxBytes).toBe(heard + 32n));
+    await waitFor(() => expect(b.tunnel.status().peers[0]?.rxBytes).toBe(heard + 32n));
     clock.advance(110_000);
     a.tun.inject(toB('under the old key'));
-    await eventually(() => {
+    await waitFor(() => {
       const latest = a.tunnel.status().peers[0]?.latestHandshake ?? 0n;
       expect(latest - first).toBeGreaterThanOrEqual(120_000_000_000n);
     });
@@ -268,7 +269,7 @@ describe('status', () => {
     await talk({ a, b });
     // Inner packets of 20 + 7 and 20 + 9 bytes, both padded to 32.
     const [sent, received] = [148n + 64n, 92n + 64n];
-    await eventually(() => expect(a.tunnel.status().peers[0]?.rxBytes).toBe(received));
+    await waitFor(() => expect(a.tunnel.status().peers[0]?.rxBytes).toBe(received));
     const common = { latestHandshake: clock.wallNanos(), persistentKeepalive: 0 };
     expect(a.tunnel.status().peers).toEqual([
       {

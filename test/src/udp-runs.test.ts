@@ -1,10 +1,11 @@
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { closeSync } from 'node:fs';
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { libc } from '../../system/linux/libc.js';
 import { SendQueue } from '../../udp/linux/mmsg.js';
 import { isMmsgSupported, openMmsgUdp } from '../../udp/linux/sockets.js';
+import { until } from '../support/waiting.js';
 
 const LOOPBACK = { ipv4Address: '127.0.0.1', ipv6: false };
 const linuxOnly = isMmsgSupported();
@@ -12,12 +13,6 @@ const cleanups: (() => unknown)[] = [];
 afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
 });
-
-function until(condition: () => boolean, what: string): Promise<void> {
-  return vi.waitFor(() => {
-    if (!condition()) throw new Error(`never came: ${what}`);
-  });
-}
 
 describe.skipIf(!linuxOnly)('runs of datagrams of one size (Linux only)', () => {
   const SIZES = [
@@ -50,7 +45,7 @@ describe.skipIf(!linuxOnly)('runs of datagrams of one size (Linux only)', () => 
     const transport = await openMmsgUdp(LOOPBACK);
     cleanups.push(() => transport.close());
     for (const datagram of numbered()) transport.send(datagram, { address: '127.0.0.1', port });
-    await until(() => seen.length === SIZES.length, 'all datagrams');
+    await until('all datagrams', () => seen.length === SIZES.length);
     expect(seen).toEqual(numbered());
   });
 
@@ -60,7 +55,7 @@ describe.skipIf(!linuxOnly)('runs of datagrams of one size (Linux only)', () => 
     cleanups.push(() => transport.close());
     for (const [i, datagram] of numbered().entries())
       transport.send(datagram, { address: '127.0.0.1', port: (i & 4 ? a : b).port });
-    await until(() => a.seen.length + b.seen.length === SIZES.length, 'all datagrams');
+    await until('all datagrams', () => a.seen.length + b.seen.length === SIZES.length);
     expect(a.seen).toEqual(numbered().filter((_, i) => i & 4));
     expect(b.seen).toEqual(numbered().filter((_, i) => !(i & 4)));
   });
@@ -76,7 +71,7 @@ describe.skipIf(!linuxOnly)('runs of datagrams of one size (Linux only)', () => 
     const queue = new SendQueue(fd, (reason) => failures.push(reason));
     for (const datagram of numbered()) queue.push(datagram, { address: '127.0.0.1', port });
     queue.flush();
-    await until(() => seen.length === SIZES.length, 'all datagrams');
+    await until('all datagrams', () => seen.length === SIZES.length);
     expect(seen).toEqual(numbered());
     expect(failures).toEqual([]);
   });

@@ -11,6 +11,7 @@ import { Layout } from '../../udp/linux/mmsg.js';
 import { isMmsgSupported, openMmsgUdp } from '../../udp/linux/sockets.js';
 import { openUdp, type UdpError, type UdpOptions, type UdpSockets } from '../../udp/open.js';
 import { openSamePort, portInUse } from '../../udp/transport.js';
+import { until } from '../support/waiting.js';
 
 const LOOPBACK = { ipv4Address: '127.0.0.1', ipv6Address: '::1' };
 const linuxOnly = isMmsgSupported();
@@ -23,14 +24,6 @@ const cleanups: (() => unknown)[] = [];
 afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
 });
-
-async function until(condition: () => boolean, what: string): Promise<void> {
-  for (let tries = 0; tries < 500; tries++) {
-    if (condition()) return;
-    await delay(5);
-  }
-  throw new Error(`never came: ${what}`);
-}
 
 interface Inbox {
   readonly datagrams: { text: string; length: number; from: Endpoint }[];
@@ -84,14 +77,14 @@ for (const { name, open, skip } of implementations)
       const atA = listen(a);
       const atB = listen(b);
       a.send(bytes('there'), { address, port: b.port });
-      await until(() => atB.datagrams.length === 1, 'the datagram');
+      await until('the datagram', () => atB.datagrams.length === 1);
       expect(atB.datagrams[0]).toEqual({
         text: 'there',
         length: 5,
         from: { address, port: a.port },
       });
       b.send(bytes('back'), atB.datagrams[0]?.from ?? { address: '', port: 0 });
-      await until(() => atA.datagrams.length === 1, 'the answer');
+      await until('the answer', () => atA.datagrams.length === 1);
       expect(atA.datagrams[0]).toMatchObject({ text: 'back', from: { address, port: b.port } });
       expect(atA.batches).toBe(1);
     });
@@ -104,7 +97,7 @@ for (const { name, open, skip } of implementations)
       const { port } = transport;
       (await plainSocket('udp4')).send('four', port, '127.0.0.1');
       (await plainSocket('udp6')).send('six', port, '::1');
-      await until(() => inbox.datagrams.length === 2, 'both datagrams');
+      await until('both datagrams', () => inbox.datagrams.length === 2);
       expect(inbox.datagrams.map(({ text }) => text).sort()).toEqual(['four', 'six']);
     });
 
@@ -158,7 +151,7 @@ for (const { name, open, skip } of implementations)
       a.send(new Uint8Array(65_530), to);
       a.send(new Uint8Array(70_000), to);
       a.send(bytes('after'), to);
-      await until(() => atB.datagrams.length === 2 && atA.errors.length === 2, 'all outcomes');
+      await until('all outcomes', () => atB.datagrams.length === 2 && atA.errors.length === 2);
       expect(atB.datagrams.map(({ text }) => text)).toEqual(['before', 'after']);
       expect(atA.errors).toEqual(['ERR_SEND EMSGSIZE', 'ERR_SEND EMSGSIZE']);
       expect(a.counters.sendErrors).toBe(2);
@@ -171,7 +164,7 @@ for (const { name, open, skip } of implementations)
       sender.send(new Uint8Array(65_507), transport.port, '127.0.0.1');
       sender.send('', transport.port, '127.0.0.1');
       sender.send('alive', transport.port, '127.0.0.1');
-      await until(() => inbox.datagrams.length === 3, 'all datagrams');
+      await until('all datagrams', () => inbox.datagrams.length === 3);
       expect(inbox.datagrams.map(({ length }) => length)).toEqual([65_507, 0, 5]);
     });
 
@@ -187,7 +180,7 @@ for (const { name, open, skip } of implementations)
       expect(() => transport.send(bytes('lost'), { address, port })).not.toThrow();
       await delay(10);
       transport.send(bytes('found'), { address: '127.0.0.1', port: transport.port });
-      await until(() => inbox.datagrams.length === 1, 'the next datagram');
+      await until('the next datagram', () => inbox.datagrams.length === 1);
       expect(inbox.datagrams[0]?.text).toBe('found');
     });
 
@@ -200,7 +193,7 @@ for (const { name, open, skip } of implementations)
         transport.send(buffer, { address: '127.0.0.1', port: transport.port });
       }
       buffer.fill(0);
-      await until(() => inbox.datagrams.length === 10, 'all datagrams');
+      await until('all datagrams', () => inbox.datagrams.length === 10);
       expect(inbox.datagrams.map(({ text }) => text).join('')).toBe('0123456789');
     });
 
@@ -218,7 +211,7 @@ for (const { name, open, skip } of implementations)
         from.send(datagram, { address, port: target.port });
         sent.push(`${String(n).padStart(16)} ${datagram.length} ${address} ${from.port}`);
       }
-      await until(() => inbox.datagrams.length === 300, 'all datagrams');
+      await until('all datagrams', () => inbox.datagrams.length === 300);
       const received = inbox.datagrams.map(
         ({ text, length, from }) => `${text} ${length} ${from.address} ${from.port}`,
       );
@@ -237,7 +230,7 @@ for (const { name, open, skip } of implementations)
         datagram.set(bytes(text.padEnd(16)));
         a.send(datagram, { address: '127.0.0.1', port: b.port });
       }
-      await until(() => inbox.datagrams.length === 5, 'all datagrams');
+      await until('all datagrams', () => inbox.datagrams.length === 5);
       expect(inbox.datagrams.map(({ text }) => text.trim())).toEqual(texts);
       expect(a.counters.sendErrors).toBe(0);
     });
@@ -248,7 +241,7 @@ for (const { name, open, skip } of implementations)
       const inbox = listen(transport);
       const sender = await opened();
       for (const address of LOOPBACKS) sender.send(bytes('x'), { address, port: transport.port });
-      await until(() => inbox.datagrams.length === 2, 'both datagrams');
+      await until('both datagrams', () => inbox.datagrams.length === 2);
       // Not ::ffff:127.0.0.1: the IPv6 socket is for IPv6 alone.
       expect(inbox.datagrams.map(({ from }) => from.address).sort()).toEqual(['127.0.0.1', '::1']);
     });
@@ -273,7 +266,7 @@ for (const { name, open, skip } of implementations)
       });
       const sender = await plainSocket('udp4');
       for (let n = 0; n < 5; n++) sender.send('x', transport.port, '127.0.0.1');
-      await until(() => count > 0, 'a datagram');
+      await until('a datagram', () => count > 0);
       await delay(20);
       expect(count).toBe(1);
     });

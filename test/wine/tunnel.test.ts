@@ -8,7 +8,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFailed, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFailed } from 'vitest';
 import { CONDITIONS } from '../../network/windows/firewall-structs.js';
 import {
   connect,
@@ -21,6 +21,7 @@ import {
 } from '../../src/index.js';
 import { systemClock } from '../../system/clock.js';
 import { ipPacket } from '../support/packets.js';
+import { waitFor } from '../support/waiting.js';
 import { fastClock } from './tunnel/fastclock.js';
 import { Middle } from './tunnel/middle.js';
 import { Transfer } from './tunnel/transfer.js';
@@ -144,7 +145,7 @@ function tunnelTests(): void {
       });
       pair.onLinux = (packet) => up.received(packet);
       const uploading = up.run(120_000);
-      await vi.waitFor(async () => expect(await handshake()).toBeGreaterThan(0n), 10_000);
+      await waitFor(async () => expect(await handshake()).toBeGreaterThan(0n));
       const first = await handshake();
       await middle.moveClient();
       const uploaded = await uploading;
@@ -167,9 +168,7 @@ function tunnelTests(): void {
       expect(Number(status.peers[0]?.rxBytes)).toBeGreaterThan(BYTES);
       expect(Number(status.peers[0]?.txBytes)).toBeGreaterThan(BYTES);
       // REKEY_AFTER_TIME, section 6.2: whoever began the session begins the next one.
-      await vi.waitFor(async () => expect(await handshake()).toBeGreaterThan(first), {
-        timeout: 15_000,
-      });
+      await waitFor(async () => expect(await handshake()).toBeGreaterThan(first));
       const mbits = [uploaded, downloaded].map((rate) => Math.round((rate * 8) / 1e6));
       console.log(`${dataPlane}: ${mbits.join(' and ')} Mbit/s`);
       expect(await windows.down()).toMatchObject({ code: 0 });
@@ -189,14 +188,11 @@ function tunnelTests(): void {
       };
       const ping = (): void => fromWindows(pair, ipPacket(OURS, THEIRS, 'ping'));
       const arrives = (): Promise<void> =>
-        vi.waitFor(
-          () => {
-            const before = arrived;
-            ping();
-            return sleep(50).then(() => expect(arrived).toBeGreaterThan(before));
-          },
-          { timeout: 10_000, interval: 100 },
-        );
+        waitFor(() => {
+          const before = arrived;
+          ping();
+          return sleep(100).then(() => expect(arrived).toBeGreaterThan(before));
+        });
       await arrives();
 
       const { network, firewall } = await windows.network();
@@ -237,7 +233,7 @@ function tunnelTests(): void {
       expect(new Set(ports)).toEqual(new Set([listenPort]));
 
       await windows.change('shrink');
-      await vi.waitFor(async () => expect((await windows.status()).mtu).toBe(1320), 10_000);
+      await waitFor(async () => expect((await windows.status()).mtu).toBe(1320));
 
       const left = await windows.down();
       expect(left.code).toBe(0);

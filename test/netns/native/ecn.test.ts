@@ -1,9 +1,9 @@
 import { expect } from 'vitest';
+import { eventually } from '../../support/waiting.js';
 import { Capture, type CapturedDatagram, trafficClassOf } from '../support/capture.js';
 import { allCounters, expectNoChecksumErrors } from '../support/counters.js';
 import { labTest, type Namespace } from '../support/lab.js';
 import { startOwnPair } from '../support/ownpair.js';
-import { eventually } from '../support/process.js';
 import { describeSystem, TUNNEL } from '../support/requirements.js';
 import { CLIENT_PORT, endpoint, type Family, INNER, PORT, startPair } from '../support/topology.js';
 import { ping } from '../support/traffic.js';

@@ -1,7 +1,8 @@
 import { expect } from 'vitest';
+import { eventually } from '../../support/waiting.js';
 import { Capture, sourceOf } from '../support/capture.js';
 import { labTest } from '../support/lab.js';
-import { eventually, mustRun } from '../support/process.js';
+import { mustRun } from '../support/process.js';
 import { describeSystem, TUNNEL } from '../support/requirements.js';
 import { CLIENT_PORT, endpoint, type Family, INNER, startPair } from '../support/topology.js';
 import { ping, pingUntilAnswered } from '../support/traffic.js';

@@ -3,9 +3,10 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
 import { Prng } from '../../support/prng.js';
+import { eventually } from '../../support/waiting.js';
 import { DnsStandIn } from '../support/dnsprogram.js';
 import { type Lab, labTest } from '../support/lab.js';
-import { eventually, type RunResult } from '../support/process.js';
+import type { RunResult } from '../support/process.js';
 import { describeSystem, isReference, TUNNEL } from '../support/requirements.js';
 import { Client, command, newKeyPair } from '../support/tunnel.js';
 

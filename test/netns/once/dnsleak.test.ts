@@ -1,4 +1,5 @@
 import { expect } from 'vitest';
+import { eventually } from '../../support/waiting.js';
 import { Capture } from '../support/capture.js';
 import {
   type Closed,
@@ -12,7 +13,6 @@ import {
   sendDatagram,
 } from '../support/closed.js';
 import { type Lab, labTest } from '../support/lab.js';
-import { eventually } from '../support/process.js';
 import { describeSystem, isReference, TUNNEL } from '../support/requirements.js';
 
 const DNS = [`DNS = ${PUBLIC.v4}, ${PUBLIC.v6}`];

@@ -1,7 +1,7 @@
 import { expect } from 'vitest';
+import { eventually } from '../../support/waiting.js';
 import { DnsStandIn } from '../support/dnsprogram.js';
 import { type Lab, labTest } from '../support/lab.js';
-import { eventually } from '../support/process.js';
 import { describeSystem, isReference, TUNNEL } from '../support/requirements.js';
 import { Client, command, newKeyPair } from '../support/tunnel.js';
 

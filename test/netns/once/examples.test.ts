@@ -1,8 +1,8 @@
 /** The examples as they are run with arguments: with real interfaces, against other implementations. */
 import { fileURLToPath } from 'node:url';
 import { expect } from 'vitest';
+import { eventually } from '../../support/waiting.js';
 import { type Lab, type LinkEnd, labTest, type Namespace } from '../support/lab.js';
-import { eventually } from '../support/process.js';
 import { describeSystem, isReference, TUNNEL } from '../support/requirements.js';
 import { INNER, makePair, type Pair } from '../support/topology.js';
 import { ping } from '../support/traffic.js';

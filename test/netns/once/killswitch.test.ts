@@ -1,4 +1,5 @@
 import { expect } from 'vitest';
+import { eventually } from '../../support/waiting.js';
 import {
   type Closed,
   dnsServer,
@@ -12,7 +13,7 @@ import {
   useNameServer,
 } from '../support/closed.js';
 import { labTest } from '../support/lab.js';
-import { eventually, type Running } from '../support/process.js';
+import type { Running } from '../support/process.js';
 import { describeSystem, isReference, TUNNEL } from '../support/requirements.js';
 import { makeRouter, PORT } from '../support/topology.js';
 import { command } from '../support/tunnel.js';

@@ -1,8 +1,9 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
+import { eventually } from '../../support/waiting.js';
 import { type Lab, labTest } from '../support/lab.js';
-import { eventually, type Running } from '../support/process.js';
+import type { Running } from '../support/process.js';
 import { describeSystem, isReference, TUNNEL } from '../support/requirements.js';
 import { INNER, makePair, type Pair } from '../support/topology.js';
 import { ping } from '../support/traffic.js';

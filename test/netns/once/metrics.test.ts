@@ -2,8 +2,9 @@
 import { appendFileSync } from 'node:fs';
 import { expect } from 'vitest';
 import { type Family, parseExposition, sampleValue } from '../../metrics/exposition.js';
+import { eventually } from '../../support/waiting.js';
 import { labTest, type Namespace } from '../support/lab.js';
-import { eventually, mustRun, type RunResult } from '../support/process.js';
+import { mustRun, type RunResult } from '../support/process.js';
 import { describeSystem, isReference, type Need, TUNNEL } from '../support/requirements.js';
 import { INNER, makePair, type Pair } from '../support/topology.js';
 import { ping } from '../support/traffic.js';

@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
+import { eventually } from '../../support/waiting.js';
 import { type Lab, labTest } from '../support/lab.js';
-import { eventually } from '../support/process.js';
 import { describeSystem, isReference, type Need, TUNNEL } from '../support/requirements.js';
 import { clientSpec, INNER, makeRouter, PORT } from '../support/topology.js';
 import { ping } from '../support/traffic.js';

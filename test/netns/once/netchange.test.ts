@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
+import { eventually } from '../../support/waiting.js';
 import { labTest } from '../support/lab.js';
-import { eventually } from '../support/process.js';
 import { describeSystem, isReference, TUNNEL } from '../support/requirements.js';
 import { type Family, INNER, startPair } from '../support/topology.js';
 import { ping } from '../support/traffic.js';

@@ -1,7 +1,7 @@
 import { expect } from 'vitest';
+import { eventually } from '../../support/waiting.js';
 import { Hosts } from '../support/hosts.js';
 import { type Lab, labTest } from '../support/lab.js';
-import { eventually } from '../support/process.js';
 import { describeSystem, isReference, TUNNEL } from '../support/requirements.js';
 import { endpoint, INNER, makePair, type Pair, PORT } from '../support/topology.js';
 import { ping, pingUntilAnswered } from '../support/traffic.js';

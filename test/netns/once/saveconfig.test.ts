@@ -12,8 +12,9 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
+import { eventually } from '../../support/waiting.js';
 import { type Lab, labTest, type Namespace } from '../support/lab.js';
-import { eventually, mustRun, run } from '../support/process.js';
+import { mustRun, run } from '../support/process.js';
 import { describeSystem, isReference, TUNNEL } from '../support/requirements.js';
 import { Client, command, newKeyPair, newPresharedKey } from '../support/tunnel.js';
 

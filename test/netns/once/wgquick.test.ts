@@ -1,8 +1,9 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
+import { eventually } from '../../support/waiting.js';
 import { type Lab, labTest, type Namespace } from '../support/lab.js';
-import { eventually, type RunResult } from '../support/process.js';
+import type { RunResult } from '../support/process.js';
 import { CLI, describeSystem, isReference, TUNNEL } from '../support/requirements.js';
 import { newKeyPair, newPresharedKey } from '../support/tunnel.js';
 

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'vitest';
+import { eventually } from '../../support/waiting.js';
 import { belongsToLink, Capture, trafficClassOf } from '../support/capture.js';
 import { labTest, type Namespace } from '../support/lab.js';
-import { eventually } from '../support/process.js';
 import { describeSystem, isReference, TUNNEL } from '../support/requirements.js';
 import { CLIENT_PORT, INNER, PORT, startPair } from '../support/topology.js';
 import { ping } from '../support/traffic.js';

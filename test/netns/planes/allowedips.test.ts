@@ -1,7 +1,7 @@
 import { expect } from 'vitest';
+import { eventually } from '../../support/waiting.js';
 import { Capture, sourceOf } from '../support/capture.js';
 import { labTest } from '../support/lab.js';
-import { eventually } from '../support/process.js';
 import { describeSystem, isReference, TUNNEL } from '../support/requirements.js';
 import {
   CLIENT_PORT,

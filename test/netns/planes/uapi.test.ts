@@ -2,8 +2,9 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { expect } from 'vitest';
+import { eventually } from '../../support/waiting.js';
 import { type Lab, labTest } from '../support/lab.js';
-import { eventually, mustRun, run } from '../support/process.js';
+import { mustRun, run } from '../support/process.js';
 import { describeSystem, isReference, TUNNEL } from '../support/requirements.js';
 import {
   CLIENT_PORT,

@@ -2,9 +2,9 @@
 import { mkdirSync, readdirSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { expect } from 'vitest';
+import { eventually } from '../../support/waiting.js';
 import { belongsToLink, Capture, type CapturedPacket, sourceOf } from './capture.js';
 import type { Lab, LinkEnd, Namespace } from './lab.js';
-import { eventually } from './process.js';
 import { endpoint, type Family, INNER, makeRouter, PORT } from './topology.js';
 import { Client, type KeyPair, newKeyPair, WireguardGo } from './tunnel.js';
 

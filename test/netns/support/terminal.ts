@@ -1,5 +1,6 @@
+import { eventually } from '../../support/waiting.js';
 import type { Lab } from './lab.js';
-import { eventually, mustRun, run } from './process.js';
+import { mustRun, run } from './process.js';
 
 export interface TerminalSize {
   readonly columns: number;

@@ -1,5 +1,5 @@
+import { eventually } from '../../support/waiting.js';
 import type { Namespace } from './lab.js';
-import { eventually } from './process.js';
 
 export interface PingOptions {
   readonly count?: number;

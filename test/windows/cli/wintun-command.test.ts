@@ -17,13 +17,14 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { zipSync } from 'fflate';
-import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { sha256 } from '../../../cli/wintun/archive.js';
 import { fileVersion } from '../../../cli/wintun/fileversion.js';
 import { installWintun } from '../../../cli/wintun/install.js';
 import { WINTUN } from '../../../cli/wintun/pins.js';
 import { wintunStatus } from '../../../cli/wintun/status.js';
 import { openWintunTun } from '../../../tun/windows/device.js';
+import { waitFor } from '../../support/waiting.js';
 
 const TRUE_DLL = process.env['WG_TS_WINE_WINTUN'] ?? '';
 const X86_DLL = path.join(path.dirname(TRUE_DLL), 'wintun-x86.dll');
@@ -78,7 +79,7 @@ setTimeout(() => {}, 20_000);
   );
   const child = spawn(process.execPath, [script, dll, ready], { stdio: 'ignore' });
   const ended = once(child, 'exit');
-  await vi.waitFor(() => expect(existsSync(ready)).toBe(true), 15_000);
+  await waitFor(() => expect(existsSync(ready)).toBe(true));
   return async () => {
     child.kill();
     await ended;

@@ -4,8 +4,8 @@ import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { koffi } from '../../../system/windows/libraries.js';
+import { until } from '../../support/waiting.js';
 import { doublePath } from '../support/wintundouble.js';
-import { until } from './setup.js';
 
 const library = koffi().load(doublePath('datagrams'));
 const open = library.func('void __stdcall DatagramsOpen(int joins, int marks, int receivesJoined)');

@@ -1,7 +1,6 @@
 /** A native data plane on the stand-in for Wintun, and the system behind its adapter. */
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
-import { vi } from 'vitest';
 import { loadNativeLibrary } from '../../../native/binding.js';
 import { NativeDataPlane, type NativeOptions } from '../../../native/dataplane.js';
 import { systemClock } from '../../../system/clock.js';
@@ -9,6 +8,7 @@ import type { TunRing } from '../../../tun/tun.js';
 import { openWintunRing } from '../../../tun/windows/device.js';
 import { openWinsockQueues, type WinsockQueues } from '../../../udp/windows/winsock.js';
 import type { SubjectTun } from '../../conformance/suite.js';
+import { waitFor } from '../../support/waiting.js';
 import { WintunDouble } from '../support/wintundouble.js';
 
 export const MTU = 1420;
@@ -45,7 +45,7 @@ export class System implements SubjectTun {
   }
 
   async taken(): Promise<void> {
-    await vi.waitFor(() => {
+    await waitFor(() => {
       const { releasedPackets } = this.#double.counters(this.#adapter);
       if (releasedPackets < this.#injected) throw new Error('not all packets are taken');
     });

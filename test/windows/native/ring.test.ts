@@ -2,7 +2,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { ipPacket } from '../../support/packets.js';
-import { OURS, openSession, type Session, statisticsOf, THEIRS, until } from './setup.js';
+import { until } from '../../support/waiting.js';
+import { OURS, openSession, type Session, statisticsOf, THEIRS } from './setup.js';
 
 const SMALLEST_RING = 128 * 1024;
 

@@ -1,5 +1,5 @@
 /** Two ends of a session: a native plane on Wintun, and its peer by hand. */
-import { onTestFinished, vi } from 'vitest';
+import { onTestFinished } from 'vitest';
 import type { Statistics } from '../../../native/layout.js';
 import type { DataPlaneEvent } from '../../../protocol/dataplane.js';
 import { systemClock } from '../../../system/clock.js';
@@ -45,16 +45,6 @@ export async function openSession(options: Parameters<typeof openHost>[0] = {}):
     },
   });
   return { ...host, remote, events };
-}
-
-/** When `holds` does; two seconds at most. */
-export function until(what: string, holds: () => boolean): Promise<void> {
-  return vi.waitFor(
-    () => {
-      if (!holds()) throw new Error(`waited in vain until ${what}`);
-    },
-    { timeout: 2000, interval: 5 },
-  );
 }
 
 export function statisticsOf(session: Session): Statistics {

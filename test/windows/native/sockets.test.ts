@@ -3,7 +3,8 @@ import { expect, it, onTestFinished } from 'vitest';
 import type { UdpQueues } from '../../../udp/transport.js';
 import { openWinsockQueues } from '../../../udp/windows/winsock.js';
 import { ipPacket } from '../../support/packets.js';
-import { OURS, openSession, statisticsOf, THEIRS, until } from './setup.js';
+import { until } from '../../support/waiting.js';
+import { OURS, openSession, statisticsOf, THEIRS } from './setup.js';
 
 const LOOPBACK = { ipv4Address: '127.0.0.1', ipv6: false };
 /** Of the loopback interface. */

@@ -7,16 +7,8 @@ import type { PlaneOffload } from '../../../native/offloads.js';
 import { loadOpenssl } from '../../../native/providers.js';
 import { bytesFrom, Flag, isIntact, makePacket } from '../../native/offload-packets.js';
 import { ipPacket } from '../../support/packets.js';
-import {
-  OURS,
-  OURS6,
-  openSession,
-  type Session,
-  statisticsOf,
-  THEIRS,
-  THEIRS6,
-  until,
-} from './setup.js';
+import { until } from '../../support/waiting.js';
+import { OURS, OURS6, openSession, type Session, statisticsOf, THEIRS, THEIRS6 } from './setup.js';
 
 describe('the library', () => {
   it('has structs and a cipher as expected', () => {

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { InterfaceSettings, NetWatch } from '../../../network/netconfig.js';
 import { windowsNetConfig } from '../../../network/windows/netconfig.js';
+import { waitFor } from '../../support/waiting.js';
 import {
   applyAll,
   ETHERNET,
@@ -57,7 +58,7 @@ async function start(
   );
 }
 
-const soon = (check: () => void): Promise<unknown> => vi.waitFor(check, { timeout: 5000 });
+const soon = (check: () => void): Promise<unknown> => waitFor(check);
 
 const tunnelMtus = (): unknown[] => {
   const office = network.state().interfaces.find(({ luid }) => luid === String(TUNNEL));
@@ -100,7 +101,7 @@ describe('the interface to bind to', () => {
     for (let i = 0; i < 3; i++) {
       const before = performance.now();
       network.changeInterface(ETHERNET, i % 2 === 1, 0);
-      await vi.waitFor(() => expect(heard.length).toBe(3 + i), { timeout: 5000, interval: 10 });
+      await waitFor(() => expect(heard.length).toBe(3 + i));
       took.push(performance.now() - before);
     }
     // The least of them: a busy machine is no failure.
@@ -156,7 +157,7 @@ describe('the interface to bind to', () => {
       ),
     ]);
     network.removeRoute(ETHERNET, '0.0.0.0', 0, '192.168.1.1');
-    await vi.waitFor(() => expect(heard.slice(2)).toEqual(['IPv4 undefined']), { timeout: 15_000 });
+    await waitFor(() => expect(heard.slice(2)).toEqual(['IPv4 undefined']));
   });
 
   it('stays when the tables cannot be read, until the next change', async () => {

@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { claimName } from '../../../cli/runtime/claim.js';
 import { isAlive, ownIdentity } from '../../../cli/runtime/process.js';
 import { StateFolder } from '../../../cli/runtime/state.js';
@@ -22,6 +22,7 @@ import { DATA_BLOB, protectData, unprotectData } from '../../../system/windows/d
 import { koffi } from '../../../system/windows/libraries.js';
 import { ownByUser } from '../../../system/windows/process.js';
 import { SECURITY_ATTRIBUTES } from '../../../system/windows/security.js';
+import { waitFor } from '../../support/waiting.js';
 import { useRecordedAdvapi32 } from '../support/advapi32.js';
 
 const advapi32 = useRecordedAdvapi32();
@@ -45,7 +46,7 @@ async function startChild(verb: string, ...more: string[]): Promise<ChildProcess
   });
   onTestFinished(() => void child.kill('SIGKILL'));
   const ready = `${folder.path}\\${NAME}.ready`;
-  await vi.waitFor(() => expect(existsSync(ready)).toBe(true), { timeout: 20_000 });
+  await waitFor(() => expect(existsSync(ready)).toBe(true));
   rmSync(ready);
   return child;
 }
@@ -163,7 +164,7 @@ describe('processes', () => {
     const gone = once(child, 'exit');
     child.kill('SIGKILL');
     await gone;
-    const unlock = await vi.waitFor(() => {
+    const unlock = await waitFor(() => {
       const got = tryLock(folder.lockFile);
       expect(got).toBeDefined();
       return got;

@@ -1,6 +1,5 @@
 /** The verbs of wg(8) on a tunnel that is up, by its pipe. */
-import { createSocket, type Socket } from 'node:dgram';
-import { once } from 'node:events';
+import type { Socket } from 'node:dgram';
 import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -8,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { encodeKey } from '../../../src/config/key.js';
 import { generatePresharedKey, generatePrivateKey, publicKeyOf } from '../../../src/keys.js';
 import { systemFolder } from '../../../system/windows/libraries.js';
+import { freePort, holdPort, takePort } from '../../support/ports.js';
 import { doublePath } from '../support/wintundouble.js';
 import { type CliOptions, NAME, succeeds, wgTs } from './cli.js';
 
@@ -32,26 +32,11 @@ function fileOf(name: string, text: string): string {
   return file;
 }
 
-/** Rejects when somebody has the port. */
-async function taken(port: number): Promise<Socket> {
-  const socket = createSocket('udp4');
-  socket.bind({ port, address: '0.0.0.0', exclusive: true });
-  await once(socket, 'listening');
-  return socket;
-}
-
-async function isFree(port: number): Promise<boolean> {
-  const socket = await taken(port).catch(() => undefined);
-  socket?.close();
-  return socket !== undefined;
-}
-
-async function freePort(): Promise<number> {
-  const socket = await taken(0);
-  const { port } = socket.address();
-  socket.close();
-  return port;
-}
+const isFree = (port: number): Promise<boolean> =>
+  takePort(port).then(
+    () => true,
+    () => false,
+  );
 
 const sectionA = `[Peer]\nPublicKey = ${keyA}\nAllowedIPs = 10.9.0.0/24\nEndpoint = 127.0.0.1:9\n`;
 
@@ -92,7 +77,7 @@ describe.each(['portable', 'native'] as const)('a tunnel that is up (%s)', (data
   });
 
   it('stays on its port when the other one is taken, and tells why', async () => {
-    const other = await taken(0);
+    const other = await holdPort();
     sockets.push(other);
     const before = await conf();
     const { port } = other.address();

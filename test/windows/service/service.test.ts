@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readRingLog } from '../../../cli/runtime/ringlog.js';
 import { StateFolder } from '../../../cli/runtime/state.js';
 import { controlPipe, requestLog, requestStop } from '../../../cli/runtime/stoppipe.js';
@@ -22,6 +22,7 @@ import { ConfigStore, readStoredConfig } from '../../../cli/service/windows/stor
 import { openEventLog } from '../../../system/windows/eventlog.js';
 import { serviceCommandLine } from '../../../system/windows/service/manager.js';
 import * as structs from '../../../system/windows/service/structs.js';
+import { waitFor } from '../../support/waiting.js';
 import { useRecordedAdvapi32 } from '../support/advapi32.js';
 
 const advapi32 = useRecordedAdvapi32();
@@ -94,13 +95,11 @@ describe('a service', () => {
     const following = requestLog(controlPipe('office'), { follow: true }, (more) => {
       text += more;
     });
-    await vi.waitFor(() => expect(text).toContain('up\n'));
+    await waitFor(() => expect(text).toContain('up\n'));
     expect(await requestStop(controlPipe('office'))).toBe(true);
     expect(await following).toBe(true);
     expect(text).toBe('started with service run -- office\nup\ndown by the pipe\n');
-    await vi.waitFor(() => expect(tunnelService('office')?.state).toBe('stopped'), {
-      timeout: 5000,
-    });
+    await waitFor(() => expect(tunnelService('office')?.state).toBe('stopped'));
     expect(await requestStop(controlPipe('office'))).toBe(false);
   });
 
@@ -117,7 +116,7 @@ describe('a service', () => {
     install('slow');
     const starting = startTunnelService('slow');
     const failed = expect(starting).rejects.toMatchObject({ message: 'slow did not come up' });
-    await vi.waitFor(() => expect(logOf('slow')).toHaveLength(1), { timeout: 10_000 });
+    await waitFor(() => expect(logOf('slow')).toHaveLength(1));
     expect(tunnelService('slow')?.state).toBe('start-pending');
     await stopTunnelService('slow');
     await failed;

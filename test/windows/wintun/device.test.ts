@@ -1,9 +1,10 @@
 /** Adapters as the data planes have them. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { openWintunRing, openWintunTun, type WintunTun } from '../../../tun/windows/device.js';
 import { adapterGuid } from '../../../tun/windows/wintun/guid.js';
 import { ipPacket } from '../../support/packets.js';
+import { waitFor } from '../../support/waiting.js';
 import { FarEnd, WintunDouble } from '../support/wintundouble.js';
 
 const double = new WintunDouble();
@@ -54,19 +55,19 @@ describe('openWintunTun', () => {
   it('delivers what comes, at once and in order', async () => {
     const { far, packets } = await start();
     for (let i = 0; i < 200; i++) far.inject(numbered(i));
-    await vi.waitFor(() => expect(packets).toHaveLength(200));
+    await waitFor(() => expect(packets).toHaveLength(200));
     expect(packets).toEqual(Array.from({ length: 200 }, (_, i) => numbered(i)));
     await sleep(300);
     const before = performance.now();
     far.inject(numbered(7));
-    await vi.waitFor(() => expect(packets).toHaveLength(201), { interval: 1 });
+    await waitFor(() => expect(packets).toHaveLength(201));
     expect(performance.now() - before).toBeLessThan(80);
   });
 
   it('writes in order', async () => {
     const { tun, far } = await start();
     for (let i = 0; i < 50; i++) expect(tun.write(numbered(i, 1000))).toBe(true);
-    await vi.waitFor(() => expect(far.received).toHaveLength(50));
+    await waitFor(() => expect(far.received).toHaveLength(50));
     expect(far.received.map((packet) => new Uint8Array(packet))).toEqual(
       Array.from({ length: 50 }, (_, i) => numbered(i, 1000)),
     );
@@ -99,32 +100,32 @@ describe('openWintunTun', () => {
     const all = await Promise.all(['OfficeNet', 'HomeNet', 'Data Center'].map((n) => start(n)));
     for (const [i, { far }] of all.entries()) far.inject(numbered(i));
     for (const [i, { packets }] of all.entries())
-      await vi.waitFor(() => expect(packets).toEqual([numbered(i)]));
+      await waitFor(() => expect(packets).toEqual([numbered(i)]));
     all[0]?.tun.close();
     all[1]?.far.inject(numbered(9));
-    await vi.waitFor(() => expect(all[1]?.packets).toHaveLength(2));
+    await waitFor(() => expect(all[1]?.packets).toHaveLength(2));
   });
 
   it('finds a packet whose signal was missed', async () => {
     const { far, packets } = await start();
     far.inject(numbered(0));
-    await vi.waitFor(() => expect(packets).toHaveLength(1));
+    await waitFor(() => expect(packets).toHaveLength(1));
     await sleep(200);
     double.missSignals(NAME, 1);
     const before = performance.now();
     far.inject(numbered(1));
-    await vi.waitFor(() => expect(packets).toHaveLength(2), { interval: 5 });
+    await waitFor(() => expect(packets).toHaveLength(2));
     expect(performance.now() - before).toBeLessThan(500);
   });
 
   it('mends a corrupt ring by another session', async () => {
     const { tun, far, packets, errors, notes } = await start();
     double.corrupt(NAME);
-    await vi.waitFor(() => expect(notes.join()).toContain('corrupt'));
+    await waitFor(() => expect(notes.join()).toContain('corrupt'));
     far.inject(numbered(1));
-    await vi.waitFor(() => expect(packets).toEqual([numbered(1)]));
+    await waitFor(() => expect(packets).toEqual([numbered(1)]));
     expect(tun.write(numbered(2))).toBe(true);
-    await vi.waitFor(() => expect(far.received).toHaveLength(1));
+    await waitFor(() => expect(far.received).toHaveLength(1));
     expect(errors).toEqual([]);
   });
 
@@ -134,13 +135,13 @@ describe('openWintunTun', () => {
       double.corrupt(NAME);
       await sleep(30);
     }
-    await vi.waitFor(() => expect(errors[0]?.message).toContain('ERROR_INVALID_DATA (13)'));
+    await waitFor(() => expect(errors[0]?.message).toContain('ERROR_INVALID_DATA (13)'));
   });
 
   it('tells when the adapter is torn away, and can be closed', async () => {
     const { tun, errors } = await start();
     double.tear(NAME);
-    await vi.waitFor(() => expect(errors).toHaveLength(1));
+    await waitFor(() => expect(errors).toHaveLength(1));
     expect(errors[0]).toMatchObject({ code: 'ERR_TUN', windowsCode: 38 });
     expect(tun.write(numbered(1))).toBe(false);
   });
@@ -152,7 +153,7 @@ describe('openWintunTun', () => {
     expect(tun.write(numbered(1))).toBe(false);
     const { far, packets } = await start();
     far.inject(numbered(3));
-    await vi.waitFor(() => expect(packets).toEqual([numbered(3)]));
+    await waitFor(() => expect(packets).toEqual([numbered(3)]));
   });
 
   it('leaves nothing behind when it fails half way', () => {

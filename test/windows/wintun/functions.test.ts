@@ -1,7 +1,7 @@
 /** Each function of wintun.dll, with its success and its documented failures. */
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { systemLibrary } from '../../../system/windows/libraries.js';
 import { Win32Error } from '../../../system/windows/win32.js';
 import { TunError } from '../../../tun/errors.js';
@@ -20,6 +20,7 @@ import { WintunError } from '../../../tun/windows/wintun/errors.js';
 import { adapterGuid } from '../../../tun/windows/wintun/guid.js';
 import { applicationFolder, loadWintun } from '../../../tun/windows/wintun/library.js';
 import { setWintunLogger, type WintunLogEntry } from '../../../tun/windows/wintun/logger.js';
+import { waitFor } from '../../support/waiting.js';
 import { doublePath, FarEnd, WintunDouble } from '../support/wintundouble.js';
 
 const double = new WintunDouble();
@@ -211,7 +212,7 @@ describe.each([
     const end = setWintunLogger(wintun, (entry) => entries.push(entry), { queue });
     const before = Date.now();
     create();
-    await vi.waitFor(() => expect(entries).toHaveLength(1));
+    await waitFor(() => expect(entries).toHaveLength(1));
     expect(entries[0]).toMatchObject({ level: 'info', text: 'Creating adapter' });
     expect(Math.abs((entries[0] as WintunLogEntry).time.getTime() - before)).toBeLessThan(2000);
     end();
@@ -224,7 +225,7 @@ describe.each([
     const entries: WintunLogEntry[] = [];
     const end = setWintunLogger(wintun, (entry) => entries.push(entry), { queue });
     double.log(24);
-    await vi.waitFor(() => expect(entries).toHaveLength(24), 5000);
+    await waitFor(() => expect(entries).toHaveLength(24));
     const texts = entries.map(({ text }) => text).sort();
     expect(texts).toEqual(Array.from({ length: 24 }, (_, i) => `message ${i}`).sort());
     expect(new Set(entries.map(({ level }) => level))).toEqual(new Set(['info', 'warn', 'error']));
@@ -240,7 +241,7 @@ describe.each([
     const end = setWintunLogger(wintun, throwing, { queue });
     double.log(2);
     create();
-    await vi.waitFor(() => expect(count).toBe(3), 5000);
+    await waitFor(() => expect(count).toBe(3));
     end();
   });
 });
@@ -255,9 +256,9 @@ describe('the queue of WintunSetLogger', () => {
     while (double.logged() < before + 80 && performance.now() < busyUntil);
     expect(double.logged()).toBe(before + 80);
     expect(entries).toEqual([]);
-    await vi.waitFor(() => expect(entries).toHaveLength(64), 5000);
+    await waitFor(() => expect(entries).toHaveLength(64));
     double.log(1);
-    await vi.waitFor(() => expect(entries).toHaveLength(65), 5000);
+    await waitFor(() => expect(entries).toHaveLength(65));
     expect(entries.at(-1)?.text).toBe('message 0 (16 messages before it were lost)');
     end();
   });
@@ -332,12 +333,8 @@ describe('packets', () => {
     expect(session.receive(room)).toBe(0);
     for (const size of [20, 1420, 60_000]) {
       far.inject(new Uint8Array(size).fill(size % 251));
-      await vi.waitFor(() => expect(double.counters(NAME).putPackets).toBeGreaterThan(0));
-      let received = 0;
-      await vi.waitFor(() => {
-        received = session.receive(room);
-        expect(received).toBe(size);
-      });
+      await waitFor(() => expect(double.counters(NAME).putPackets).toBeGreaterThan(0));
+      await waitFor(() => expect(session.receive(room)).toBe(size));
       expect([...room.subarray(0, size)].every((byte) => byte === size % 251)).toBe(true);
     }
     const { receivedPackets, releasedPackets } = double.counters(NAME);
@@ -370,7 +367,7 @@ describe('packets', () => {
     const sizes = [1, 20, 1420, 65_000];
     for (const size of sizes)
       expect(session.send(new Uint8Array(size).fill(size % 251))).toBe(true);
-    await vi.waitFor(() => expect(far.received).toHaveLength(sizes.length));
+    await waitFor(() => expect(far.received).toHaveLength(sizes.length));
     expect(far.received.map(({ length }) => length)).toEqual(sizes);
     expect(far.received.every((packet) => packet.every((b) => b === packet.length % 251))).toBe(
       true,
@@ -386,7 +383,7 @@ describe('packets', () => {
     expect(double.counters(NAME).sendFull).toBe(1);
     double.pause(NAME, 0);
     expect(session.send(packet)).toBe(true);
-    await vi.waitFor(() => expect(far.received).toHaveLength(3));
+    await waitFor(() => expect(far.received).toHaveLength(3));
   });
 
   it('cannot be sent when the adapter is gone', async () => {
