@@ -19,6 +19,7 @@ function netns(
     test: {
       name: `netns-${plane}`,
       include: folders.map((folder) => testsOf(`netns/${folder}`)),
+      globalSetup: 'test/support/build.ts',
       env: { WG_TS_DATAPLANE: plane },
       testTimeout: 240_000,
       ...ALONE,

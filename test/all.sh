@@ -75,9 +75,14 @@ step() {
 }
 
 reports=$(mktemp -d)
-trap 'rm -rf "$reports"' EXIT
-
-projects=(install core program netns-native netns-portable wine)
+beside=
+# What runs beside is a process group of its own, which an interrupt of this script does not reach.
+end() {
+  [ -z "$beside" ] || kill -TERM -- "-$beside" 2>/dev/null
+  rm -rf "$reports"
+}
+trap end EXIT
+trap 'exit 130' INT TERM
 
 run_project() {
   step npx vitest run --project "$1" --reporter=default --reporter=json \
@@ -104,41 +109,45 @@ fuzz() {
   fi
 }
 
-# Runs a project that mostly waits beside the one that computes next: `end_beside` awaits it and prints it.
-begin_beside() {
-  run_project "$1" >"$reports/beside.txt" 2>&1 &
-  beside=$!
+# What computes goes in a row; what mostly waits runs beside it, and is printed at the end.
+checks() {
+  step npm run check
+  step npm run check:package
+  step npm run check:api
+  step npm run docs
 }
 
-end_beside() {
-  [ -n "${beside:-}" ] || return 0
-  wait "$beside"
-  unset beside
-  cat "$reports/beside.txt"
-  ! grep -q '^== failed' "$reports/beside.txt" || failed=1
+computing() {
+  checks
+  run_project core
+  run_project program
+  run_project install
+  run_project wine
+  step node test/sanitize.mjs "$reports/sanitized"
+  fuzz
 }
+
+waiting() {
+  run_project netns-native
+  run_project netns-portable
+  [ -n "${WG_TS_SKIP_LONG:-}" ] || run_project soak
+}
+
+projects=(core program install wine netns-native netns-portable)
+[ -n "${WG_TS_SKIP_LONG:-}" ] || projects+=(soak)
 
 install_programs
 step npm run build
 build_native
-step npm run check
-step npm run check:package
-step npm run check:api
-step npm run docs
-# `install` builds by `npm pack`: not beside `program` and `soak`, which use dist/.
-begin_beside install
-run_project core
-end_beside
-if [ -z "${WG_TS_SKIP_LONG:-}" ]; then
-  projects+=(soak)
-  begin_beside soak
-fi
-run_project program
-end_beside
-# The namespaces measure times: nothing runs beside them.
-for project in netns-native netns-portable wine; do run_project "$project"; done
-step node test/sanitize.mjs "$reports/sanitized"
-fuzz
+set -m
+waiting >"$reports/waiting.txt" 2>&1 &
+beside=$!
+set +m
+computing
+wait "$beside"
+beside=
+cat "$reports/waiting.txt"
+! grep -q '^== failed' "$reports/waiting.txt" || failed=1
 shopt -s nullglob
 sanitized=("$reports"/sanitized-*)
 
