@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import type { TestProjectInlineConfiguration, ViteUserConfig } from 'vitest/config';
 
 /** The folders of test/ whose tests need a build, or start other programs. */
@@ -7,10 +8,10 @@ const OTHERS: readonly string[] = ['install', 'netns', 'soak', 'windows', 'wine'
 
 const testsOf = (folder: string): string => `test/${folder}/**/*.test.ts`;
 
-/** One after the other: they share the machine's processors and /var/run. */
+/** One after the other: they share the machine's processors. */
 const ALONE = { fileParallelism: false, hookTimeout: 240_000 } as const;
 
-/** Folders of test/netns; each tunnel that they bring up has `plane`. */
+/** Folders of test/netns; each tunnel that they bring up has `plane`. Its names are its own. */
 function netns(
   plane: 'native' | 'portable',
   folders: readonly string[],
@@ -22,7 +23,7 @@ function netns(
       globalSetup: 'test/support/build.ts',
       env: { WG_TS_DATAPLANE: plane },
       testTimeout: 240_000,
-      ...ALONE,
+      hookTimeout: 240_000,
     },
   };
 }
@@ -30,7 +31,7 @@ function netns(
 const config: ViteUserConfig = {
   test: {
     // Vitest would leave one of two processors alone; most of the tests wait for something.
-    maxWorkers: '100%',
+    maxWorkers: Math.ceil(availableParallelism() * 1.5),
     projects: [
       {
         test: {
