@@ -30,7 +30,7 @@ const EIO = 5;
 const EOPNOTSUPP = 95;
 
 /**
- * Answers wg(8) on a socket that only the owner can open. `read` is called for each get=1; its secrets
+ * Serves wg(8) on a socket that only the owner can open. `read` is called for each get=1; its secrets
  * remain the caller's. Throws an error with code EADDRINUSE when another process answers there.
  */
 export async function serveUapi(

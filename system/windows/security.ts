@@ -120,7 +120,7 @@ export function createAdministratorsFolder(path: string): void {
       throw new UntrustedFolderError(path, 'is a link or a file instead of a folder');
     const security = securityOf(path);
     if (!isOwnedByAdministrators(security))
-      throw new UntrustedFolderError(path, 'belongs to somebody who is not an administrator');
+      throw new UntrustedFolderError(path, 'belongs to a user who is not an administrator');
     if (!isForAdministratorsAlone(security)) setDacl(path, descriptor);
   });
 }

@@ -94,7 +94,7 @@ describe('a configuration', () => {
   it.each<[string, TunnelFacts, Partial<MachineFacts>]>([
     ['all traffic', tunnelWith({ peers: [peerWith({ allowedIps: ['0.0.0.0/0', '::/0'] })] }), {}],
     [
-      'routes that somebody else makes',
+      'routes that another program makes',
       tunnelWith({ table: 'off', peers: [peerWith({ allowedIps: ['192.168.1.0/24'] })] }),
       {},
     ],

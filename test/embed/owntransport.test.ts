@@ -41,7 +41,7 @@ async function arrived({ tun }: End, text: string): Promise<void> {
 }
 
 describe('a transport of the program’s own', () => {
-  it('carries a tunnel, although it answers within send and tells of no batch', async () => {
+  it('carries a tunnel that is answered within send and reports no batches', async () => {
     const [a, b] = await pair();
     for (let i = 0; i < 50; i++) a.tun.inject(toB(`${i}`));
     await arrived(b, '49');

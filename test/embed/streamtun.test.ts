@@ -229,10 +229,10 @@ describe('asTun', () => {
     ['a stream of bytes', new PassThrough()],
     ['a Writable of bytes', { readable: generated(0), writable: new PassThrough() }],
     [
-      'a stream that somebody reads',
+      'a stream that has a reader',
       { readable: lockedStream(), writable: new WritableStream<Uint8Array>() },
     ],
-    ['a stream that somebody writes', { readable: generated(0), writable: lockedWritable() }],
+    ['a stream that has a writer', { readable: generated(0), writable: lockedWritable() }],
   ])('refuses %s', (_, value) => {
     expect(() => asTun(value as unknown as PacketStream)).toThrow(
       expect.objectContaining({ code: 'ERR_USAGE' }),

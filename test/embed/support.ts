@@ -38,7 +38,7 @@ export class Wire {
       this.#ends.get(to.port)?.arrive(bytes, { address: this.#addressOf(from), port: from });
   }
 
-  /** Whoever has this port is at that address from now on; without, at 192.0.2.1. */
+  /** Gives the owner of this port that address from now on; by default 192.0.2.1. */
   place(port: number, address: string): void {
     this.#places.set(port, address);
   }

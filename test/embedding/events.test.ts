@@ -106,7 +106,7 @@ describeOnPlanes('the events of a tunnel', (dataPlane) => {
     expect(told.length - before).toBeLessThanOrEqual(intervals + 2);
   });
 
-  it('tell why it broke, to whoever listens; otherwise nothing is thrown', async () => {
+  it('say why it broke to listeners; without one nothing is thrown', async () => {
     const { a, b, tunA, tunB } = await open();
     const failure = new Error('the interface is gone');
     const told = once(a, 'error').catch((error: unknown) => [error]);

@@ -249,7 +249,7 @@ describe('keepConnected', () => {
     expect(where()).toBe(OTHER.address);
   });
 
-  it('leaves a peer alone whose endpoint somebody else has set', async () => {
+  it('leaves a peer alone whose endpoint was set by another part', async () => {
     start({ 'vpn.example': [V6, V4] });
     driver.configure({ publicKey: server.publicKey, endpoint: ROAMED });
     traffic();

@@ -16,7 +16,7 @@ function run(name: string): Promise<Outcome> {
   return runProgram(process.execPath, [file], { asNobody: true, timeoutMs: 50_000 });
 }
 
-/** Answers what it printed, line by line. */
+/** Returns the lines that it printed. */
 async function linesOf(name: string): Promise<readonly string[]> {
   const { code, stdout, stderr } = await run(name);
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });

@@ -73,7 +73,7 @@ async function pack(into: string): Promise<string> {
   return join(into, tarball);
 }
 
-/** Answers the folder of the executable. */
+/** Returns the folder of the executable. */
 async function installNode(into: string, version: string): Promise<string> {
   const prefix = join(into, `node-${version}`);
   const install = ['npm', 'install', '--no-audit', '--no-fund', '--prefix', prefix];

@@ -56,7 +56,7 @@ export class Project {
     });
   }
 
-  /** Answers stdout. Fails when it ends otherwise than with 0, or node warns of anything. */
+  /** Returns stdout. Throws when the exit code is not 0, or node warns of anything. */
   async mustRun(node: NodeName, shell: string): Promise<string> {
     const { code, stdout, stderr, timedOut } = await this.run(node, shell);
     if (timedOut || code !== 0)

@@ -111,7 +111,7 @@ static void look_up(void) {
   check(found == (best ? best->owner : NULL), "lookup");
 }
 
-/* Whoever looks up now must not come across it any more. */
+/* A lookup that begins now must not come across it any more. */
 static void retire(void *context, void *memory) {
   (void)context;
   free(memory);

@@ -174,7 +174,7 @@ export function isIntact(packet: Uint8Array, layout: PacketLayout = layoutOf(pac
   return told === packet.length && sum === 0xffff;
 }
 
-/** What the kernel leaves in the checksum field of a packet that somebody else is to finish. */
+/** What the kernel leaves in the checksum field of a packet whose checksum is still to be completed. */
 export function setPartialChecksum(packet: Uint8Array, layout: PacketLayout): void {
   const sum = onesComplementSum(pseudoHeader(packet, layout));
   viewOf(packet).setUint16(checksumPlace(layout), sum);

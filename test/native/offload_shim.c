@@ -108,7 +108,7 @@ static void write_down(void *context, const struct iovec *parts, int part_count,
 
 /*
  * Adds packets of the given lengths, one behind the other in `bytes`; a length of 0 is a flush.
- * Answers how many were written, or a negative number.
+ * Returns how many were written, or a negative number.
  */
 int32_t test_coalesce(bool tcp, bool udp, int32_t switch_off_after, const uint8_t *bytes,
                       const uint32_t *lengths, uint32_t count, uint8_t *out, size_t capacity) {

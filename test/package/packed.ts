@@ -16,7 +16,7 @@ export interface Manifest {
   readonly bin: Readonly<Record<string, string>>;
 }
 
-/** What `npm pack --json` tells of a package. */
+/** What `npm pack --json` prints about a package. */
 interface Listing {
   readonly filename: string;
   /** Bytes of the tarball. */

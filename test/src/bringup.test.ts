@@ -134,7 +134,7 @@ describe('the bring-up', () => {
     { what: 'making the interface', options: { openTun: fail } },
     { what: 'the journal', options: { journal: { record: fail } } },
     { what: 'the way to watch it', options: { expose: fail } },
-    { what: 'whoever is told the steps', options: { onStep: fail } },
+    { what: 'the callback for steps', options: { onStep: fail } },
     { what: 'the look for an MTU', on: 'mtuTowards' },
     { what: 'the look for a free table', on: 'freeTable' },
     { what: 'the plan', on: 'plan' },
@@ -222,7 +222,7 @@ describe('the bring-up', () => {
   });
 
   it('fails when the interface breaks meanwhile', async () => {
-    const broken = new Error('deleted by somebody else');
+    const broken = new Error('deleted by another program');
     const net = {
       onApply: async (step: number) => {
         if (step !== 2) return;

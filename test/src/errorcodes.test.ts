@@ -1,4 +1,4 @@
-/** That docs/errors.md tells of the errors that the sources make, of all of them and of no others. */
+/** docs/errors.md lists exactly the errors that the sources make. */
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';

@@ -4,7 +4,7 @@ import { handshakeLog } from '../../src/control/handshakelog.js';
 import type { Logger } from '../../src/logger.js';
 import { connect, MINUTE, pair } from '../support/pair.js';
 
-describe('what the log tells of handshakes', () => {
+describe('what the log says about handshakes', () => {
   it('is who, where and what, and no key but the public one', () => {
     const net = pair({ presharedKey: new Uint8Array(32).fill(3) });
     const { network, a, b } = net;

@@ -1,4 +1,4 @@
-/** Whoever watches the network of the machine hears of changes of a tunnel that is up. */
+/** The watch on the machine's network hears of changes of a tunnel that is up. */
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { InterfaceSettings, NetWatch } from '../../network/netconfig.js';
 import type { Tunnel } from '../../src/index.js';

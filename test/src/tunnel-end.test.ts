@@ -14,7 +14,7 @@ async function up(tun: MemoryTun, options: ConnectProgramOptions = {}, port?: nu
   const config = configOf(
     keys.privateKey,
     port === undefined ? [] : [`ListenPort = ${port}`],
-    // Somebody who is not there, so that a handshake is under way and timers run.
+    // A peer that is not there, so that a handshake is under way and timers run.
     [`PublicKey = ${peer.publicKey}`, 'Endpoint = 127.0.0.1:9', 'PersistentKeepalive = 1'],
   );
   return await connectProgram(config, { name: 'test', tun, udp: LOOPBACK, ...options });

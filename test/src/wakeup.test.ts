@@ -122,8 +122,8 @@ describe('watchWakeups', () => {
   });
 
   it('says nothing after close, and waits for nothing', () => {
-    for (const tells of ['jumps', 'nothing of sleep'] as const) {
-      const watched = watch(tells);
+    for (const shows of ['jumps', 'nothing of sleep'] as const) {
+      const watched = watch(shows);
       networkChanges();
       watched.close();
       watched.close();

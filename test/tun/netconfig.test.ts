@@ -20,7 +20,7 @@ const settings: InterfaceSettings = {
 const ok = (stdout = ''): RunResult => ({ status: 0, stdout, stderr: '' });
 const failed = (stderr: string, status = 2): RunResult => ({ status, stdout: '', stderr });
 
-/** Answers each command by the first pattern that fits; anything else succeeds with no rows. */
+/** Serves each command by the first pattern that fits; anything else succeeds with no rows. */
 function machine(
   answers: readonly (readonly [RegExp, RunResult])[],
   files: Record<string, string> = {},

@@ -167,7 +167,7 @@ function tunnelTests(): void {
       expect(status.peers[0]?.endpoint).toBe(`127.0.0.1:${middle.port}`);
       expect(Number(status.peers[0]?.rxBytes)).toBeGreaterThan(BYTES);
       expect(Number(status.peers[0]?.txBytes)).toBeGreaterThan(BYTES);
-      // REKEY_AFTER_TIME, section 6.2: whoever began the session begins the next one.
+      // REKEY_AFTER_TIME, section 6.2: the side that began the session begins the next one.
       await waitFor(async () => expect(await handshake()).toBeGreaterThan(first));
       const mbits = [uploaded, downloaded].map((rate) => Math.round((rate * 8) / 1e6));
       console.log(`${dataPlane}: ${mbits.join(' and ')} Mbit/s`);

@@ -31,7 +31,7 @@ async function asked(lab: Lab, closed: Closed, to: string, ports: number[]): Pro
   return seen().filter((port) => port !== 9);
 }
 
-/** Answers whether a TCP connection to the port was begun on the cable. */
+/** Returns whether a TCP connection to the port was begun on the cable. */
 async function knocks(lab: Lab, closed: Closed, to: string, port: number): Promise<boolean> {
   const leaks = await Leaks.watch(lab, closed);
   await connects(closed.client.namespace, to, port);

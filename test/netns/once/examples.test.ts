@@ -29,7 +29,7 @@ async function ask(
   return JSON.parse(answer);
 }
 
-/** Answers each request with 1000 characters but one for /silence. */
+/** Serves 1000 characters for each request but one for /silence. */
 const PAGES = `require('node:http').createServer((request, response) => {
   if (request.url !== '/silence') response.end('x'.repeat(1000));
   else console.log('asked');

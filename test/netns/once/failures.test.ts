@@ -62,7 +62,7 @@ describeSystem('an up that cannot succeed', [...TUNNEL, 'setpriv'], () => {
     await holder.stop();
   });
 
-  subjectTest('because the interface is somebody else’s', async ({ lab }) => {
+  subjectTest('because another program has an interface of that name', async ({ lab }) => {
     const namespace = await networked(lab);
     const client = new Client(lab, namespace, usualSpec());
     await namespace.ip(`tuntap add dev ${client.name} mode tun`);

@@ -52,7 +52,7 @@ function secretsOf(pair: Pair): string[] {
 }
 
 describeSystem('the log of a tunnel in the background', TUNNEL, () => {
-  labTest.skipIf(isReference)('tells of its whole life, and no key', async ({ lab }) => {
+  labTest.skipIf(isReference)('covers its whole life, and has no key', async ({ lab }) => {
     const pair = await makePair(lab, { withPresharedKey: true, keepalive: 1 });
     await pair.server.start();
     const { client } = pair;

@@ -45,7 +45,7 @@ async function networked(lab: Lab): Promise<Namespace> {
   return (await lab.link(await lab.namespace('client'), await lab.namespace('net')))[0].namespace;
 }
 
-/** As somebody does while the tunnel is up. */
+/** As a user does while the tunnel is up. */
 async function change(client: Client, lab: Lab): Promise<void> {
   const file = join(lab.folder, 'psk');
   writeFileSync(file, psk, { mode: 0o600 });

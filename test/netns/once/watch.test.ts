@@ -24,7 +24,7 @@ async function pairWithTraffic(lab: Lab): Promise<Pair> {
   return pair;
 }
 
-/** For whoever wants to see it. */
+/** Shows the screen to a person who wants to see it. */
 function keep(name: string, lines: readonly string[]): void {
   const folder = process.env['WG_TS_KEEP_SCREENS'];
   if (folder !== undefined) writeFileSync(`${folder}/${name}`, `${lines.join('\n')}\n`);

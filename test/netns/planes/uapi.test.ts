@@ -71,7 +71,7 @@ describeSystem('changes by wg', TUNNEL, () => {
       );
       expect(await wg('show', name, 'persistent-keepalive')).toContain(`${other}\t9\n`);
       expect(await wg('show', name, 'endpoints')).toContain(`${other}\t[::1]:7\n`);
-      // An allowed IP moves to whoever got it last.
+      // An allowed IP moves to the peer that got it last.
       await wg(
         'set',
         name,

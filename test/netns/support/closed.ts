@@ -180,7 +180,7 @@ export interface Datagram {
   readonly user?: number;
 }
 
-/** Whatever becomes of it: a packet that is dropped here is an error to whoever sends it. */
+/** Ignores failures: a packet that is dropped here is an error to its sender. */
 export async function sendDatagram(namespace: Namespace, datagram: Datagram): Promise<void> {
   const { to, port, from = 0, text = 'hello', user } = datagram;
   const script = `const socket = require('node:dgram').createSocket('udp${to.includes(':') ? 6 : 4}');
@@ -190,7 +190,7 @@ export async function sendDatagram(namespace: Namespace, datagram: Datagram): Pr
   await namespace.run([...as, process.execPath, '-e', script]);
 }
 
-/** Answers whether a connection was made within a second. */
+/** Returns whether a connection was made within a second. */
 export async function connects(namespace: Namespace, to: string, port: number): Promise<boolean> {
   const { code } = await namespace.run([
     ...['timeout', '1', 'bash', '-c'],
@@ -211,7 +211,7 @@ export function useNameServer(lab: Lab, namespace: Namespace, server: string): v
   writeFileSync(`${folder}/resolv.conf`, `nameserver ${server}\noptions timeout:1 attempts:1\n`);
 }
 
-/** Answers each question for an A record with `address`, and others with nothing. */
+/** Replies to each question for an A record with `address`, and to others with nothing. */
 export function dnsServer(address: string): string {
   const octets = address.split('.').join(',');
   return `const socket = require('node:dgram').createSocket('udp4');

@@ -3,7 +3,7 @@
  *
  *   relay ADDRESS PORT TARGET PORT LOSS REORDER DOUBLE SEED
  *
- * What comes to ADDRESS goes to TARGET; what TARGET answers goes to whoever sent last. Rates are in
+ * What comes to ADDRESS goes to TARGET; what TARGET answers goes to the last sender. Rates are in
  * percent. It says "ready" when it listens; at SIGTERM it tells its counts as JSON and ends.
  */
 #include <arpa/inet.h>
@@ -194,7 +194,7 @@ static void release_all(struct way *way) {
   end_batch(way);
 }
 
-/* Answers whoever sent last through `back`. */
+/* Replies to the last sender through `back`. */
 static void serve(struct way *way, struct way *back) {
   static struct mmsghdr headers[BATCH];
   static struct iovec vectors[BATCH];

@@ -67,7 +67,7 @@ describe('the demo within one process', { timeout: PATIENCE_MS }, () => {
   it('takes another port when its own is in use, and leaves a plane out on demand', async () => {
     const holder = createSocket('udp4');
     holder.bind(51_820, '127.0.0.1');
-    // Whoever else has it already does as well.
+    // An earlier owner does as well.
     await Promise.race([once(holder, 'listening'), once(holder, 'error')]);
     try {
       const env = { WG_TS_DATAPLANE: 'portable' };

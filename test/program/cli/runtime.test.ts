@@ -183,7 +183,7 @@ describe('a name', () => {
   );
 
   it.skipIf(process.platform !== 'linux')(
-    'of an interface of somebody else is refused',
+    'of an interface of another program is refused',
     async () => {
       const refused = claimName('lo', { folder });
       await expect(refused).rejects.toThrow('interface lo already exists');

@@ -12,7 +12,7 @@ const INDEX = 1;
 const OUT = ipPacket(OURS, THEIRS, 'out');
 const IN = ipPacket(THEIRS, OURS, 'in');
 
-/** Whoever opens it finds it free. */
+/** The next one to open it finds it free. */
 async function takePort(port: number): Promise<void> {
   const udp = await openWinsockQueues({ ...LOOPBACK, port });
   await udp.close();

@@ -310,7 +310,7 @@ describe('an address', () => {
     expect(network.takeLog()).toEqual([]);
   });
 
-  it('that somebody else takes in between is told the same way', async () => {
+  it('that another program takes in between is reported the same way', async () => {
     const { steps } = await config().plan(settings);
     network.addAddress(ETHERNET, 'fd00::2', 64);
     const error = await errorOf(async () => {

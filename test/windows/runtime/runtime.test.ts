@@ -100,10 +100,10 @@ describe('the folder of the state', () => {
     expect(advapi32.recorded()).toEqual([]);
   });
 
-  it('is refused when somebody else owns it', () => {
+  it('is refused when another user owns it', () => {
     mkdirSync(folder.path);
     advapi32.setSecurity(folder.path, FOREIGN);
-    expect(() => folder.create()).toThrow('belongs to somebody who is not an administrator');
+    expect(() => folder.create()).toThrow('belongs to a user who is not an administrator');
     advapi32.setSecurity(folder.path, FOREIGN.replace(/^O:S-[\d-]+/, 'O:SY'));
     folder.create();
     expect(advapi32.recorded()).toEqual([]);

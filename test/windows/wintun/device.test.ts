@@ -47,9 +47,9 @@ const numbered = (number: number, size = 100): Uint8Array => {
 
 describe('openWintunTun', () => {
   it('makes an adapter with the GUID of its identity', () => {
-    const options = { library: double.path, identity: 'office of somebody' };
+    const options = { library: double.path, identity: 'office of a user' };
     opened.push(openWintunTun(NAME, options));
-    expect(double.guid(NAME)).toEqual(adapterGuid('office of somebody'));
+    expect(double.guid(NAME)).toEqual(adapterGuid('office of a user'));
   });
 
   it('delivers what comes, at once and in order', async () => {

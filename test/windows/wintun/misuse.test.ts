@@ -1,4 +1,4 @@
-/** That the stand-in for Wintun ends whoever breaks its contract: else the other tests show little. */
+/** The stand-in for Wintun ends a process that breaks its contract: otherwise the other tests show little. */
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type Ended, runScript } from '../support/children.js';
 import { doublePath } from '../support/wintundouble.js';

@@ -50,7 +50,7 @@ export class Transfer {
     this.#fill();
   }
 
-  /** Answers bytes a second. Throws when it is not complete in time, or anything came changed. */
+  /** Resolves to bytes a second. Throws when it is not complete in time, or anything came changed. */
   async run(limitMs: number): Promise<number> {
     const start = performance.now();
     this.#progressAt = start;

@@ -68,7 +68,7 @@ EXPORT void WINAPI DoubleCorrupt(const WCHAR *name) {
   session_signal(session);
 }
 
-/* As when somebody removes the device. */
+/* As when a user removes the device. */
 EXPORT void WINAPI DoubleTear(const WCHAR *name) {
   struct adapter *adapter = known(name);
   adapter->is_torn = 1;

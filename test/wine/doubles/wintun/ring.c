@@ -14,7 +14,7 @@ bool ring_open(struct ring *ring, uint32_t capacity) {
   return ring->memory != NULL;
 }
 
-/* Whoever still looks into it gets an access violation. */
+/* A thread that still looks into it gets an access violation. */
 void ring_close(struct ring *ring) {
   VirtualFree(ring->memory, 0, MEM_RELEASE);
   ring->memory = NULL;

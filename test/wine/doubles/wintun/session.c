@@ -34,7 +34,7 @@ EXPORT void *WINAPI WintunStartSession(void *handle, DWORD capacity) {
   if (h->adapter->is_torn) return refused(ERROR_FILE_NOT_FOUND);
   struct session *session = calloc(1, sizeof *session);
   session->adapter = h->adapter;
-  /* Auto-reset, and signalled only to somebody who found the ring empty. */
+  /* Auto-reset, and signalled only to a reader that found the ring empty. */
   session->read_event = CreateEventW(NULL, FALSE, FALSE, NULL);
   session->is_alertable = 1;
   if (!session->read_event || !ring_open(&session->receive, capacity) ||
