@@ -1,17 +1,7 @@
-import {
-  chmodSync,
-  closeSync,
-  constants,
-  lstatSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-} from 'node:fs';
+import { chmodSync, lstatSync, mkdirSync, readFileSync } from 'node:fs';
 import { WgTsError } from '../../system/errors.js';
-import { libc } from '../../system/linux/libc.js';
+import { tryLockFile } from '../../system/linux/filelock.js';
 import type { ProcessIdentity, RuntimeSystem } from './platform.js';
-
-const LOCK_EX_NB = 2 | 4;
 
 export const linuxRuntime: RuntimeSystem = {
   stateFolder: () => '/run/wg-ts',
@@ -19,7 +9,7 @@ export const linuxRuntime: RuntimeSystem = {
   logFolder: undefined,
   startTime,
   askToEnd,
-  tryLock,
+  tryLock: tryLockFile,
   hasInterface,
   requirePrivilege(verb, command) {
     if (process.geteuid?.() === 0) return;
@@ -60,20 +50,6 @@ async function askToEnd(_name: string, { pid }: ProcessIdentity): Promise<boolea
     if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }
   return true;
-}
-
-/** A lock by flock(2) ends with the process, however that ends, so none can be left behind. */
-function tryLock(file: string): (() => void) | undefined {
-  const { O_RDWR, O_CREAT, O_NOFOLLOW } = constants;
-  const fd = openSync(file, O_RDWR | O_CREAT | O_NOFOLLOW, 0o600);
-  try {
-    if (libc().flock(fd, LOCK_EX_NB) === 0) return () => closeSync(fd);
-  } catch (error) {
-    closeSync(fd);
-    throw error;
-  }
-  closeSync(fd);
-  return undefined;
 }
 
 /** Asks by netlink, as /sys may show another network namespace. */
