@@ -142,6 +142,17 @@ export interface NetConfig {
    */
   undo(commands: readonly Command[], onError: (error: Error) => void): Promise<void>;
   /**
+   * Keeps the tunnel's DNS servers where `plan` has put them, until `close`: when another program
+   * replaces them, they are put back. `onWarning` gets one line. Where the method is missing, nothing
+   * replaces them.
+   */
+  keepDns?(settings: InterfaceSettings, onWarning: (message: string) => void): { close(): void };
+  /**
+   * Resolves to the commands that undo what a crash has left even without a record of it, as after a
+   * power failure: of the tunnel `name`, or of all tunnels that are not up.
+   */
+  leftBehind?(name?: string): Promise<readonly Command[]>;
+  /**
    * For systems that do not keep the tunnel's own packets out of it: follows the default route, from
    * after `plan`'s steps until `close`. `bindsSockets`: the listener binds the sockets to the reported
    * interface; otherwise each endpoint gets its own route.

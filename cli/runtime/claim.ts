@@ -116,6 +116,17 @@ export async function recover(
   return undo;
 }
 
+/** Undoes what is left of a tunnel whose record is lost, and resolves to the commands for that. */
+export async function undoWithoutRecord(
+  name: string,
+  onError: ((error: Error) => void) | undefined,
+): Promise<Command[]> {
+  const netConfig = await openNetConfig();
+  const commands = [...((await netConfig.leftBehind?.(name)) ?? [])];
+  await netConfig.undo(commands, (error) => onError?.(error));
+  return commands;
+}
+
 /** Runs before any hook: the kernel would refuse the name only later, and not in every case. */
 async function refuseForeign(name: string): Promise<void> {
   if (await runtimeSystem().hasInterface(name))

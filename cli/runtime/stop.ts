@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from '../../system/commands.js';
 import { WgTsError } from '../../system/errors.js';
-import { recover } from './claim.js';
+import { recover, undoWithoutRecord } from './claim.js';
 import { withLock } from './lock.js';
 import { isAlive, killProcess, type ProcessIdentity } from './process.js';
 import { StateFolder } from './state.js';
@@ -26,7 +26,8 @@ export async function stopTunnel(name: string, options: StopOptions = {}): Promi
   const { folder = new StateFolder(), onNote, onError } = options;
   const state = folder.read(name);
   if (!state) {
-    await removeLeftovers(name, folder);
+    const undone = await removeLeftovers(name, folder, onError);
+    if (undone.length > 0) return undone;
     throw notUp(name, folder);
   }
   if (!isAlive(state)) onNote?.(`the process ${state.pid} of ${name} is gone: cleaning up`);
@@ -47,10 +48,18 @@ export async function stopTunnel(name: string, options: StopOptions = {}): Promi
   return state.undo.toReversed();
 }
 
-async function removeLeftovers(name: string, folder: StateFolder): Promise<void> {
-  if (!existsSync(folder.path)) return;
-  await withLock(folder.lockFile, async () => {
-    if (!folder.read(name)) folder.removeLeftovers(name);
+/** Resolves to the commands that were run. */
+async function removeLeftovers(
+  name: string,
+  folder: StateFolder,
+  onError: StopOptions['onError'],
+): Promise<Command[]> {
+  // It is in a file system that a power failure empties.
+  if (!existsSync(folder.path)) return await undoWithoutRecord(name, onError);
+  return await withLock(folder.lockFile, async () => {
+    if (folder.read(name)) return [];
+    folder.removeLeftovers(name);
+    return await undoWithoutRecord(name, onError);
   });
 }
 

@@ -6,17 +6,22 @@
  * Each is created by one `nft -f`, which the kernel carries out as a whole, so there is no moment at
  * which an old table is gone and the new one does not exist yet.
  */
-import { formatIp, parseIp } from '../../protocol/ip.js';
 import type { Command, System } from '../../system/commands.js';
 import { type Family, familyOf, isLoopback } from '../family.js';
 import type { KillSwitchSettings } from '../netconfig.js';
 import { nftIdentifier } from './firewall.js';
+import { nameServers } from './resolvconf/document.js';
 import type { PlannedStep } from './step.js';
 
 const KILL_SWITCH = 'wg-ts-kill-';
 const DNS_GUARD = 'wg-ts-dns-';
 /** DNS (RFC 1035), and DNS over TLS or QUIC (RFC 7858, RFC 9250). */
 const DNS_PORTS = '{ 53, 853 }';
+/**
+ * Group of the interfaces of all tunnels that set DNS servers, so that the guard of one lets the queries
+ * of the other pass.
+ */
+export const DNS_GROUP = 53_853;
 
 /** The machine's current DNS servers, and the user that queries them. */
 export interface DnsWay {
@@ -89,8 +94,8 @@ export interface DnsGuard {
 }
 
 /**
- * Names are resolved through the tunnel or by a resolver on this machine, which itself has to use the
- * tunnel. Forwarded packets, such as a container's queries, are not filtered.
+ * Names are resolved through the tunnel or another one that sets DNS servers, or by a resolver on this
+ * machine, which itself has to use them. Forwarded packets, such as a container's queries, are not filtered.
  */
 export function planDnsGuard(guard: DnsGuard): PlannedStep {
   const { interfaceName, fwMark, excluded, localServers } = guard;
@@ -98,6 +103,7 @@ export function planDnsGuard(guard: DnsGuard): PlannedStep {
     'chain output {',
     'type filter hook output priority filter; policy accept;',
     `oifname { "lo", "${interfaceName}" } accept`,
+    `oifgroup ${DNS_GROUP} accept`,
     `meta l4proto udp meta mark ${fwMark} accept`,
     ...passTo([...excluded, ...localServers]),
     `meta l4proto { tcp, udp } th dport ${DNS_PORTS} counter drop`,
@@ -148,14 +154,4 @@ export async function findDnsWay({ read }: System, userId: number): Promise<DnsW
   );
   const found = upstream.flatMap(nameServers).filter((ip) => !isLoopback(ip));
   return { servers: [...new Set(found)] };
-}
-
-function nameServers(text: string | undefined): string[] {
-  const found = new Set<string>();
-  for (const line of (text ?? '').split('\n')) {
-    const [key, value = ''] = line.trim().split(/\s+/);
-    const ip = key === 'nameserver' ? parseIp(value) : undefined;
-    if (ip) found.add(formatIp(ip));
-  }
-  return [...found];
 }

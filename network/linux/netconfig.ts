@@ -1,5 +1,11 @@
 import type { Command } from '../../system/commands.js';
-import { commandText, queryJson, realSystem, type System } from '../../system/commands.js';
+import {
+  commandText,
+  queryJson,
+  type Runner,
+  realSystem,
+  type System,
+} from '../../system/commands.js';
 import { FAMILIES, type Family, familyFlag } from '../family.js';
 import type {
   InterfaceSettings,
@@ -13,6 +19,10 @@ import { findDnsManager } from './dns.js';
 import type { Firewall } from './firewall.js';
 import { findDnsWay, planKillSwitch } from './killswitch.js';
 import { planRoute, planSteps, type SystemFacts } from './plan.js';
+import { removeCommand, withResolvConf } from './resolvconf/command.js';
+import { type KeptFile, keepResolvConf } from './resolvconf/keep.js';
+import type { ResolvConfPaths } from './resolvconf/record.js';
+import { ResolvConf } from './resolvconf/resolvconf.js';
 import type { PlannedStep } from './step.js';
 import { refuseTakenRoutes } from './takenroutes.js';
 
@@ -41,19 +51,26 @@ interface RuleRow {
 }
 
 /**
- * Configures the network by iproute2, systemd-resolved or resolvconf, and nftables or iptables.
- * `system` replaces parts of the machine, for tests.
+ * Configures the network by iproute2, systemd-resolved or resolvconf or /etc/resolv.conf, and nftables or
+ * iptables. `system` and `resolvConf` replace parts of the machine, for tests.
  */
-export function linuxNetConfig(system: Partial<System> = {}): NetConfig {
-  return new LinuxNetConfig({ ...realSystem, ...system });
+export function linuxNetConfig(
+  system: Partial<System> = {},
+  resolvConf?: ResolvConfPaths,
+): NetConfig {
+  return new LinuxNetConfig({ ...realSystem, ...system }, resolvConf);
 }
 
 class LinuxNetConfig implements NetConfig {
   readonly leavesOut = true;
   readonly #system: System;
+  readonly #resolvConf: ResolvConf;
+  readonly #run: Runner;
 
-  constructor(system: System) {
+  constructor(system: System, resolvConf: ResolvConfPaths | undefined) {
     this.#system = system;
+    this.#resolvConf = new ResolvConf(system.run, resolvConf);
+    this.#run = withResolvConf(system.run, this.#resolvConf);
   }
 
   async mtuTowards(address: string): Promise<number | undefined> {
@@ -106,10 +123,22 @@ class LinuxNetConfig implements NetConfig {
 
   async undo(commands: readonly Command[], onError: (error: Error) => void): Promise<void> {
     for (const command of commands.toReversed()) {
-      const result = await this.#system.run(command);
+      const result = await this.#run(command);
       if (result.status !== 0 && !ALREADY_GONE.test(result.stderr))
         onError(failure(command, result));
     }
+  }
+
+  keepDns(
+    { name, dnsServers, dnsSearch }: InterfaceSettings,
+    onWarning: (message: string) => void,
+  ): KeptFile {
+    const entry = { name, servers: dnsServers, search: dnsSearch };
+    return keepResolvConf(this.#resolvConf, entry, onWarning);
+  }
+
+  async leftBehind(name?: string): Promise<readonly Command[]> {
+    return (await this.#resolvConf.left(name)).map(removeCommand);
   }
 
   #executable({ command, undo }: PlannedStep): NetStep {
@@ -117,24 +146,27 @@ class LinuxNetConfig implements NetConfig {
       describe: commandText(command),
       undo,
       apply: async () => {
-        await runOrThrow(this.#system.run, command);
+        await runOrThrow(this.#run, command);
       },
     };
   }
 
   async #facts(settings: InterfaceSettings): Promise<SystemFacts> {
     const wantsDefaultRoute = settings.routes.some((route) => route.endsWith('/0'));
-    const [addresses, ipv6, rules4, rules6, srcValidMark, firewall, dns, localDns] =
-      await Promise.all([
-        this.#addresses(),
-        this.#hasIpv6(settings.name),
-        wantsDefaultRoute ? this.#priorities(4) : [],
-        wantsDefaultRoute ? this.#priorities(6) : [],
-        this.#system.read('/proc/sys/net/ipv4/conf/all/src_valid_mark'),
-        wantsDefaultRoute ? this.#firewall() : undefined,
-        settings.dnsServers.length > 0 ? findDnsManager(this.#system) : undefined,
-        wantsDefaultRoute ? this.#onLink(settings.dnsServers) : [],
-      ]);
+    const dns =
+      settings.dnsServers.length > 0
+        ? await findDnsManager(this.#system, this.#resolvConf)
+        : undefined;
+    const servers = [...settings.dnsServers, ...(dns?.type === 'none' ? dns.fixed.servers : [])];
+    const [addresses, ipv6, rules4, rules6, srcValidMark, firewall, localDns] = await Promise.all([
+      this.#addresses(),
+      this.#hasIpv6(settings.name),
+      wantsDefaultRoute ? this.#priorities(4) : [],
+      wantsDefaultRoute ? this.#priorities(6) : [],
+      this.#system.read('/proc/sys/net/ipv4/conf/all/src_valid_mark'),
+      wantsDefaultRoute ? this.#firewall() : undefined,
+      wantsDefaultRoute || settings.killSwitch ? this.#onLink(servers) : [],
+    ]);
     const rules = { 4: rules4, 6: rules6 };
     const isMarkValid = srcValidMark?.trim() === '1';
     return { addresses, ipv6, rules, srcValidMark: isMarkValid, firewall, dns, localDns };

@@ -3,12 +3,13 @@ import { contains, isLinkLocal } from '../../protocol/ip.js';
 import { WgTsError } from '../../system/errors.js';
 import { validateInterfaceName } from '../../system/interfacename.js';
 import { NetConfigError } from '../errors.js';
-import { type Family, familyFlag, familyOf, splitPrefix } from '../family.js';
+import { type Family, familyFlag, familyOf, isLoopback, splitPrefix } from '../family.js';
 import type { InterfaceSettings } from '../netconfig.js';
 import { planDefaultRoute } from './defaultroute.js';
-import { type DnsManager, planDns } from './dns.js';
+import { type DnsManager, planDns, refuseWithoutDns } from './dns.js';
 import type { Firewall } from './firewall.js';
-import { planDnsGuard } from './killswitch.js';
+import { DNS_GROUP, planDnsGuard } from './killswitch.js';
+import { isServer } from './resolvconf/document.js';
 import type { PlannedStep } from './step.js';
 
 /** The facts about the machine that the plan depends on. */
@@ -22,7 +23,7 @@ export interface SystemFacts {
   readonly srcValidMark: boolean;
   readonly firewall: Firewall | undefined;
   readonly dns: DnsManager | undefined;
-  /** The DNS servers that are on one of the machine's networks. */
+  /** The DNS servers, of the tunnel or the machine, that are on one of the machine's networks. */
   readonly localDns: readonly string[];
 }
 
@@ -56,9 +57,11 @@ export function planSteps(
 
   const excluded = (settings.excluded ?? []).filter(usable);
   const routed = { ...settings, addresses, routes, excluded };
-  // Before the resolver gets the tunnel's servers, so that they are never queried past the tunnel.
-  const guard = planGuard(routed, facts);
+  if (settings.killSwitch) refuseWithoutDns(facts.dns, (ip) => isReached(ip, routed, facts));
   const dns = planDns(settings, facts.dns);
+  // Before the resolver gets the tunnel's servers, so that they are never queried past the tunnel; but
+  // never where it keeps its own, as then no name would be resolved.
+  const guard = dns.isCertain ? planGuard(routed, facts) : { steps: [], warnings: [] };
   const routing = planRoutes(routed, facts);
   return {
     steps: [
@@ -67,6 +70,9 @@ export function planSteps(
         ...['ip', 'link', 'set', 'mtu', String(mtu), 'txqueuelen', String(TX_QUEUE_LENGTH)],
         ...['up', 'dev', name],
       ),
+      ...(dns.isCertain
+        ? [step('ip', 'link', 'set', 'group', String(DNS_GROUP), 'dev', name)]
+        : []),
       ...guard.steps,
       ...dns.steps,
       ...routing.steps,
@@ -104,7 +110,7 @@ function planGuard(
       warnings: ['DNS past the tunnel is not blocked: that needs nft (install nftables)'],
     };
   const inside = (ip: string): boolean => [...addresses, ...excluded].some((n) => contains(n, ip));
-  const localServers = localDns.filter((server) => !inside(server));
+  const localServers = localDns.filter((ip) => isServer(ip, dnsServers) && !inside(ip));
   const warnings = localServers.map((server) =>
     settings.killSwitch
       ? `DNS ${server} is on the local network, which the kill switch blocks: add it to ExcludedIPs`
@@ -114,6 +120,20 @@ function planGuard(
     steps: [planDnsGuard({ interfaceName: name, fwMark, excluded, localServers })],
     warnings,
   };
+}
+
+/** Whether a DNS server can be asked in spite of a kill switch. */
+function isReached(
+  ip: string,
+  {
+    routes,
+    excluded,
+  }: { readonly routes: readonly string[]; readonly excluded: readonly string[] },
+  { localDns }: SystemFacts,
+): boolean {
+  const within = (networks: readonly string[]): boolean =>
+    networks.some((network) => contains(network, ip));
+  return isLoopback(ip) || within(excluded) || (within(routes) && !localDns.includes(ip));
 }
 
 function isDefault(route: string): boolean {

@@ -22,7 +22,7 @@ import { permittedHooks, TunnelHooks } from './hooks.js';
 import { KillSwitch } from './killswitch.js';
 import { Liveness } from './liveness.js';
 import { followProbedMtu } from './mtuprobe.js';
-import { applyNetwork, chooseFwMark, watchNetwork } from './network.js';
+import { applyNetwork, chooseFwMark, undoLeftBehind, watchNetwork } from './network.js';
 import type { TunnelOptions } from './options.js';
 import type { ProgramOptions, StatusSource } from './programoptions.js';
 import { LiveRoutes } from './routes.js';
@@ -120,6 +120,7 @@ async function runSteps(
   const system = options.tun
     ? undefined
     : (program.netConfig ?? (await openNetwork(program, logger)));
+  if (system) await undoLeftBehind(system, logger);
   const journal = new Journal(program.journal);
   const hookOptions = { ...(onStep && { onStep }), ...(signal && { signal }) };
   const hooks = system && new TunnelHooks(config, name, undo, journal, hookOptions);
@@ -167,6 +168,8 @@ async function runSteps(
 
   if (system) {
     await applyNetwork(system, opened.settings, { ...ofSystem, ...(signal && { signal }) });
+    const dns = system.keepDns?.(opened.settings, (message) => logger.warn(message));
+    if (dns) undo.push('the watch on DNS', () => dns.close());
     watchSystem(system, config, { opened, parts, undo, logger });
   }
   const metricsAddress = options.metrics ?? config.interface.metrics;

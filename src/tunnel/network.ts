@@ -3,6 +3,8 @@ import type { CryptoProviders } from '../../crypto/providers.js';
 import type { InterfaceSettings, NetConfig, NetWatch } from '../../network/netconfig.js';
 import type { Endpoint, RunningPlane } from '../../protocol/dataplane.js';
 import { formatPrefix, type IpPrefix, maskPrefix } from '../../protocol/ip.js';
+import { commandText } from '../../system/commands.js';
+import { messageOf } from '../../system/errors.js';
 import { excludedNetworks } from '../config/exclude.js';
 import { encodeKey } from '../config/key.js';
 import type { Config, PeerConfig } from '../config/model.js';
@@ -66,6 +68,15 @@ export async function interfaceSettings(
     endpoints,
     peerCount: config.peers.length,
   };
+}
+
+/** Undoes what a crash without a record, such as a power failure, has left of any tunnel. */
+export async function undoLeftBehind(system: NetConfig, logger: Logger): Promise<void> {
+  const commands = (await system.leftBehind?.()) ?? [];
+  for (const command of commands) {
+    logger.warn(`left behind by a tunnel that is not up any more: ${commandText(command)}`);
+    await system.undo([command], (error) => logger.warn(messageOf(error)));
+  }
 }
 
 export interface ApplyContext {

@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { linuxNetConfig } from '../../network/linux/netconfig.js';
 import type { InterfaceSettings } from '../../network/netconfig.js';
@@ -140,9 +143,17 @@ describe('the plan asks the machine', () => {
     expect((await describePlan(fallback.system, dns)).join()).toContain('resolvconf -a lo.office');
 
     const alias = machine([dead], {}, { ...programs, resolvconf: '/usr/bin/resolvectl' });
-    const { steps, warnings } = await linuxNetConfig(alias.system).plan({ ...settings, ...dns });
-    expect(steps.map((step) => step.describe).join()).not.toContain('resolv');
-    expect(warnings).toHaveLength(1);
+    const folder = mkdtempSync(join(tmpdir(), 'wg-ts-resolv-'));
+    const paths = { file: join(folder, 'resolv.conf'), folder, base: 'resolv.conf' };
+    const planned = async (foreign?: string): Promise<string> => {
+      const where = { ...paths, ...(foreign !== undefined && { foreign }) };
+      const config = linuxNetConfig(alias.system, where);
+      const { steps, warnings } = await config.plan({ ...settings, ...dns });
+      return [...steps.map((step) => step.describe), ...warnings].join();
+    };
+    expect(await planned()).toContain('/etc/resolv.conf: add office');
+    expect(await planned('it is strange')).toContain('to /etc/resolv.conf: it is strange.');
+    rmSync(folder, { recursive: true });
   });
 
   it('and changes nothing', async () => {

@@ -221,30 +221,80 @@ describe('priorities of policy rules', () => {
 describe('DNS', () => {
   const asked = { dnsServers: ['10.0.0.1', 'fd00::1'], dnsSearch: ['corp.example', 'lab.example'] };
 
+  const lines = 'nameserver 10.0.0.1\nnameserver fd00::1\nsearch corp.example lab.example\n';
+  const group = 'ip link set group 53853 dev office';
+  const ensure = '/etc/resolv.conf: add office if missing';
+  const remove = '/etc/resolv.conf: remove office';
+  const fixed = { reason: 'it is read-only', servers: ['192.168.1.1'] };
+
   it('goes to systemd-resolved', () => {
     expect(plan(asked, { dns: { type: 'resolvectl' } })).toMatchObject({
       commands: [
         ...BASE,
+        group,
         'resolvectl dns office 10.0.0.1 fd00::1',
         'resolvectl domain office ~. corp.example lab.example',
+        ensure,
       ],
-      undo: [],
+      undo: [remove],
       warnings: [],
     });
   });
 
   it('goes to resolvconf, and is taken back there', () => {
     expect(plan(asked, { dns: { type: 'resolvconf', prefix: 'tun.' } })).toMatchObject({
-      commands: [...BASE, 'resolvconf -a tun.office -m 0 -x'],
-      stdin: ['nameserver 10.0.0.1\nnameserver fd00::1\nsearch corp.example lab.example\n'],
-      undo: ['resolvconf -d tun.office -f'],
+      commands: [...BASE, group, 'resolvconf -a tun.office -m 0 -x', ensure],
+      stdin: [lines, lines],
+      undo: ['resolvconf -d tun.office -f', remove],
     });
   });
 
-  it('is a warning when there is neither', () => {
-    const { commands, warnings } = plan(asked);
+  it('goes to the file when there is neither', () => {
+    expect(plan(asked, { dns: { type: 'file' } })).toEqual({
+      commands: [...BASE, group, '/etc/resolv.conf: add office'],
+      stdin: [lines],
+      undo: [remove],
+      warnings: [],
+    });
+  });
+
+  const full = { ...asked, routes: ['0.0.0.0/0'], fwMark: 9 };
+  const isGuarded = (dns: SystemFacts['dns'], change: Partial<InterfaceSettings> = full): boolean =>
+    plan(change, { dns }).stdin.some((text) => text.includes('wg-ts-dns-office'));
+
+  it('is guarded exactly where programs will ask the servers', () => {
+    expect(isGuarded({ type: 'file' })).toBe(true);
+    expect(isGuarded({ type: 'resolvectl' })).toBe(true);
+    expect(isGuarded({ type: 'resolvconf', prefix: '' })).toBe(true);
+    expect(isGuarded({ type: 'file' }, asked)).toBe(false);
+    expect(isGuarded({ type: 'none', fixed })).toBe(false);
+    expect(isGuarded({ type: 'resolvectl', fixed })).toBe(false);
+    expect(isGuarded({ type: 'resolvconf', prefix: '', fixed })).toBe(false);
+    const named = { ...fixed, servers: ['10.0.0.1'] };
+    expect(isGuarded({ type: 'none', fixed: named })).toBe(true);
+  });
+
+  it('is a warning that says what is not protected when the file cannot be written', () => {
+    const { commands, warnings } = plan(asked, { dns: { type: 'none', fixed } });
     expect(commands).toEqual(BASE);
-    expect(warnings).toEqual([expect.stringContaining('DNS 10.0.0.1, fd00::1 is not set')]);
+    expect(warnings).toEqual([
+      'DNS 10.0.0.1, fd00::1 cannot be written to /etc/resolv.conf: it is read-only. Names are resolved by 192.168.1.1 as before, and DNS past the tunnel is not blocked',
+    ]);
+  });
+
+  it('needs a server that the kill switch lets be reached', () => {
+    const dns = { type: 'none', fixed } as const;
+    const closed = { ...full, killSwitch: true };
+    const local = { dns, localDns: ['192.168.1.1'] };
+    expect(() => plan(closed, local)).toThrow(
+      expect.objectContaining({ code: 'ERR_NETCONFIG', hint: expect.stringContaining('Excluded') }),
+    );
+    expect(() => plan({ ...closed, routes: ['10.9.0.0/16'] }, { dns })).toThrow('no name');
+    expect(plan(closed, { dns }).warnings).toEqual([expect.stringContaining('kill switch')]);
+    const excluded = ['192.168.1.0/24'];
+    expect(() => plan({ ...closed, excluded }, local)).not.toThrow();
+    const loopback = { ...dns, fixed: { ...fixed, servers: ['127.0.0.11'] } };
+    expect(() => plan(closed, { dns: loopback })).not.toThrow();
   });
 
   it('search domains need a server', () => {

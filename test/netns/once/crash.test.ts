@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
 import { Prng } from '../../support/prng.js';
 import { eventually } from '../../support/waiting.js';
+import { useNameServer } from '../support/closed.js';
 import { DnsStandIn } from '../support/dnsprogram.js';
 import { type Lab, labTest } from '../support/lab.js';
 import type { RunResult } from '../support/process.js';
@@ -20,12 +21,15 @@ interface Machine {
   readonly client: Client;
   readonly dns: DnsStandIn;
   readonly before: string;
+  /** /etc/resolv.conf, which the stand-in for resolvconf does not write. */
+  readonly nameServers: string;
 }
 
 /** A tunnel that changes all that a tunnel may change, some of it by hooks that take their time. */
 async function makeMachine(lab: Lab): Promise<Machine> {
   const [here, there] = await lab.link(await lab.namespace('client'), await lab.namespace('net'));
   const { namespace } = here;
+  useNameServer(lab, namespace, there.v4);
   await namespace.ip(`route add default via ${there.v4}`);
   await namespace.ip(`-6 route add default via ${there.v6}`);
   const dns = new DnsStandIn(lab, 'resolvconf');
@@ -47,7 +51,12 @@ async function makeMachine(lab: Lab): Promise<Machine> {
     '',
   ].join('\n');
   const client = new Client(lab, namespace, text, dns.env);
-  return { lab, client, dns, before: await namespace.snapshot() };
+  const nameServers = await nameServersOf(client);
+  return { lab, client, dns, before: await namespace.snapshot(), nameServers };
+}
+
+function nameServersOf({ namespace }: Client): Promise<string> {
+  return namespace.mustRun(['cat', '/etc/resolv.conf']);
 }
 
 /** How long it takes, in milliseconds. */
@@ -98,6 +107,7 @@ async function expectCleanedUp(machine: Machine, byUp: boolean, ours: number[]):
   expect(down.stderr).not.toContain('cannot undo');
   expect(await client.namespace.snapshot()).toBe(before);
   expect(await dns.records(client.namespace)).toEqual({});
+  expect(await nameServersOf(client)).toBe(machine.nameServers);
   expect(lab.traces()).toEqual([]);
   for (const pid of ours) expect(existsSync(join('/run/wg-ts', `${pid}.starting`))).toBe(false);
   expect(await client.daemons()).toEqual([]);

@@ -14,7 +14,7 @@ import { ping } from '../support/traffic.js';
 
 const UNIT = templateUnit(
   { node: process.execPath, main: CLI },
-  { hasOpenresolv: thisMachine.hasOpenresolv() },
+  { replacesResolvConf: thisMachine.replacesResolvConf() },
 );
 
 /** What the unit says that systemd does, as far as it goes without: $1 stands at /etc/wireguard. */
@@ -151,7 +151,7 @@ const LASTING = '/mnt/wg-ts';
 const LASTING_CLI = join(LASTING, relative(resolve(CLI, '../../../..'), CLI));
 const INSTALLED_UNIT = templateUnit(
   { node: process.execPath, main: LASTING_CLI },
-  { hasOpenresolv: thisMachine.hasOpenresolv() },
+  { replacesResolvConf: thisMachine.replacesResolvConf() },
 );
 
 /** With empty folders where the verbs write to. */

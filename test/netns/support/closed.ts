@@ -54,6 +54,9 @@ export async function makeClosed(lab: Lab, options: ClosedOptions = {}): Promise
   await there.ip(`addr add ${LAN.server}/24 dev ${serverEnd.device}`);
   await there.ip(`addr add ${LAN.behind}/32 dev lo`);
   await makeRouter(there);
+  // A tunnel with DNS servers writes them there.
+  if (options.interfaceLines?.some((line) => line.startsWith('DNS')))
+    useNameServer(lab, here, serverEnd.v4);
 
   const keys = { client: newKeyPair(), server: newKeyPair() };
   const server = new WireguardGo(lab, there, {
