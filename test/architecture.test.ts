@@ -78,8 +78,11 @@ const FOR_PROGRAM = [
 
 /** Folders of the program that reach deeper than the others, and why. */
 const PROGRAM: readonly (readonly [string, readonly string[]])[] = [
-  // Speaks the protocol by itself: one handshake with each peer.
-  ['cli/doctor', ['^protocol/', '^native/providers\\.ts$']],
+  // Speaks the protocol by itself: one handshake with each peer. Looks at what a tunnel has set.
+  [
+    'cli/doctor',
+    ['^protocol/', '^native/providers\\.ts$', '^network/linux/(dns|resolvconf/resolvconf)\\.ts$'],
+  ],
   // Undoes what a killed process has left.
   ['cli/runtime', ['^network/']],
   // Tries each part by itself.

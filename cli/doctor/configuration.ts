@@ -1,8 +1,8 @@
 /** Checks the configuration of a tunnel for consistency, and against the rest of the machine. */
 import { contains, networkOf } from '../../protocol/ip.js';
+import { checkDnsWay } from './dns.js';
 import type { ConfigurationFacts, MachineFacts, TunnelFacts } from './facts.js';
 import { type Finding, named, type Outcome, ok, problem, warning } from './finding.js';
-import { checkDnsProgram } from './machine.js';
 import { addressOf, isAddress, isIpv6, lengthOf } from './prefixes.js';
 
 export function checkConfiguration(tunnel: TunnelFacts, machine: MachineFacts): Finding[] {
@@ -14,12 +14,13 @@ export function checkConfiguration(tunnel: TunnelFacts, machine: MachineFacts): 
     ...named('configuration', 'addresses', ...checkAddresses(tunnel, machine)),
     ...named('configuration', 'loop', ...checkEndpointInside(tunnel, machine)),
     ...named('configuration', 'IPv6', ...checkIpv6(configuration, machine, name)),
-    ...named('configuration', 'DNS', ...checkDnsProgram(machine, configuration.dnsServers)),
     ...named('configuration', 'DNS', ...checkDnsRoutes(configuration)),
     ...named('configuration', 'file', ...tunnel.fileWarnings.map(asWarning)),
   ];
-  if (found.some(({ state }) => state !== 'ok')) return found;
-  return named('configuration', 'file and keys', ok(`public key ${configuration.publicKey}`));
+  const dns = named('configuration', 'DNS', ...checkDnsWay(tunnel, machine));
+  if (found.some(({ state }) => state !== 'ok')) return [...found, ...dns];
+  const good = ok(`public key ${configuration.publicKey}`);
+  return [...named('configuration', 'file and keys', good), ...dns];
 }
 
 function asWarning(text: string): Outcome {

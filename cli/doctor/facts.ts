@@ -18,6 +18,21 @@ export interface MachineFacts {
   readonly sysctls: Readonly<Record<string, number>>;
   /** As `nft list ruleset` or `iptables -S` prints them; empty when they cannot be read. */
   readonly firewallRules: string;
+  /** How names are resolved; undefined on systems other than Linux. */
+  readonly dns?: DnsFacts;
+}
+
+export interface DnsFacts {
+  /** What sets the servers of a tunnel: a program, wg-ts itself, or nothing. */
+  readonly way: 'resolvectl' | 'resolvconf' | 'file' | 'none';
+  /** Why /etc/resolv.conf, which has other servers, cannot be written. */
+  readonly fixed?: string;
+  /** Those in /etc/resolv.conf. */
+  readonly servers: readonly string[];
+  /** The file is a link, or leads to a resolver on this machine. */
+  readonly isManaged: boolean;
+  /** Names of the tunnels that wg-ts has written the file for; the last one is in force. */
+  readonly writtenFor: readonly string[];
 }
 
 export interface InterfaceFacts {

@@ -5,8 +5,9 @@ import { isAlive } from '../runtime/process.js';
 import { StateFolder } from '../runtime/state.js';
 import { runtimeSystem } from '../runtime/system.js';
 import type { InterfaceFacts, MachineFacts, RouteFacts } from './facts.js';
+import { gatherDns } from './gather-dns.js';
 
-const PROGRAMS = ['ip', 'nft', 'iptables', 'ping', 'resolvconf', 'resolvectl'];
+const PROGRAMS = ['ip', 'nft', 'iptables', 'ping'];
 
 export async function gatherMachine(system: System = realSystem): Promise<MachineFacts> {
   const isLinux = process.platform === 'linux';
@@ -27,6 +28,7 @@ export async function gatherMachine(system: System = realSystem): Promise<Machin
     routes,
     sysctls: isLinux ? await gatherSysctls(system, names) : {},
     firewallRules: isLinux ? await gatherFirewall(system) : '',
+    ...(isLinux && { dns: await gatherDns(system) }),
   };
 }
 

@@ -1,4 +1,5 @@
 /** Checks of the machine, independent of any tunnel. */
+import { checkLeftDns } from './dns.js';
 import type { MachineFacts } from './facts.js';
 import { type Finding, named, type Outcome, ok, problem, skipped, warning } from './finding.js';
 
@@ -26,6 +27,7 @@ export function checkMachine(
     ...named('machine', 'TUN device', ...checkTun(facts)),
     ...named('machine', 'programs', ...checkPrograms(facts)),
     ...named('machine', 'crashed tunnels', ...checkCrashed(facts, asked)),
+    ...named('machine', 'DNS', ...checkLeftDns(facts)),
   ];
 }
 
@@ -103,21 +105,6 @@ export function checkPrograms({ platform, programs }: MachineFacts): Outcome[] {
           ),
         ]),
     ...(firewall && programs.has('ping') ? [ok('ip, ping, nft or iptables')] : []),
-  ];
-}
-
-/** For a tunnel that sets name servers. */
-export function checkDnsProgram(
-  { platform, programs }: MachineFacts,
-  dnsServers: readonly string[],
-): Outcome[] {
-  if (platform !== 'linux' || dnsServers.length === 0) return [];
-  if (programs.has('resolvconf') || programs.has('resolvectl')) return [];
-  return [
-    problem(
-      'DNS is configured, but neither resolvconf nor resolvectl is installed',
-      'apt install openresolv, or remove DNS from the file',
-    ),
   ];
 }
 

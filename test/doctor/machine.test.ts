@@ -2,7 +2,6 @@ import { describe, expect, it } from 'vitest';
 import {
   checkClock,
   checkCrashed,
-  checkDnsProgram,
   checkMachine,
   checkPrivileges,
   checkPrograms,
@@ -56,13 +55,6 @@ describe('the machine', () => {
   ])('with the programs %s', (programs, states) => {
     const outcomes = checkPrograms(machineWith({ programs: new Set(programs) }));
     expect(outcomes.map(({ state }) => state)).toEqual(states);
-  });
-
-  it('needs a program for DNS, where the file has it', () => {
-    const machine = machineWith({ programs: new Set(['ip']) });
-    expect(checkDnsProgram(machine, ['10.0.0.1'])[0]?.state).toBe('problem');
-    expect(checkDnsProgram(machine, [])).toEqual([]);
-    expect(checkDnsProgram(machineWith(), ['10.0.0.1'])).toEqual([]);
   });
 
   it('takes a crashed tunnel for the problem only where it is meant', () => {
