@@ -59,10 +59,10 @@ describe('the unit', () => {
   });
 });
 
-it('lets openresolv, and nothing else, write beside /etc/resolv.conf', () => {
+it('lets /etc/resolv.conf be replaced where that is the way, and nowhere else', () => {
   const without = valuesOf(templateUnit(program), 'ReadWritePaths').join(' ').split(' ');
   expect(without).not.toContain('/etc');
-  const withIt = valuesOf(templateUnit(program, { hasOpenresolv: true }), 'ReadWritePaths');
+  const withIt = valuesOf(templateUnit(program, { replacesResolvConf: true }), 'ReadWritePaths');
   expect(withIt.join(' ').split(' ')).toContain('/etc');
 });
 

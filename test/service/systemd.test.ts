@@ -41,7 +41,7 @@ class PretendedMachine implements SystemdMachine {
 
   requireSystemd(): void {}
 
-  hasOpenresolv(): boolean {
+  replacesResolvConf(): boolean {
     return true;
   }
 

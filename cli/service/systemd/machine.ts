@@ -15,7 +15,8 @@ export interface SystemctlResult {
 export interface SystemdMachine {
   readonly unitFolder: string;
   readonly configFolder: string;
-  hasOpenresolv(): boolean;
+  /** Whether /etc/resolv.conf is replaced as a whole when a tunnel has DNS servers. */
+  replacesResolvConf(): boolean;
   /** Throws WgTsError ERR_UNSUPPORTED where systemd does not run. */
   requireSystemd(): void;
   /** Runs systemctl without a time limit, as a tunnel may take long to come up. */
@@ -28,10 +29,20 @@ const BOOTED = '/run/systemd/system';
 /** On Debian, Arch and Fedora. Other implementations of resolvconf have no program of this name. */
 const OPENRESOLV_PARTS = ['/lib', '/usr/lib', '/usr/libexec'].map((f) => `${f}/resolvconf/libc`);
 
+const DNS_PROGRAMS = ['/usr/bin', '/usr/sbin', '/bin', '/sbin'].flatMap((folder) => [
+  `${folder}/resolvectl`,
+  `${folder}/resolvconf`,
+]);
+
+function hasDnsProgram(): boolean {
+  return DNS_PROGRAMS.some((file) => existsSync(file));
+}
+
 export const thisMachine: SystemdMachine = {
   unitFolder: '/etc/systemd/system',
   configFolder: configFolder('linux'),
-  hasOpenresolv: () => OPENRESOLV_PARTS.some((file) => existsSync(file)),
+  // openresolv does so, and wg-ts itself where no program sets DNS servers.
+  replacesResolvConf: () => OPENRESOLV_PARTS.some((file) => existsSync(file)) || !hasDnsProgram(),
   requireSystemd() {
     if (existsSync(BOOTED)) return;
     throw noSystemd('systemd does not run on this machine');

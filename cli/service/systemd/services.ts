@@ -84,7 +84,7 @@ export class SystemdServices {
     const { config, isCopied } = await this.#provideConfig(options, undo);
     undo.push('daemon-reload', async () => void (await this.#must('daemon-reload')));
     await this.#write(path.join(this.#machine.unitFolder, TEMPLATE_UNIT), undo, {
-      text: templateUnit(program, { hasOpenresolv: this.#machine.hasOpenresolv() }),
+      text: templateUnit(program, { replacesResolvConf: this.#machine.replacesResolvConf() }),
     });
     await this.#write(this.#dropIn(name), undo, { text: instanceDropIn(options) });
     await this.#must('daemon-reload');

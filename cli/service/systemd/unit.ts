@@ -41,13 +41,13 @@ const RELOAD =
   'config=$$("$$0" "$$1" strip "$$2") && printf "%%s\\\\n" "$$config" | "$$0" "$$1" syncconf "$$2" -';
 
 export interface SystemdSurroundings {
-  /** openresolv replaces /etc/resolv.conf, and keeps the old one beside it. */
-  readonly hasOpenresolv?: boolean;
+  /** /etc/resolv.conf is replaced by a new file, and not written in place. */
+  readonly replacesResolvConf?: boolean;
 }
 
 export function templateUnit(
   { node, main }: SystemdProgram,
-  { hasOpenresolv = false }: SystemdSurroundings = {},
+  { replacesResolvConf = false }: SystemdSurroundings = {},
 ): string {
   const program = `${quoteArgument(node)} ${quoteArgument(main)}`;
   return `# Written by wg-ts service install, which overwrites it. Put changes in a drop-in, created by
@@ -97,9 +97,9 @@ ProtectSystem=strict
 RuntimeDirectory=wireguard wg-ts
 RuntimeDirectoryMode=0700
 RuntimeDirectoryPreserve=yes
-# SaveConfig writes the file; resolvconf and iptables write their own. openresolv also keeps the old
-# /etc/resolv.conf beside the new one: if you install it later, run wg-ts service install again.
-ReadWritePaths=-/etc/wireguard ${hasOpenresolv ? '/etc' : '-/etc/resolv.conf'} -/run/resolvconf -/run/xtables.lock
+# SaveConfig writes the file; resolvconf and iptables write their own. openresolv, and wg-ts where there is
+# no program for DNS, replace /etc/resolv.conf: if you install or remove one, run wg-ts service install again.
+ReadWritePaths=-/etc/wireguard ${replacesResolvConf ? '/etc' : '-/etc/resolv.conf'} -/run/resolvconf -/run/xtables.lock
 ProtectHome=${isInHome(node) || isInHome(main) ? 'read-only' : 'yes'}
 PrivateTmp=yes
 PrivateMounts=yes
