@@ -16,6 +16,8 @@ const MAX_ATTEMPTS = 8;
 const QUIET_MS = 60_000;
 /** Where the system has no more notifications to give. */
 const POLL_MS = 5000;
+/** While another tunnel has its servers in the file too: when it is killed, ours are to return. */
+const SHARED_MS = 5000;
 
 export interface KeptFile {
   close(): void;
@@ -50,6 +52,7 @@ export class Keeper {
   readonly #onWarning: (message: string) => void;
   readonly #clock: Clock;
   #next: Scheduled | undefined;
+  #nextAt = 0;
   #isBusy = false;
   #isAsked = false;
   #isClosed = false;
@@ -74,12 +77,21 @@ export class Keeper {
   changed(): void {
     if (this.#isClosed) return;
     if (this.#isBusy) this.#isAsked = true;
-    else this.#next ??= this.#clock.schedule(this.#delay(), () => void this.#look());
+    else this.#lookIn(this.#delay());
   }
 
   close(): void {
     this.#isClosed = true;
     this.#next?.cancel();
+  }
+
+  /** Replaces what is scheduled for later. */
+  #lookIn(delay: number): void {
+    const at = this.#clock.now() + delay;
+    if (this.#next && this.#nextAt <= at) return;
+    this.#next?.cancel();
+    this.#nextAt = at;
+    this.#next = this.#clock.schedule(delay, () => void this.#look());
   }
 
   #delay(): number {
@@ -96,14 +108,17 @@ export class Keeper {
     this.#next = undefined;
     this.#isBusy = true;
     this.#isAsked = false;
+    let isShared = false;
     try {
       const found = await this.#check(() => this.#isClosed);
       if (found.state === 'rewritten') this.#putBack(found.by);
+      isShared = found.isShared === true;
     } catch (error) {
       this.#failed(messageOf(error));
     }
     this.#isBusy = false;
     if (this.#isAsked) this.changed();
+    else if (isShared && !this.#isClosed) this.#lookIn(SHARED_MS);
   }
 
   #putBack(by: string | undefined): void {

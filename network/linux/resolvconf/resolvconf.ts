@@ -28,10 +28,14 @@ const TRY_AGAIN_MS = 20;
 const PATIENCE_MS = 15_000;
 
 /** What a look at the file has found. */
-export type Found =
-  | { readonly state: 'ours' }
-  /** `by` is how the file introduced itself. It has been put back. */
-  | { readonly state: 'rewritten'; readonly by?: string };
+export interface Found {
+  /** Also `rewritten` has been put back. */
+  readonly state: 'ours' | 'rewritten';
+  /** How the rewritten file introduced itself. */
+  readonly by?: string;
+  /** Another tunnel has its servers recorded too. */
+  readonly isShared?: true;
+}
 
 /** The file as it is now, for a report. */
 export interface ResolvConfState {
@@ -89,12 +93,10 @@ export class ResolvConf {
   async add(entry: DnsEntry): Promise<void> {
     if (this.#paths.foreign !== undefined) throw new Error(this.#paths.foreign);
     await this.#locked(async () => {
-      const others = await this.#living(entry.name);
+      const isOther = await this.#livingOthers(entry.name);
       const situation = this.#look();
-      this.#write(situation, [
-        ...situation.record.entries.filter(({ name }) => others(name)),
-        entry,
-      ]);
+      const others = situation.record.entries.filter(({ name }) => isOther(name));
+      this.#write(situation, [...others, entry]);
     });
   }
 
@@ -102,9 +104,9 @@ export class ResolvConf {
   async remove(name: string): Promise<void> {
     if (this.#paths.foreign !== undefined || !this.#mayHold(name)) return;
     await this.#locked(async () => {
-      const others = await this.#living(name);
+      const isOther = await this.#livingOthers(name);
       const { record, isOurs, ...rest } = this.#look();
-      const left = record.entries.filter((entry) => others(entry.name));
+      const left = record.entries.filter((entry) => isOther(entry.name));
       if (left.length > 0 && isOurs) this.#write({ record, isOurs, ...rest }, left);
       else if (left.length > 0)
         this.#record.write({ ...record, entries: left }, this.#before(record.previous));
@@ -115,18 +117,26 @@ export class ResolvConf {
     });
   }
 
-  /** Puts the file back if another program has rewritten it. `isClosed`: it is too late for that. */
+  /**
+   * Puts the file back if another program has rewritten it, and takes out tunnels that were killed.
+   * `isClosed`: it is too late for that.
+   */
   async check(entry: DnsEntry, isClosed: () => boolean): Promise<Found> {
     return await this.#locked(async () => {
+      const isOther = await this.#livingOthers(entry.name);
       if (isClosed()) return { state: 'ours' };
-      const { record, isOurs, now } = this.#look();
+      const situation = this.#look();
+      const { record, isOurs, now } = situation;
       const isListed = record.entries.some(({ name }) => name === entry.name);
-      const entries = isListed ? record.entries : [...record.entries, entry];
-      const due = this.#document({ ...record, entries });
-      if (now.type === 'file' && now.bytes.equals(due) && isListed) return { state: 'ours' };
-      this.#write({ record, isOurs, now }, entries);
+      const all = isListed ? record.entries : [...record.entries, entry];
+      const entries = all.filter(({ name }) => name === entry.name || isOther(name));
+      const isUntouched =
+        isListed && now.type === 'file' && now.bytes.equals(this.#document(record));
+      if (!isUntouched || entries.length < all.length) this.#write(situation, entries);
+      const shared = entries.length > 1 ? { isShared: true as const } : {};
+      if (isUntouched) return { state: 'ours', ...shared };
       const by = now.type === 'file' && !isOurs ? introduction(now.bytes) : undefined;
-      return { state: 'rewritten', ...(by !== undefined && { by }) };
+      return { state: 'rewritten', ...(by !== undefined && { by }), ...shared };
     });
   }
 
@@ -138,8 +148,7 @@ export class ResolvConf {
     if (this.#paths.foreign !== undefined) return [];
     const names = parseOwnDocument(contentOf(this.file))?.names ?? [];
     if (names.length === 0 || (name !== undefined && !names.includes(name))) return [];
-    const isAlive = await this.#living();
-    if (names.some(isAlive)) return [];
+    if (names.some(await this.#interfaces())) return [];
     return name === undefined ? names : [name];
   }
 
@@ -179,11 +188,19 @@ export class ResolvConf {
     return contentOf(path.resolve(path.dirname(this.file), previous.target));
   }
 
-  /** Resolves to a function that says whether another tunnel's interface is there. */
-  async #living(except?: string): Promise<(name: string) => boolean> {
+  /** Resolves to a test for recorded tunnels other than `name` whose interface is there. */
+  async #livingOthers(name: string): Promise<(other: string) => boolean> {
+    const { entries = [] } = this.#record.read() ?? {};
+    const others = entries.filter((entry) => entry.name !== name);
+    if (others.length === 0) return () => false;
+    const isUp = await this.#interfaces();
+    return (other) => other !== name && isUp(other);
+  }
+
+  async #interfaces(): Promise<(name: string) => boolean> {
     const rows = await queryJson<{ readonly ifname?: string }>(this.#run, ['ip', '-json', 'link']);
     const names = new Set(rows.flatMap(({ ifname }) => ifname ?? []));
-    return (name) => name !== except && names.has(name);
+    return (name) => names.has(name);
   }
 
   async #locked<T>(work: () => Promise<T>): Promise<T> {

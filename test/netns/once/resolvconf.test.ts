@@ -41,6 +41,10 @@ async function makeMachine(lab: Lab, options: MachineOptions = {}): Promise<Mach
   const etc = new OwnEtc(lab, here.name, mounting, text);
   await startNameServer(there, { listen: serverEnd.v4, answer: ANSWERS.machine });
   const to = { v4: serverEnd.v4, namespace: there, subnet: '10.64.0', answer: ANSWERS.first };
+  // Of a test that fails.
+  lab.onClose(async () => {
+    for (const file of await recordsOf(etc)) rmSync(file);
+  });
   const client = await tunnelTo(lab, etc, to, options, env);
   return { lab, etc, client, own: serverEnd.v4, before: etc.state() };
 }
@@ -87,6 +91,12 @@ async function tunnelTo(
     if (lab.traces().some((file) => file.includes(client.name))) await client.tryDown();
   });
   return client;
+}
+
+/** Another tunnel of everything, to a server of its own. */
+async function secondTunnel({ lab, etc }: Machine): Promise<Client> {
+  const [, { v4, namespace }] = await lab.link(etc, await lab.namespace('server2'));
+  return await tunnelTo(lab, etc, { v4, namespace, subnet: '10.65.0', answer: ANSWERS.second });
 }
 
 async function killDaemon(client: Client): Promise<void> {
@@ -279,13 +289,7 @@ describeSystem('DNS where no program manages it', [...TUNNEL, 'nft'], () => {
     subjectTest(`is that of the last of two tunnels, ${order}`, async ({ lab }) => {
       const machine = await makeMachine(lab);
       const { client: first, etc } = machine;
-      const [, far] = await lab.link(etc, await lab.namespace('server2'));
-      const second = await tunnelTo(lab, etc, {
-        v4: far.v4,
-        namespace: far.namespace,
-        subnet: '10.65.0',
-        answer: ANSWERS.second,
-      });
+      const second = await secondTunnel(machine);
       await first.up();
       expect(await lookUp(etc, NAME)).toBe(ANSWERS.first);
       await second.up();
@@ -296,6 +300,23 @@ describeSystem('DNS where no program manages it', [...TUNNEL, 'nft'], () => {
       await (isFirstOut ? second : first).down();
       await expectAsBefore(machine);
     });
+
+  subjectTest('returns to the first tunnel when the second is killed', async ({ lab }) => {
+    const machine = await makeMachine(lab);
+    const { client: first, etc } = machine;
+    const second = await secondTunnel(machine);
+    await first.up();
+    const [ours = 0] = await first.daemons();
+    await second.up();
+    expect(await lookUp(etc, NAME)).toBe(ANSWERS.second);
+    for (const pid of await second.daemons()) if (pid !== ours) process.kill(pid, 'SIGKILL');
+    await eventually('its servers', 40_000, () => etc.text().includes(INNER.server.v4));
+    expect(await lookUp(etc, NAME)).toBe(ANSWERS.first);
+    await second.down();
+    expect(await lookUp(etc, NAME)).toBe(ANSWERS.first);
+    await first.down();
+    await expectAsBefore(machine);
+  });
 
   for (const next of ['down', 'up'] as const)
     subjectTest(`is taken back by ${next} after a power failure`, async ({ lab }) => {

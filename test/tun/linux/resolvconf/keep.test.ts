@@ -86,6 +86,26 @@ describe('the keeper of resolv.conf', () => {
     expect(warnings[0]).toContain('no space left');
   });
 
+  it('looks from time to time while another tunnel shares the file, and no longer', async () => {
+    found = () => (looks.length < 4 ? { state: 'ours', isShared: true } : { state: 'ours' });
+    keeper.changed();
+    await pass(600_000);
+    expect(clock.delays).toEqual([100, 5000, 5000, 5000]);
+    expect(warnings).toEqual([]);
+  });
+
+  it('does not wait for the next of these looks when the file changes', async () => {
+    found = () => ({ state: 'ours', isShared: true });
+    keeper.changed();
+    await pass(1000);
+    keeper.changed();
+    await pass(1000);
+    expect(looks).toHaveLength(2);
+    keeper.close();
+    await pass(60_000);
+    expect(looks).toHaveLength(2);
+  });
+
   it('does nothing after its end', async () => {
     keeper.changed();
     keeper.close();

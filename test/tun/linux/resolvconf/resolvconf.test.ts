@@ -96,6 +96,20 @@ it('forgets a tunnel whose interface is gone when another one is taken down', as
   expectAsBefore();
 });
 
+it('returns to the tunnel below when the one on top was killed', async () => {
+  await conf.add(OFFICE);
+  await conf.add(HOME);
+  expect(await conf.check(OFFICE, never)).toEqual({ state: 'ours', isShared: true });
+  expect(lines()[0]).toBe('nameserver 10.9.9.9');
+  links = ['office'];
+  expect(await conf.check(OFFICE, never)).toEqual({ state: 'ours' });
+  expect(lines()[0]).toBe('nameserver 10.0.0.1');
+  await conf.remove('home');
+  expect(lines()[0]).toBe('nameserver 10.0.0.1');
+  await conf.remove('office');
+  expectAsBefore();
+});
+
 it('takes what another program has written for the file to put back', async () => {
   await conf.add(OFFICE);
   writeFileSync(file, '# by dhclient\nnameserver 192.0.2.9\n');
@@ -155,6 +169,15 @@ it('puts a symbolic link back, whether it led somewhere or not', async () => {
     expect(readlinkSync(file)).toBe('managed.conf');
     expect(existsSync(target)).toBe(exists);
   }
+});
+
+it('makes a file where there is none, and removes it again', async () => {
+  rmSync(file);
+  await conf.add(OFFICE);
+  expect(lines()).toEqual(['nameserver 10.0.0.1', 'search office.example']);
+  expect(lstatSync(file).mode & 0o777).toBe(0o644);
+  await conf.remove('office');
+  expect(existsSync(file)).toBe(false);
 });
 
 it('is restored from the file itself when all in /run is lost', async () => {
