@@ -1,11 +1,11 @@
 import { lstatSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
+import { eventually } from '../../support/waiting.js';
 import { DnsStandIn } from '../support/dnsprogram.js';
 import { type Lab, labTest } from '../support/lab.js';
 import { lookUp, startNameServer } from '../support/nameserver.js';
 import { type Mounting, OwnEtc } from '../support/ownetc.js';
-import { eventually } from '../support/process.js';
 import { describeSystem, isReference, TUNNEL } from '../support/requirements.js';
 import { endpoint, INNER, PORT } from '../support/topology.js';
 import { Client, command, type Environment, newKeyPair, WireguardGo } from '../support/tunnel.js';
