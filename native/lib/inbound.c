@@ -62,14 +62,22 @@ static void confirm(struct inbound *in, struct keypair *keypair, uint64_t now) {
   outbound_flush(in->replies);
 }
 
-static void end_run(struct run *run, const struct udp_received *received, uint64_t now) {
+/*
+ * Follows the peer before the first packet of a run is delivered: another thread may send the answer to
+ * that packet while this one is still at work on the run.
+ */
+static void begin_run(const struct keypair *keypair, const struct udp_received *received) {
+  struct peer *peer = keypair->peer;
+  if (UNLIKELY(peer_roam(peer, &received->from)))
+    doorbell_touch(peer->doorbell, &peer->touched, TOUCHED_ROAMED);
+}
+
+static void end_run(const struct run *run, uint64_t now) {
   if (!run->keypair || run->traffic == 0) return;
   struct peer *peer = run->keypair->peer;
-  uint32_t bits = run->traffic;
   atomic_fetch_add_explicit(&peer->rx_bytes, run->bytes, memory_order_relaxed);
   atomic_store_explicit(&peer->touched.received_at, now, memory_order_relaxed);
-  if (UNLIKELY(peer_roam(peer, &received->from))) bits |= TOUCHED_ROAMED;
-  doorbell_touch(peer->doorbell, &peer->touched, bits);
+  doorbell_touch(peer->doorbell, &peer->touched, run->traffic);
 }
 
 /* Returns room for the plaintext of one datagram. When it is used up, earlier packets are flushed. */
@@ -107,7 +115,7 @@ static void handle_transport(struct inbound *in, struct run *run,
   struct wg_ts_device *device = in->task->worker->device;
   const uint32_t index = load_le32(datagram + 4);
   if (!run->keypair || run->keypair->local_index != index) {
-    end_run(run, received, now);
+    end_run(run, now);
     *run = (struct run){.keypair = index_table_find(&device->indices, index)};
   }
   struct keypair *keypair = run->keypair;
@@ -132,15 +140,11 @@ static void handle_transport(struct inbound *in, struct run *run,
     count(&in->task->counters.dropped_replayed, 1);
     return;
   }
+  if (run->traffic == 0) begin_run(keypair, received);
   run->bytes += length;
   run->traffic |=
       packet_length > 0 ? WG_TS_TRAFFIC_DATA_RECEIVED : WG_TS_TRAFFIC_KEEPALIVE_RECEIVED;
-  if (peer_is_confirmed_by(keypair->peer, keypair)) {
-    /* Ends the run first, so that the staged packets are sent to where this message came from. */
-    end_run(run, received, now);
-    *run = (struct run){.keypair = keypair};
-    confirm(in, keypair, now);
-  }
+  if (peer_is_confirmed_by(keypair->peer, keypair)) confirm(in, keypair, now);
   if (packet_length > 0)
     deliver(in, keypair->peer, packet, packet_length, received->traffic_class);
 }
@@ -160,7 +164,7 @@ void inbound_handle(struct inbound *in, const struct udp_received *received, uin
     else if (is_handshake(type, length))
       hand_up(in, &received->from, datagram, length);
   }
-  end_run(&run, received, now);
+  end_run(&run, now);
 }
 
 bool inbound_serve(struct inbound *in, int fd, uint64_t now) {

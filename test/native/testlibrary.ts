@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import koffi, { type LibraryHandle } from 'koffi';
 
@@ -22,7 +22,7 @@ interface Build {
 }
 
 export interface TestLibraryOptions {
-  /** Paths from the root of the repository. */
+  /** Paths from the root of the repository, or absolute ones. */
   readonly files: readonly string[];
   readonly flags?: readonly string[];
 }
@@ -57,6 +57,11 @@ export function compileLibrary(
   build.compile({ out, files: [...files], flags, ...(compiler !== undefined && { compiler }) });
 }
 
+/** All files of the native library for this machine. */
+export function librarySources(): string[] {
+  return build.sources();
+}
+
 /** Whether this machine has a compiler of that name. */
 export function hasCompiler(name: string): boolean {
   return spawnSync(name, ['--version']).status === 0;
@@ -83,7 +88,7 @@ function withCompiled<T>(
   const directory = mkdtempSync(join(tmpdir(), `wg-ts-${name}-`));
   try {
     const out = join(directory, name);
-    const paths = files.map((file) => fileURLToPath(new URL(file, root)));
+    const paths = files.map((file) => resolve(fileURLToPath(root), file));
     build.compile({ out, files: paths, flags, ...kind });
     return use(out);
   } finally {

@@ -369,6 +369,28 @@ describe('what the control plane hears', () => {
     expect(b.transport.takeEvents()[0]).toEqual({ type: 'roamed', peer: PEER, endpoint: moved });
   });
 
+  it('follows a peer before its packet is delivered, so that the answer finds it', () => {
+    const moved = { address: '203.0.113.5', port: 1 };
+    const answeredTo: Endpoint[] = [];
+    const answer = ipPacket('10.0.0.2', '10.0.0.1', 'answer');
+    const answering: Transport = new Transport(
+      {
+        sendDatagram: (_, to) => answeredTo.push(to),
+        writePacket: () => answering.handlePacket(0, answer),
+      },
+      providers.aead,
+      MTU,
+    );
+    const allowedIps = { replace: true, add: [prefix('10.0.0.1/32')], remove: [] };
+    answering.apply(0, { type: 'setPeer', peer: PEER, endpoint: here, allowedIps });
+    answering.apply(0, { type: 'installKeypair', peer: PEER, keypair: keypair(false) });
+    a.install(keypair(true));
+    a.transport.handlePacket(0, packet);
+    answering.handleDatagram(0, a.datagrams[0] as Uint8Array, moved);
+    expect(answeredTo).toEqual([moved]);
+    answering.close();
+  });
+
   it('is nothing of a peer that was removed', () => {
     a.install(keypair(true));
     a.transport.handlePacket(0, packet);
