@@ -50,7 +50,7 @@ const BASE = [
 const DEVICES = ['^(network|tun|udp)/'];
 
 /** From the lowest to the highest: each may import those before it. */
-const LIBRARY = ['config', 'uapi', 'dataplane', 'control', 'metrics', 'tunnel'] as const;
+const LIBRARY = ['config', 'uapi', 'dataplane', 'names', 'control', 'metrics', 'tunnel'] as const;
 
 function ofLibrary(folder: (typeof LIBRARY)[number]): IForbiddenRuleType {
   const lower = LIBRARY.slice(0, LIBRARY.indexOf(folder)).map((name) => `^src/${name}/`);

@@ -63,6 +63,7 @@ export const Errno = {
   EBADFD: 77,
   EMSGSIZE: 90,
   EADDRINUSE: 98,
+  EINPROGRESS: 115,
 } as const;
 
 function loadKoffi(): typeof import('koffi') {
