@@ -48,8 +48,20 @@ export interface KillSwitchSettings {
   readonly fwMark: number;
   /** Networks that may be reached past the tunnel; disjoint. */
   readonly excluded: readonly string[];
-  /** Permits DNS queries to the machine's current servers, to resolve the names of endpoints. */
-  readonly allowsDns: boolean;
+  /**
+   * IP addresses of the machine's own name servers, which the tunnel's own packets may query over TCP
+   * too. Empty if no endpoint has a name.
+   */
+  readonly nameServers: readonly string[];
+}
+
+/** How this machine resolves names, by itself and without the tunnel. */
+export interface NameServers {
+  /** Addresses that are not on loopback, without duplicates, the preferred one first. */
+  readonly servers: readonly string[];
+  /** Domains to search for a name that has less than `ndots` dots, or is not found otherwise. */
+  readonly search: readonly string[];
+  readonly ndots: number;
 }
 
 /**
@@ -118,6 +130,11 @@ export interface NetConfig {
    * switch.
    */
   killSwitch?(settings: KillSwitchSettings): Promise<NetStep | undefined>;
+  /**
+   * Resolves to the machine's name servers, without those in `tunnel`. Where the method is missing, the
+   * names of endpoints are always looked up by the system's resolver.
+   */
+  nameServers?(tunnel?: Pick<NameServers, 'servers' | 'search'>): Promise<NameServers>;
   /**
    * Returns the steps in order; nothing is changed before they are applied. Throws NetConfigError
    * ERR_ADDRESS_IN_USE when another interface has one of the addresses, and ERR_ROUTE_IN_USE when one

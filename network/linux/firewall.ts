@@ -15,7 +15,8 @@ export interface SpoofGuard {
  * The firewall rules that wg-quick(8) sets with a default route. Packets to the tunnel's addresses that
  * arrive by another interface are dropped: otherwise a neighbour on the local network could learn the
  * address and inject packets (CVE-2019-14899). The mark is stored with the connection, so that strict
- * reverse path filtering accepts the replies to the tunnel's own packets.
+ * reverse path filtering accepts the replies to the tunnel's own packets. Beyond wg-quick, this includes
+ * queries for the names of endpoints over TCP.
  */
 export function planSpoofGuard(firewall: Firewall, guard: SpoofGuard): PlannedStep[] {
   return firewall === 'nft' ? [nftStep(guard)] : iptablesSteps(guard);
@@ -40,6 +41,8 @@ function nftStep({ interfaceName, family, addresses, fwMark }: SpoofGuard): Plan
     ...drops,
     `add rule ${table} postmangle meta l4proto udp meta mark ${fwMark} ct mark set meta mark`,
     `add rule ${table} premangle meta l4proto udp meta mark set ct mark`,
+    `add rule ${table} postmangle tcp dport 53 meta mark ${fwMark} ct mark set meta mark`,
+    `add rule ${table} premangle tcp sport 53 ct mark ${fwMark} meta mark set ct mark`,
   ];
   return {
     command: { argv: ['nft', '-f', '-'], stdin: `${script.join('\n')}\n` },
@@ -78,5 +81,15 @@ function iptablesSteps({ interfaceName, family, addresses, fwMark }: SpoofGuard)
       ...['-j', 'CONNMARK', '--save-mark'],
     ),
     rule('mangle', 'PREROUTING', '-p', 'udp', '-j', 'CONNMARK', '--restore-mark'),
+    rule(
+      'mangle',
+      ...['POSTROUTING', '-p', 'tcp', '--dport', '53', '-m', 'mark', '--mark', String(fwMark)],
+      ...['-j', 'CONNMARK', '--save-mark'],
+    ),
+    rule(
+      'mangle',
+      ...['PREROUTING', '-p', 'tcp', '--sport', '53'],
+      ...['-m', 'connmark', '--mark', String(fwMark), '-j', 'CONNMARK', '--restore-mark'],
+    ),
   ];
 }

@@ -6,11 +6,10 @@
  * Each is created by one `nft -f`, which the kernel carries out as a whole, so there is no moment at
  * which an old table is gone and the new one does not exist yet.
  */
-import type { Command, System } from '../../system/commands.js';
-import { type Family, familyOf, isLoopback } from '../family.js';
+import type { Command } from '../../system/commands.js';
+import { type Family, familyOf } from '../family.js';
 import type { KillSwitchSettings } from '../netconfig.js';
 import { nftIdentifier } from './firewall.js';
-import { nameServers } from './resolvconf/document.js';
 import type { PlannedStep } from './step.js';
 
 const KILL_SWITCH = 'wg-ts-kill-';
@@ -23,30 +22,21 @@ const DNS_PORTS = '{ 53, 853 }';
  */
 export const DNS_GROUP = 53_853;
 
-/** The machine's current DNS servers, and the user that queries them. */
-export interface DnsWay {
-  /** Canonical text. */
-  readonly servers: readonly string[];
-  /**
-   * The only user whose queries pass. Absent: a resolver on this machine sends them, as its own user.
-   */
-  readonly userId?: number;
-}
-
 /**
  * Nothing leaves, nor is forwarded, except through the tunnel's interface or loopback, and:
  *
  * - the tunnel's own packets, identified by their mark, which only a process that may administer the
- *   network can set, and only over UDP;
+ *   network can set, and only over UDP: this includes the queries for the names of endpoints;
+ * - those queries over TCP, by the same mark, to port 53 of the machine's own name servers;
  * - DHCP, neighbour and router discovery, and the reports without which a switch would not pass those
  *   on: none of it goes beyond the local network;
  * - `excluded` networks.
  *
  * Replies get no exception: otherwise an earlier connection would continue outside of the tunnel.
- * Incoming packets are not filtered. `dns` applies until the names of endpoints are resolved.
+ * Incoming packets are not filtered.
  */
-export function planKillSwitch(settings: KillSwitchSettings, dns?: DnsWay): PlannedStep {
-  const { name, fwMark, excluded } = settings;
+export function planKillSwitch(settings: KillSwitchSettings): PlannedStep {
+  const { name, fwMark, excluded, nameServers } = settings;
   if (fwMark === 0) throw new RangeError('a kill switch needs a firewall mark');
   return planTable(KILL_SWITCH + nftIdentifier(name), [
     'chain output {',
@@ -59,7 +49,7 @@ export function planKillSwitch(settings: KillSwitchSettings, dns?: DnsWay): Plan
     'icmpv6 type { nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert } ip6 hoplimit 255 accept',
     'ip6 daddr ff02::/16 icmpv6 type { mld-listener-report, mld-listener-done, mld2-listener-report } accept',
     ...passTo(excluded),
-    ...(dns ? passDns(dns) : []),
+    ...passTo(withoutZones(nameServers), `meta mark ${fwMark} tcp dport 53 `),
     'counter comment "past the tunnel"',
     '}',
     'chain forward {',
@@ -86,7 +76,10 @@ function isKillSwitch(table: string | undefined): boolean {
 
 export interface DnsGuard {
   readonly interfaceName: string;
-  /** Mark of the tunnel's own packets, which may go to one of these ports too. */
+  /**
+   * Mark of the tunnel's own packets, which may go to one of these ports too, and of the queries for the
+   * names of endpoints.
+   */
   readonly fwMark: number;
   readonly excluded: readonly string[];
   /** Configured servers on the local network, which are reached past the tunnel. */
@@ -105,6 +98,7 @@ export function planDnsGuard(guard: DnsGuard): PlannedStep {
     `oifname { "lo", "${interfaceName}" } accept`,
     `oifgroup ${DNS_GROUP} accept`,
     `meta l4proto udp meta mark ${fwMark} accept`,
+    `meta mark ${fwMark} tcp dport 53 accept`,
     ...passTo([...excluded, ...localServers]),
     `meta l4proto { tcp, udp } th dport ${DNS_PORTS} counter drop`,
     '}',
@@ -135,23 +129,7 @@ function passTo(networks: readonly string[], match = ''): string[] {
   return [...rule('ip', of(4)), ...rule('ip6', of(6))];
 }
 
-function passDns({ servers, userId }: DnsWay): string[] {
-  const user = userId === undefined ? '' : `meta skuid ${userId} `;
-  return passTo(servers, `${user}meta l4proto { tcp, udp } th dport 53 `);
-}
-
-/**
- * Finds out how this machine resolves names: by the servers of /etc/resolv.conf, queried by the user of
- * this process; or, where that file names only a resolver on loopback, by the servers that
- * systemd-resolved or NetworkManager's dnsmasq query. Without a known server nothing is permitted, and
- * resolving fails.
- */
-export async function findDnsWay({ read }: System, userId: number): Promise<DnsWay> {
-  const servers = nameServers(await read('/etc/resolv.conf')).filter((ip) => !isLoopback(ip));
-  if (servers.length > 0) return { servers, userId };
-  const upstream = await Promise.all(
-    ['/run/systemd/resolve/resolv.conf', '/run/NetworkManager/no-stub-resolv.conf'].map(read),
-  );
-  const found = upstream.flatMap(nameServers).filter((ip) => !isLoopback(ip));
-  return { servers: [...new Set(found)] };
+/** The zones of link-local addresses are not known to nft, and several may differ in that alone. */
+function withoutZones(addresses: readonly string[]): string[] {
+  return [...new Set(addresses.map((address) => address.replace(/%.*/, '')))];
 }

@@ -10,14 +10,16 @@ import { FAMILIES, type Family, familyFlag } from '../family.js';
 import type {
   InterfaceSettings,
   KillSwitchSettings,
+  NameServers,
   NetConfig,
   NetPlan,
   NetStep,
 } from '../netconfig.js';
 import { failure, runOrThrow } from './commands.js';
 import { findDnsManager } from './dns.js';
+import { readNameServers, type TunnelDns } from './dnsservers.js';
 import type { Firewall } from './firewall.js';
-import { findDnsWay, planKillSwitch } from './killswitch.js';
+import { planKillSwitch } from './killswitch.js';
 import { planRoute, planSteps, type SystemFacts } from './plan.js';
 import { removeCommand, withResolvConf } from './resolvconf/command.js';
 import { type KeptFile, keepResolvConf } from './resolvconf/keep.js';
@@ -99,9 +101,11 @@ class LinuxNetConfig implements NetConfig {
 
   async killSwitch(settings: KillSwitchSettings): Promise<NetStep | undefined> {
     if (!(await this.#system.find('nft'))) return undefined;
-    const userId = process.geteuid?.() ?? 0;
-    const dns = settings.allowsDns ? await findDnsWay(this.#system, userId) : undefined;
-    return this.#executable(planKillSwitch(settings, dns));
+    return this.#executable(planKillSwitch(settings));
+  }
+
+  nameServers(tunnel?: TunnelDns): Promise<NameServers> {
+    return readNameServers(this.#system, tunnel);
   }
 
   async plan(settings: InterfaceSettings): Promise<NetPlan> {

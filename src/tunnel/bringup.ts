@@ -4,10 +4,9 @@ import { backgroundClock, type Clock, systemClock } from '../../system/clock.js'
 import { messageOf } from '../../system/errors.js';
 import { checkInterfaceName } from '../../system/interfacename.js';
 import { takeTransport } from '../../udp/own.js';
-import type { Config, PeerConfig } from '../config/model.js';
+import type { Config } from '../config/model.js';
 import type { LiveParts } from '../control/configuration.js';
 import { findPeers } from '../control/endpoints/candidates.js';
-import type { ReachablePeer } from '../control/endpoints/peerlink.js';
 import type { ResolveOptions } from '../control/endpoints/resolve.js';
 import type { SessionWatch } from '../control/sessions.js';
 import { statusOf } from '../control/status.js';
@@ -22,6 +21,7 @@ import { permittedHooks, TunnelHooks } from './hooks.js';
 import { KillSwitch } from './killswitch.js';
 import { Liveness } from './liveness.js';
 import { followProbedMtu } from './mtuprobe.js';
+import { TunnelNames } from './names.js';
 import { applyNetwork, chooseFwMark, undoLeftBehind, watchNetwork } from './network.js';
 import type { TunnelOptions } from './options.js';
 import type { ProgramOptions, StatusSource } from './programoptions.js';
@@ -127,21 +127,25 @@ async function runSteps(
   const fwMark = await chooseFwMark(config, system);
   const isInherited = program.inheritsKillSwitch === true;
   const ofSystem = { undo, journal, logger, logUndoError, ...(onStep && { onStep }) };
+  const { resolver } = options;
+  const names = await TunnelNames.open({ resolver, system, config, clock, logger });
   const killSwitch = await KillSwitch.close(
     system,
     config,
-    { name, fwMark },
+    { name, fwMark, nameServers: names.permitted },
     { ...ofSystem, isInherited },
   );
-  const found = await findPeersOf(config, options, clock, logger);
-  await killSwitch?.forbidDns();
+  names.behind(killSwitch, fwMark);
+  const resolving = resolvingOf(options, names, clock, logger);
+  const found = await findPeers(config.peers, { ...resolving, ...(signal && { signal }) });
 
   signal?.throwIfAborted();
   const hasOwnTun = options.tun !== undefined || openTun !== undefined;
   const choice = choosePlane(options, hasOwnTun, options.transport !== undefined);
   if (choice.fallback !== undefined) logger.info(`portable data plane: ${choice.fallback}`);
   await hooks?.preUp();
-  const opened = await openTunnelDevice(config, options, {
+  const lookingUp = { ...options, resolver: names.resolver };
+  const opened = await openTunnelDevice(config, lookingUp, {
     ...context,
     clock,
     choice,
@@ -154,7 +158,7 @@ async function runSteps(
   const up: UpParts = Object.assign(opened.parts, {
     ...{ live, sessions, connector, killSwitch, logger, logUndoError, clock, liveness },
     routes: system && new LiveRoutes(system, opened.settings, logger),
-    resolving: resolvingOf(options, clock, logger),
+    resolving,
   });
   const changes = new TunnelChanges(up, context.given);
   const parts: BringUp = Object.assign(up, { changes });
@@ -166,6 +170,7 @@ async function runSteps(
   const hide = await program.expose?.(source);
   if (hide) undo.push('the way to watch it', hide);
 
+  names.tunnelComesUp(parts);
   if (system) {
     await applyNetwork(system, opened.settings, { ...ofSystem, ...(signal && { signal }) });
     const dns = system.keepDns?.(opened.settings, (message) => logger.warn(message));
@@ -216,24 +221,15 @@ function warnOfIgnored(config: Config, { save }: ProgramOptions, logger: Logger)
     logger.warn('SaveConfig is ignored: the configuration file is not changed');
 }
 
-function findPeersOf(
-  { peers }: Config,
-  options: TunnelOptions,
-  clock: Clock,
-  logger: Logger,
-): Promise<Map<PeerConfig, ReachablePeer>> {
-  const { signal } = options;
-  return findPeers(peers, { ...resolvingOf(options, clock, logger), ...(signal && { signal }) });
-}
-
 function resolvingOf(
-  { resolver, resolveRetries }: TunnelOptions,
+  { resolveRetries }: TunnelOptions,
+  { resolver }: TunnelNames,
   clock: Clock,
   logger: Logger,
 ): ResolveOptions {
   return {
     clock,
-    ...(resolver && { resolver }),
+    resolver,
     ...(resolveRetries !== undefined && { retries: resolveRetries }),
     onRetry: (message) => logger.warn(message),
   };

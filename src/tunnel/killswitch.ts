@@ -1,11 +1,9 @@
 /** Blocks all traffic outside the tunnel, from before its first packet until it is taken down. */
 
 import type { KillSwitchSettings, NetConfig, NetStep } from '../../network/netconfig.js';
-import { parseIp } from '../../protocol/ip.js';
 import { WgTsError } from '../../system/errors.js';
 import { excludedNetworks } from '../config/exclude.js';
 import type { Config } from '../config/model.js';
-import { endpointsOf } from '../config/model.js';
 import type { Journal } from '../journal.js';
 import type { Logger } from '../logger.js';
 import type { UndoStack } from '../undo.js';
@@ -25,17 +23,16 @@ export interface KillSwitchContext {
  * down, or when the bring-up fails and there was none before. It stays when the tunnel ends without
  * being closed, or the process is killed, until `wg-ts down`, or `wg-ts up`, which replaces it.
  *
- * The documentation of each system's kill switch lists the other traffic that it permits. Until the
- * names of endpoints are resolved, this includes port 53 of the machine's current DNS servers; when all
- * endpoints are addresses, it does not.
+ * The documentation of each system's kill switch lists the other traffic that it permits.
  */
 export class KillSwitch {
   readonly #system: NetConfig;
-  readonly #settings: Omit<KillSwitchSettings, 'allowsDns'>;
   readonly #context: KillSwitchContext;
+  #settings: KillSwitchSettings;
   #step: NetStep;
-  #allowsDns: boolean;
+  #change: Promise<void> = Promise.resolve();
   #staysAfterwards: boolean;
+  #hasEnded = false;
 
   private constructor(
     system: NetConfig,
@@ -47,7 +44,6 @@ export class KillSwitch {
     this.#settings = settings;
     this.#context = context;
     this.#step = step;
-    this.#allowsDns = settings.allowsDns;
     this.#staysAfterwards = context.isInherited;
   }
 
@@ -58,7 +54,7 @@ export class KillSwitch {
   static async close(
     system: NetConfig | undefined,
     config: Config,
-    { name, fwMark }: Pick<KillSwitchSettings, 'name' | 'fwMark'>,
+    { name, fwMark, nameServers }: Omit<KillSwitchSettings, 'excluded'>,
     context: KillSwitchContext,
   ): Promise<KillSwitch | undefined> {
     if (!system || !config.interface.killSwitch) return undefined;
@@ -68,7 +64,7 @@ export class KillSwitch {
         context.logger.warn('the kill switch of this system does not let ExcludedIPs pass');
       return undefined;
     }
-    const settings = { name, fwMark, excluded, allowsDns: hasNames(config) };
+    const settings = { name, fwMark, excluded, nameServers };
     const step = await stepOf(system, settings);
     const killSwitch = new KillSwitch(system, settings, context, step);
     context.journal.add(step.undo);
@@ -77,12 +73,18 @@ export class KillSwitch {
     return killSwitch;
   }
 
-  /** From now on names are resolved through the tunnel only. Throws NetConfigError. */
-  async forbidDns(): Promise<void> {
-    if (!this.#allowsDns) return;
-    this.#step = await stepOf(this.#system, { ...this.#settings, allowsDns: false });
-    await this.#apply();
-    this.#allowsDns = false;
+  /** Lets the tunnel's own queries pass to these name servers, instead of others. Throws NetConfigError. */
+  async followNameServers(nameServers: readonly string[]): Promise<void> {
+    const change = this.#change.then(async () => {
+      if (this.#hasEnded || isSameList(nameServers, this.#settings.nameServers)) return;
+      const settings = { ...this.#settings, nameServers };
+      const step = await stepOf(this.#system, settings);
+      await step.apply();
+      this.#settings = settings;
+      this.#step = step;
+    });
+    this.#change = change.catch(() => undefined);
+    await change;
   }
 
   /** To be called when the tunnel is up. */
@@ -101,6 +103,8 @@ export class KillSwitch {
   }
 
   async #end(): Promise<void> {
+    this.#hasEnded = true;
+    await this.#change;
     const { name } = this.#settings;
     const { logger, logUndoError } = this.#context;
     if (!this.#staysAfterwards) {
@@ -109,7 +113,6 @@ export class KillSwitch {
       return;
     }
     logger.warn(`the kill switch stays: wg-ts down ${name} ends it, wg-ts up ${name} tries again`);
-    await this.forbidDns();
   }
 }
 
@@ -121,6 +124,6 @@ async function stepOf(system: NetConfig, settings: KillSwitchSettings): Promise<
   });
 }
 
-function hasNames({ peers }: Config): boolean {
-  return peers.flatMap(endpointsOf).some(({ host }) => parseIp(host) === undefined);
+function isSameList(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((one, index) => one === b[index]);
 }

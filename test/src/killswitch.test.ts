@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { KillSwitchSettings, NetStep } from '../../network/netconfig.js';
+import type { KillSwitchSettings, NameServers, NetStep } from '../../network/netconfig.js';
 import type { Config, Tunnel } from '../../src/index.js';
 import { type ConnectProgramOptions, connectProgram } from '../../src/program.js';
 import type { Command } from '../../system/commands.js';
@@ -16,7 +16,6 @@ import {
 const keys = newKeys();
 const peer = newKeys();
 const CLOSE = 'kill switch';
-const CLOSE_BUT_DNS = 'kill switch but for DNS';
 const OPEN = 'open the kill switch';
 
 /** Only then may a socket have a mark. */
@@ -34,12 +33,16 @@ class NetConfigWithKillSwitch extends FakeNetConfig {
     this.#trace = trace;
   }
 
+  async nameServers(): Promise<NameServers> {
+    return { servers: ['192.0.2.53'], search: [], ndots: 1 };
+  }
+
   async killSwitch(settings: KillSwitchSettings): Promise<NetStep | undefined> {
     this.asked = settings;
     return {
       describe: 'nft',
       undo: [{ argv: [OPEN] }],
-      apply: async () => this.#trace.note(settings.allowsDns ? CLOSE_BUT_DNS : CLOSE),
+      apply: async () => this.#trace.note(CLOSE),
     };
   }
 }
@@ -104,13 +107,32 @@ describe(`the kill switch${whyNot}`, () => {
       expect(trace.lines.at(-1)).toBe(OPEN);
       expect(order(CLOSE, OPEN)).toEqual([CLOSE, OPEN]);
       expect(journal[0]).toEqual([OPEN]);
-      expect(netConfig.asked).toMatchObject({ name: 'office', fwMark: 51_877, allowsDns: false });
+      expect(netConfig.asked).toMatchObject({ name: 'office', fwMark: 51_877, nameServers: [] });
     },
   );
 
-  asRoot('lets names be asked until they are known, and no longer', async () => {
-    await up(config('Endpoint = vpn.example.com:9'));
-    expect(trace.lines.slice(0, 4)).toEqual([CLOSE_BUT_DNS, 'resolve', CLOSE, 'open office']);
+  asRoot(
+    'is closed before a program’s own resolver is asked, and opens nothing for it',
+    async () => {
+      const netConfig = new NetConfigWithKillSwitch(trace);
+      await up(config('Endpoint = vpn.example.com:9'), { netConfig });
+      expect(trace.lines.slice(0, 3)).toEqual([CLOSE, 'resolve', 'open office']);
+      expect(netConfig.asked).toMatchObject({ nameServers: [] });
+    },
+  );
+
+  asRoot('knows the name servers when endpoints have names', async () => {
+    const netConfig = new NetConfigWithKillSwitch(trace);
+    const tunnel = await connectProgram(config('Endpoint = localhost:9'), {
+      name: 'office',
+      logger,
+      udp: LOOPBACK,
+      dataPlane: 'portable',
+      netConfig,
+      openTun: (name) => new TracedTun(name, trace),
+    });
+    tunnels.push(tunnel);
+    expect(netConfig.asked).toMatchObject({ nameServers: ['192.0.2.53'] });
   });
 
   it('gives the tunnel’s packets the mark of the configuration, where it has one', async () => {
@@ -138,7 +160,7 @@ describe(`the kill switch${whyNot}`, () => {
     expect(order(CLOSE, OPEN)).toEqual([CLOSE, OPEN]);
   });
 
-  it('that was closed before stays so when the bring-up fails, and lets no names be asked', async () => {
+  it('that was closed before stays so when the bring-up fails', async () => {
     const options = {
       inheritsKillSwitch: true,
       resolveRetries: 0,
@@ -146,7 +168,7 @@ describe(`the kill switch${whyNot}`, () => {
     };
     const from = config('Endpoint = vpn.example.com:9');
     await expect(up(from, options)).rejects.toMatchObject({ code: 'ERR_RESOLVE' });
-    expect(trace.lines).toEqual([CLOSE_BUT_DNS, CLOSE]);
+    expect(trace.lines).toEqual([CLOSE]);
     expect(logger.lines.join()).toContain('the kill switch stays: wg-ts down office ends it');
   });
 

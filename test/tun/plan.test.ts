@@ -155,7 +155,8 @@ describe('the plan of a default route', () => {
       'add rule ip6 wg-ts-office preraw iifname != "office" ip6 daddr fd00::2 fib saddr type != local drop\n',
     );
     expect(script).not.toContain('10.0.0.2');
-    expect(script).toContain('meta mark 9 ct mark set meta mark');
+    expect(script).toContain('postmangle meta l4proto udp meta mark 9 ct mark set meta mark\n');
+    expect(script).toContain('postmangle tcp dport 53 meta mark 9 ct mark set meta mark\n');
   });
 
   it('switches src_valid_mark on once, for IPv4 only', () => {
@@ -174,8 +175,10 @@ describe('the plan of a default route', () => {
       "iptables -w -t raw -I PREROUTING ! -i office -d 10.0.0.2 -m addrtype ! --src-type LOCAL -j DROP -m comment --comment 'wg-ts rule for office'",
       "iptables -w -t mangle -I POSTROUTING -p udp -m mark --mark 5 -j CONNMARK --save-mark -m comment --comment 'wg-ts rule for office'",
       "iptables -w -t mangle -I PREROUTING -p udp -j CONNMARK --restore-mark -m comment --comment 'wg-ts rule for office'",
+      "iptables -w -t mangle -I POSTROUTING -p tcp --dport 53 -m mark --mark 5 -j CONNMARK --save-mark -m comment --comment 'wg-ts rule for office'",
+      "iptables -w -t mangle -I PREROUTING -p tcp --sport 53 -m connmark --mark 5 -j CONNMARK --restore-mark -m comment --comment 'wg-ts rule for office'",
     ]);
-    expect(undo.slice(0, 3)).toEqual(rules.map((rule) => rule.replace(' -I ', ' -D ')));
+    expect(undo.slice(0, 5)).toEqual(rules.map((rule) => rule.replace(' -I ', ' -D ')));
   });
 
   it('warns when there is no firewall', () => {

@@ -1,6 +1,6 @@
 /** The text of /etc/resolv.conf: what wg-ts writes, and what it reads from others. */
-import { formatIp, parseIp } from '../../../protocol/ip.js';
 import { isLoopback } from '../../family.js';
+import { parseResolvConf } from './parse.js';
 
 /** What was in the place of the file before wg-ts wrote it. */
 export type Previous =
@@ -113,14 +113,8 @@ function parseText(json: string): string | undefined {
 }
 
 /** Returns the addresses after `nameserver`, in canonical text, without zones and duplicates. */
-export function nameServers(text: string | undefined): string[] {
-  const found = new Set<string>();
-  for (const line of (text ?? '').split('\n')) {
-    const [key, value = ''] = line.trim().split(/\s+/);
-    const ip = key === 'nameserver' ? parseIp(value) : undefined;
-    if (ip) found.add(formatIp(ip));
-  }
-  return [...found];
+export function nameServers(text: string): string[] {
+  return [...new Set(parseResolvConf(text).servers.map((server) => server.replace(/%.*/, '')))];
 }
 
 /** Returns whether `ip` is one of the servers, which may have zones. */

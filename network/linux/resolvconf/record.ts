@@ -47,6 +47,13 @@ export function machinePaths(): ResolvConfPaths {
   return { file, folder, base, foreign: 'it is that of another network namespace too' };
 }
 
+/** Returns the file with what programs read before. */
+export function fileBefore(
+  { folder, base }: Pick<ResolvConfPaths, 'folder' | 'base'> = machinePaths(),
+): string {
+  return path.join(folder, `${base}.before`);
+}
+
 /** Returns a number for the network namespace, unless it is that of the machine or the container. */
 function otherNamespace(): string | undefined {
   const ours = namespaceOf('self');
@@ -100,7 +107,7 @@ export class RecordFile {
   constructor({ folder, base }: ResolvConfPaths) {
     this.#folder = folder;
     this.#file = path.join(folder, `${base}.record`);
-    this.#before = path.join(folder, `${base}.before`);
+    this.#before = fileBefore({ folder, base });
   }
 
   /** Returns undefined when there is none, or it cannot be parsed. */

@@ -1,4 +1,4 @@
-import { REKEY_TIMEOUT } from '../../../protocol/constants.js';
+import { REKEY_AFTER_TIME, REKEY_TIMEOUT } from '../../../protocol/constants.js';
 import type { Endpoint, Millis } from '../../../protocol/dataplane.js';
 import type { Clock } from '../../../system/clock.js';
 import type { EndpointConfig } from '../../config/model.js';
@@ -63,6 +63,8 @@ export class PeerLink {
 
   initiated(): void {
     this.#timer?.cancel();
+    // A session is renewed later: this handshake is for a peer that has fallen silent (section 6.5).
+    if (this.#sinceHeard() < REKEY_AFTER_TIME) this.#env.askNames();
     this.#timer = this.#env.clock.schedule(UNANSWERED_AFTER, () => this.#unanswered());
   }
 
@@ -115,6 +117,10 @@ export class PeerLink {
   }
 
   #isFresh(): boolean {
-    return this.#tries === 0 && this.#env.clock.now() - this.#heardAt < FRESH;
+    return this.#tries === 0 && this.#sinceHeard() < FRESH;
+  }
+
+  #sinceHeard(): Millis {
+    return this.#env.clock.now() - this.#heardAt;
   }
 }

@@ -179,18 +179,15 @@ export interface Datagram {
   readonly port: number;
   readonly from?: number;
   readonly text?: string;
-  /** By its number; root when left out. */
-  readonly user?: number;
 }
 
 /** Ignores failures: a packet that is dropped here is an error to its sender. */
 export async function sendDatagram(namespace: Namespace, datagram: Datagram): Promise<void> {
-  const { to, port, from = 0, text = 'hello', user } = datagram;
+  const { to, port, from = 0, text = 'hello' } = datagram;
   const script = `const socket = require('node:dgram').createSocket('udp${to.includes(':') ? 6 : 4}');
     socket.on('error', () => process.exit(0));
     socket.bind(${from}, () => socket.send('${text}', ${port}, '${to}', () => socket.close()));`;
-  const as = user === undefined ? [] : ['setpriv', `--reuid=${user}`, '--clear-groups'];
-  await namespace.run([...as, process.execPath, '-e', script]);
+  await namespace.run([process.execPath, '-e', script]);
 }
 
 /** Returns whether a connection was made within a second. */
@@ -203,7 +200,7 @@ export async function connects(namespace: Namespace, to: string, port: number): 
 }
 
 /** `nameserver` lines for programs in the namespace, by ip-netns(8); removed with the lab. */
-export function useNameServer(lab: Lab, namespace: Namespace, server: string): void {
+export function useNameServer(lab: Lab, namespace: Namespace, ...servers: string[]): void {
   const folder = `/etc/netns/${namespace.name}`;
   const made = mkdirSync(folder, { recursive: true });
   lab.onClose(async () => {
@@ -211,7 +208,8 @@ export function useNameServer(lab: Lab, namespace: Namespace, server: string): v
     const parent = dirname(folder);
     if (made === parent && readdirSync(parent).length === 0) rmdirSync(parent);
   });
-  writeFileSync(`${folder}/resolv.conf`, `nameserver ${server}\noptions timeout:1 attempts:1\n`);
+  const lines = servers.map((server) => `nameserver ${server}\n`);
+  writeFileSync(`${folder}/resolv.conf`, `${lines.join('')}options timeout:1 attempts:1\n`);
 }
 
 /** Replies to each question for an A record with `address`, and to others with nothing. */

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import {
-  findDnsWay,
   isKillSwitchUndo,
   planDnsGuard,
   planKillSwitch,
@@ -14,7 +13,7 @@ const settings: KillSwitchSettings = {
   name: 'office',
   fwMark: 51_820,
   excluded: [],
-  allowsDns: false,
+  nameServers: [],
 };
 
 function machine(files: Readonly<Record<string, string>>, programs: readonly string[]): System {
@@ -56,14 +55,13 @@ describe('the kill switch', () => {
     expect(text.match(/ip6 daddr \{ fc00::\/7 \} accept/g)).toHaveLength(2);
   });
 
-  it('lets names be asked from here alone, and of the known servers', () => {
-    const servers = ['192.0.2.53', '2001:db8::53'];
-    const text = script(planKillSwitch(settings, { servers, userId: 0 }));
+  it('lets the tunnel’s own queries pass over TCP, to the known servers alone', () => {
+    const nameServers = ['192.0.2.53', '2001:db8::53', 'fe80::1%eth0', 'fe80::1%eth1'];
+    const text = script(planKillSwitch({ ...settings, nameServers }));
     expect(text.match(/.*dport 53.*/g)).toEqual([
-      'ip daddr { 192.0.2.53 } meta skuid 0 meta l4proto { tcp, udp } th dport 53 accept',
-      'ip6 daddr { 2001:db8::53 } meta skuid 0 meta l4proto { tcp, udp } th dport 53 accept',
+      'ip daddr { 192.0.2.53 } meta mark 51820 tcp dport 53 accept',
+      'ip6 daddr { 2001:db8::53, fe80::1 } meta mark 51820 tcp dport 53 accept',
     ]);
-    expect(script(planKillSwitch(settings, { servers: [] }))).not.toContain('dport 53');
   });
 
   it('cannot do without a mark', () => {
@@ -85,32 +83,6 @@ describe('the kill switch', () => {
     ['nft delete table inet wg-ts-kill-office', true],
   ])('is told from other undo: %s', (text, is) => {
     expect(isKillSwitchUndo({ argv: text.split(' ') })).toBe(is);
-  });
-});
-
-describe('who is asked for names', () => {
-  const way = (files: Readonly<Record<string, string>>) => findDnsWay(machine(files, []), 7);
-
-  it('are the servers of resolv.conf, by this user', async () => {
-    const text =
-      '# nameserver 192.0.2.1\nsearch x\nnameserver 192.0.2.2\n nameserver fe80::1%eth0\n';
-    expect(
-      await way({ '/etc/resolv.conf': `${text}nameserver 127.0.0.1\nnameserver me\n` }),
-    ).toEqual({ servers: ['192.0.2.2', 'fe80::1'], userId: 7 });
-  });
-
-  it('are those that a resolver on this machine asks, by whatever user', async () => {
-    expect(
-      await way({
-        '/etc/resolv.conf': 'nameserver 127.0.0.53\n',
-        '/run/systemd/resolve/resolv.conf': 'nameserver 192.0.2.1\nnameserver 127.0.0.1\n',
-        '/run/NetworkManager/no-stub-resolv.conf': 'nameserver 192.0.2.1\nnameserver ::1\n',
-      }),
-    ).toEqual({ servers: ['192.0.2.1'] });
-  });
-
-  it('is nobody where nothing is known', async () => {
-    expect(await way({})).toEqual({ servers: [] });
   });
 });
 
@@ -182,9 +154,17 @@ describe('the DNS guard', () => {
     });
   });
 
+  const guard = { interfaceName: 'office', fwMark: 1, excluded: [], localServers: [] };
+
   it('drops DNS over TLS as well', () => {
-    const guard = { interfaceName: 'office', fwMark: 1, excluded: [], localServers: [] };
     expect(script(planDnsGuard(guard))).toContain('th dport { 53, 853 } counter drop');
+  });
+
+  it('lets the tunnel’s own queries pass, over UDP and TCP', () => {
+    expect(script(planDnsGuard(guard)).match(/.*mark 1 .*accept/g)).toEqual([
+      'meta l4proto udp meta mark 1 accept',
+      'meta mark 1 tcp dport 53 accept',
+    ]);
   });
 });
 
