@@ -201,6 +201,31 @@ describe('keepConnected', () => {
     expect(asked).toHaveLength(1);
   });
 
+  it('looks the name up with the first handshake for a peer that has fallen silent', async () => {
+    start({ 'vpn.example': [V4] });
+    answersAt(V4);
+    traffic();
+    await pass(20);
+    expect(asked).toEqual([]);
+    names['vpn.example'] = [NEW.address];
+    answersAt(NEW);
+    traffic();
+    await pass(1);
+    expect(asked).toEqual(['vpn.example']);
+    expect(where()).toBe(NEW.address);
+  });
+
+  it('asks no name when a session is renewed', async () => {
+    start({ 'vpn.example': [V4] });
+    answersAt(V4);
+    traffic();
+    await pass(121);
+    traffic();
+    await pass(1);
+    expect(wire.initiations).toHaveLength(2);
+    expect(asked).toEqual([]);
+  });
+
   it('asks no name while nothing wants out, nor for an address', async () => {
     start({ 'vpn.example': [V4] });
     await pass(60);

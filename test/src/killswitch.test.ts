@@ -1,7 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { KillSwitchSettings, NameServers, NetStep } from '../../network/netconfig.js';
 import type { Config, Tunnel } from '../../src/index.js';
+import { Journal } from '../../src/journal.js';
 import { type ConnectProgramOptions, connectProgram } from '../../src/program.js';
+import { KillSwitch } from '../../src/tunnel/killswitch.js';
+import { UndoStack } from '../../src/undo.js';
 import type { Command } from '../../system/commands.js';
 import {
   configOf,
@@ -133,6 +136,31 @@ describe(`the kill switch${whyNot}`, () => {
     });
     tunnels.push(tunnel);
     expect(netConfig.asked).toMatchObject({ nameServers: ['192.0.2.53'] });
+  });
+
+  asRoot('follows the name servers when they change, until it is opened', async () => {
+    const netConfig = new NetConfigWithKillSwitch(trace);
+    const undo = new UndoStack();
+    const killSwitch = await KillSwitch.close(
+      netConfig,
+      config(),
+      { name: 'office', fwMark: 7, nameServers: ['192.0.2.53'] },
+      {
+        undo,
+        journal: new Journal(undefined),
+        logger,
+        logUndoError: () => undefined,
+        isInherited: false,
+      },
+    );
+    await killSwitch?.followNameServers(['192.0.2.53']);
+    expect(order(CLOSE)).toEqual([CLOSE]);
+    await killSwitch?.followNameServers(['192.0.2.54']);
+    expect(order(CLOSE)).toEqual([CLOSE, CLOSE]);
+    expect(netConfig.asked).toMatchObject({ fwMark: 7, nameServers: ['192.0.2.54'] });
+    await undo.unwind(() => undefined);
+    await killSwitch?.followNameServers(['192.0.2.55']);
+    expect(trace.lines.at(-1)).toBe(OPEN);
   });
 
   it('gives the tunnel’s packets the mark of the configuration, where it has one', async () => {
