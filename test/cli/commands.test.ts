@@ -26,14 +26,14 @@ describe('the command line', () => {
     expect(stdout).not.toContain('--daemon');
   });
 
-  it('alone prints help with all verbs and the exit codes', async () => {
+  it('prints help with all verbs and the exit codes when it has no arguments', async () => {
     const { code, stdout } = await runVerb([]);
     expect(code).toBe(0);
     for (const verb of VERBS) expect(stdout).toMatch(new RegExp(`^  ${verb} `, 'm'));
     expect(stdout).toContain('Exit codes: 0 ');
   });
 
-  it('tells its version', async () => {
+  it('prints its version', async () => {
     const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
     expect(await runVerb(['--version'])).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' });
   });
@@ -81,7 +81,7 @@ describe('check', () => {
     );
   });
 
-  it('tells all problems, one per line with its place, and no key', async () => {
+  it('prints all problems, one per line with its place, and no key', async () => {
     const file = configFile(
       `[Interface]\nPrivateKey = ${PRIVATE_KEY.slice(0, -3)}\nAddress = 10.0.0.300\nMTU = x\n`,
     );

@@ -14,7 +14,7 @@ describe('the clock of the demo', () => {
     expect(Number(clock.wallNanos() - wall) / 1e6).toBeGreaterThanOrEqual(2 * MINUTE);
   });
 
-  it('wakes once who is due by then, and nobody else', async () => {
+  it('wakes each sleeper that is due by then once, and no other', async () => {
     const clock = forwardClock();
     const woken: string[] = [];
     clock.schedule(MINUTE, () => woken.push('one minute'));

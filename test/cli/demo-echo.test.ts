@@ -18,7 +18,7 @@ describe('an echo', () => {
     expect(echoReply(request.subarray(0, 10))).toBeUndefined();
   });
 
-  it('has the checksums of RFC 1071: all words add up to ones', () => {
+  it('has the checksums of RFC 1071: all words add up to all ones', () => {
     for (const [from, to] of pairs) {
       const packet = echoRequest([from, to], 1);
       const isV4 = from.length === 4;

@@ -92,7 +92,7 @@ describe('the throughput of the demo', () => {
     expect(packets).toBeGreaterThan(100);
   });
 
-  it('is none when nothing arrives, and ends when it is interrupted', async () => {
+  it('cannot be measured when nothing arrives, or when it is interrupted', async () => {
     await expect(measure(way(() => undefined))).rejects.toThrow('no packet came through');
     const reason = new Error('interrupted');
     const signal = AbortSignal.abort(reason);
@@ -118,7 +118,7 @@ describe('the pings of the demo', () => {
     });
   });
 
-  it('are lost when no right answer comes', async () => {
+  it('are lost when no correct answer comes', async () => {
     const [client, server] = memoryTunPair();
     server.start(
       (packets) => {

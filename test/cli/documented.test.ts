@@ -21,18 +21,18 @@ const SIX_LINES = /```\nnpm ci\nnpm install --global \.\n[\s\S]*?```/;
 describe.each(['README.md', 'docs/commands.md', 'docs/windows.md'])('%s', (name) => {
   const commands = commandsIn(read(name));
 
-  it('tells commands', () => {
+  it('names commands', () => {
     expect(commands).toEqual(expect.arrayContaining(['up', 'wintun install', 'service install']));
   });
 
-  it.each(commands)('tells wg-ts %s, which has a help', async (command) => {
+  it.each(commands)('names wg-ts %s, which has a help text', async (command) => {
     const { code, stdout } = await runVerb([...command.split(' '), '--help']);
     expect(code).toBe(0);
     expect(stdout).toContain(`Usage: wg-ts ${command}`);
   });
 });
 
-it('the way on Windows is the same in both', () => {
+it('the steps on Windows are the same in both', () => {
   const [ours] = SIX_LINES.exec(read('README.md')) ?? [];
   expect(ours?.split('\n')).toHaveLength(8);
   expect(SIX_LINES.exec(read('docs/windows.md'))?.[0]).toBe(ours);
@@ -47,11 +47,11 @@ describe('the examples in README.md', () => {
     ({ name }) => !sources.some(({ text }) => text.includes(`'./${name}'`)),
   );
 
-  it.each(programs)('tells how to run $name', ({ name }) => {
+  it.each(programs)('say how to run $name', ({ name }) => {
     expect(readme).toContain(`node examples/${name}`);
   });
 
-  it('are those that there are', () => {
+  it('all exist', () => {
     const told = readme.match(/\bexamples\/[\w-]+\.mjs\b/g) ?? [];
     expect(told.filter((file) => !existsSync(new URL(`../../${file}`, import.meta.url)))).toEqual(
       [],

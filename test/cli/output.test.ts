@@ -19,14 +19,14 @@ describe('colours', () => {
 describe('an error', () => {
   const line = (error: unknown) => explain(error, {});
 
-  it('of ours is told with its hint and exit code', () => {
+  it('of wg-ts is shown with its hint and exit code', () => {
     expect(line(new WgTsError('ERR_NAME', 'bad', { hint: 'try x' }))).toEqual({
       lines: ['error: bad', 'hint: try x'],
       exitCode: 2,
     });
   });
 
-  it('of a configuration tells all its problems', () => {
+  it('of a configuration lists all its problems', () => {
     const problems = [
       { line: 1, column: 2, message: 'one' },
       { line: 3, column: 4, key: 'MTU', message: 'two' },
@@ -49,7 +49,7 @@ describe('an error', () => {
     expect(line(error).lines).toHaveLength(lines);
   });
 
-  it('that nobody thought of is one line, and asks to be reported', () => {
+  it('that was not expected is one line, and asks to be reported', () => {
     const { lines, exitCode } = line(new TypeError('x is\n not a function'));
     expect(exitCode).toBe(1);
     expect(lines[0]).toBe('error: unexpected: x is not a function');

@@ -49,7 +49,7 @@ it('an option that is left out is not handed on as undefined', () => {
   expect(Object.keys(connectSettings({ workers: 2, killSwitch: true }))).toEqual(['workers']);
 });
 
-it('a unit of systemd gets what can be said in its environment', () => {
+it('a unit of systemd gets the options that can be set in its environment', () => {
   expect(serviceEnvironment({ workers: 2, dataPlane: 'native', allowHooks: true })).toEqual([
     'WG_TS_DATAPLANE=native',
     'WG_TS_WORKERS=2',

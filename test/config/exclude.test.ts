@@ -60,7 +60,7 @@ describe('ExcludedIPs', () => {
     );
   });
 
-  it('stay when the same peer is told again without them', () => {
+  it('stay when the same peer is listed again without them', () => {
     const text = `${peer('0.0.0.0/0', '0.0.0.0/1')}${PEER}AllowedIPs = 0.0.0.0/0\n`;
     expect(allowed(text)).toEqual(['128.0.0.0/1']);
   });
@@ -130,7 +130,7 @@ describe('lan', () => {
 });
 
 describe('what goes past the tunnel', () => {
-  it('is what is excluded and no peer has, in few networks', () => {
+  it('is what is excluded and belongs to no peer, in few networks', () => {
     const text =
       `${peer('0.0.0.0/0', '10.0.0.0/9, 10.128.0.0/9, 10.1.0.0/16')}` +
       `[Peer]\nPublicKey = ${OTHER_PUBLIC_KEY}\nAllowedIPs = 10.128.0.0/9\n`;

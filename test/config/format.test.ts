@@ -163,7 +163,7 @@ peer ${PUBLIC_KEY}
 `);
   });
 
-  it('explains what a peer is found at, and how often its name is looked up', () => {
+  it('explains the endpoints of a peer, and how often its name is looked up', () => {
     const { config: parsed } = parseConfig(
       `${INTERFACE}ReresolveInterval = 60\n${PEER}Endpoint = a.example:1, b.example:2\n`,
     );
@@ -172,7 +172,7 @@ peer ${PUBLIC_KEY}
     expect(shown).toContain('  endpoint        a.example:1\n  or else         b.example:2\n');
   });
 
-  it('explains where metrics are', () => {
+  it('explains where metrics are served', () => {
     const { config: parsed } = parseConfig(`${INTERFACE}Metrics = [::1]:9586\n`);
     expect(describeConfig(parsed)).toContain(
       '  metrics         served at http://[::1]:9586/metrics\n',
@@ -195,7 +195,7 @@ peer ${PUBLIC_KEY}
     ['auto', '::/0', 'all IPv6 traffic, but not all IPv4, goes through the tunnel (default route)'],
     ['off', '::/0', 'none are added (Table = off)'],
     ['99', '10.0.0.0/8', 'only the allowed IPs go through the tunnel, in routing table 99'],
-  ])('tells the routes for Table = %s and AllowedIPs = %s', (table, networks, expected) => {
+  ])('explains the routes for Table = %s and AllowedIPs = %s', (table, networks, expected) => {
     const { config: parsed } = parseConfig(
       `${INTERFACE}Table = ${table}\n${PEER}AllowedIPs = ${networks}`,
     );

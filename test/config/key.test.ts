@@ -19,7 +19,7 @@ describe('keys in base64', () => {
     expect(encodeKey(whole.subarray(16, 48))).toBe(encodeKey(whole.slice(16, 48)));
   });
 
-  it('own their memory, apart from the shared pool of Node', () => {
+  it('own their memory, outside the shared pool of Node', () => {
     expect(decodeKey(PRIVATE_KEY)?.buffer.byteLength).toBe(32);
   });
 

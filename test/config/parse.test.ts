@@ -26,7 +26,7 @@ function peerOf(lines: string): PeerConfig {
 }
 
 describe('a small file', () => {
-  it('gives defaults for all that it leaves out', () => {
+  it('has defaults for all that it leaves out', () => {
     const { config, warnings } = parseConfig(INTERFACE);
     expect(encodeKey(config.interface.privateKey.expose())).toBe(PRIVATE_KEY);
     expect(config).toEqual({
@@ -107,7 +107,7 @@ describe('[Interface]', () => {
     ]);
   });
 
-  it('tells servers for names from domains to search', () => {
+  it('tells DNS servers from search domains', () => {
     const { dnsServers, dnsSearch } = interfaceOf(
       'DNS = 192.0.2.53, example.com , FD00:0::53\nDNS = corp fe80::1%eth0',
     );
@@ -167,7 +167,7 @@ describe('[Peer]', () => {
     expect(peerOf(`Endpoint = ${text}`).endpoint).toEqual({ host, port });
   });
 
-  it('takes further endpoints for when the first does not answer', () => {
+  it('takes further endpoints, to try when the first does not answer', () => {
     const { endpoint, fallbackEndpoints } = peerOf('Endpoint = a.example:1 , [2001:DB8::1]:2,c:3');
     expect(endpoint).toEqual({ host: 'a.example', port: 1 });
     expect(fallbackEndpoints).toEqual([
@@ -177,7 +177,7 @@ describe('[Peer]', () => {
     expect(peerOf('Endpoint = a:1')).not.toHaveProperty('fallbackEndpoints');
   });
 
-  it('masks, collects and unites allowed IPs', () => {
+  it('masks, collects and merges allowed IPs', () => {
     const { allowedIps } = peerOf(
       'AllowedIPs = 10.1.2.3/16, ::/0\nAllowedIPs =\nAllowedIPs=10.1.0.0/16,192.0.2.1',
     );
@@ -195,7 +195,7 @@ describe('[Peer]', () => {
 });
 
 describe('what is said twice', () => {
-  it('counts the last time, with a warning', () => {
+  it('counts as it is said last, with a warning', () => {
     const text = `${INTERFACE}ListenPort = 1\nMTU = 1400\nlistenport = 2\n`;
     expect(parseConfig(text).config.interface.listenPort).toBe(2);
     expect(warningsOf(text)).toEqual([

@@ -162,7 +162,7 @@ describe('what is missing', () => {
 describe('ConfigError', () => {
   const text = `${INTERFACE}MTU = x\n${PEER}[Peer]\nEndpoint = a:b`;
 
-  it('tells the first problem, how many more there are, and lists them in order', () => {
+  it('says the first problem and how many more there are, and lists them in order', () => {
     const error = errorOf(text, 'office.conf');
     expect(error).toBeInstanceOf(ConfigError);
     expect(error.message).toBe(

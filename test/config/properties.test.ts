@@ -91,7 +91,7 @@ describe('parseConfig', () => {
     );
   });
 
-  it('throws nothing but ConfigError for a damaged file, and never tells a secret', () => {
+  it('throws nothing but ConfigError for a damaged file, and never shows a secret', () => {
     const piece = fc.oneof(
       fc.constantFrom('\n', '=', ' = ', '[', ']', ',', '#', ' ', '/', '%', '\0', '\r', ''),
       fc.constantFrom(PRIVATE_KEY, PRESHARED_KEY),
@@ -119,7 +119,7 @@ describe('parseConfig', () => {
     );
   });
 
-  it('never tells a secret that stands under a wrong key', () => {
+  it('never shows a secret that stands under a wrong key', () => {
     const secret = fc
       .uint8Array({ minLength: 32, maxLength: 32 })
       .chain((bytes) =>

@@ -61,7 +61,7 @@ describe('replaceFile', () => {
     expect(readFileSync(path.join(file, 'inside'), 'utf8')).toBe('old');
   });
 
-  it('removes what a killed process has left, and nothing of one that lives', async () => {
+  it('removes what a killed process has left, and nothing of a living one', async () => {
     // Numbers of processes end long before this one.
     const names = [
       'office.conf.2000000000.tmp',

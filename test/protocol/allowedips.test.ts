@@ -31,7 +31,7 @@ function tableOf(owners: Record<string, string>): AllowedIps<string> {
   return table;
 }
 
-/** How often a lookup reads a byte of the address: it tells which nodes there are on the way. */
+/** How often a lookup reads a byte of the address, which shows the nodes on the way. */
 function readsOf<T>(table: AllowedIps<T>, address: Uint8Array): number {
   let reads = 0;
   const counting = new Proxy(address, {
@@ -177,14 +177,14 @@ describe('insert', () => {
     expect(table.size).toBe(2);
   });
 
-  it('leaves the prefix in its place when the owner stays', () => {
+  it('leaves the prefix in its place when the owner is the same', () => {
     const table = tableOf({ '10.0.0.0/8': 'a', '11.0.0.0/8': 'a' });
     expect(table.insert(prefix('10.0.0.0/8'), 'a')).toBeUndefined();
     expect(texts(table, 'a')).toEqual(['10.0.0.0/8', '11.0.0.0/8']);
     expect(table.size).toBe(2);
   });
 
-  it('refuses what is no prefix', () => {
+  it('refuses what is not a prefix', () => {
     const table = new AllowedIps<string>();
     for (const [bytes, length] of [
       [4, 33],

@@ -84,7 +84,7 @@ describe('mac1', () => {
     }
   });
 
-  it('is good for the key it was made for only', () => {
+  it('is good only for the key it was made for', () => {
     const message = nextMessage(0);
     expect(checker.checkMac1(message)).toBe(true);
     expect(new CookieChecker(random(32)).checkMac1(message)).toBe(false);
@@ -136,7 +136,7 @@ describe('a cookie', () => {
     expect(checker.checkMac2(message, from, 1)).toBe(false);
   });
 
-  it('dies with the secret, 120 s after that was made', () => {
+  it('expires with the secret, 120 s after the secret was made', () => {
     obtainCookie(0);
     const message = nextMessage(1);
     expect(checker.checkMac2(message, from, 119_999)).toBe(true);
@@ -157,7 +157,7 @@ describe('a cookie', () => {
     expect(hex(message.subarray(-16))).toBe(zeros);
   });
 
-  it('is forgotten by either side when told to', () => {
+  it('is forgotten by either side on request', () => {
     obtainCookie(0);
     const message = nextMessage(1);
     checker.zero();
@@ -185,7 +185,7 @@ describe('a cookie reply', () => {
     expect(checker.checkMac2(message, from, 60_001)).toBe(true);
   });
 
-  it('is taken once', () => {
+  it('is accepted once', () => {
     const message = nextMessage(0);
     const reply = decoded(checker.createReply(message, from, 0, random));
     expect(generator.consumeReply(reply, 0)).toBe(true);
@@ -210,7 +210,7 @@ describe('a cookie reply', () => {
     expect(generator.consumeReply(right, 1)).toBe(true);
   });
 
-  it('is refused when any bit of it is not the responder’s', () => {
+  it('is refused when any bit of it is changed, or it is of another responder', () => {
     const message = nextMessage(0);
     const reply = checker.createReply(message, from, 0, random);
     for (let i = 8; i < reply.length; i++) {
@@ -244,7 +244,7 @@ describe('the secret', () => {
     expect(first?.every((byte) => byte === 0)).toBe(true);
   });
 
-  it('shows in no printout', () => {
+  it('does not appear when its holders are printed', () => {
     handedOut = [];
     obtainCookie(0);
     const secret = handedOut.find(({ length }) => length === 32);

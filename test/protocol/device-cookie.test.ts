@@ -82,7 +82,7 @@ describe('a flood of initiations from many sources', () => {
     expect(sentBy(b)).toEqual([]);
   });
 
-  it('delays an honest initiator by one try, which shows its cookie', () => {
+  it('delays an honest initiator by one try, until it shows its cookie', () => {
     const net = pair();
     const { network, a, b } = net;
     network.every(900, 14, () => flood(b));
@@ -100,7 +100,7 @@ describe('a flood of initiations from many sources', () => {
     expect(commonSession(net)).toBeDefined();
   });
 
-  it('delays an honest initiator no more a second after it ended', () => {
+  it('no longer delays an honest initiator a second after it ended', () => {
     const { network, a, b } = pair();
     flood(b);
     network.run(980);
@@ -131,7 +131,7 @@ describe('a flood of initiations from many sources', () => {
     expect(responses[1]).not.toEqual(NO_MAC);
   });
 
-  it('leaves traffic of others alone', () => {
+  it('leaves the traffic of others alone', () => {
     const net = pair();
     connect(net);
     flood(net.b, 2000);

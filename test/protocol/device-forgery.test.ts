@@ -104,7 +104,7 @@ describe('forged responses', () => {
     expect(texts(net.b), name).toEqual(['genuine']);
   });
 
-  it('that name another receiver are met with silence, mac1 made good', () => {
+  it('that name another receiver are met with silence, even with a valid mac1', () => {
     const net = pair();
     net.network.intercept = ({ bytes }) => (bytes[0] === 2 ? 'hold' : 'pass');
     net.a.send(net.b, 'genuine');
@@ -177,7 +177,7 @@ describe('forged transport messages', () => {
   });
 });
 
-describe('what a data plane hands up as another message than it is', () => {
+describe('a message that a data plane hands up as one of another type', () => {
   const TYPES = [1, 2, 3] as const;
 
   /** Past the check of the data plane; true when it brought anything about. */

@@ -50,7 +50,7 @@ describe('a first exchange', () => {
     expect(b.received[0]?.at).toBe(start + 150);
   });
 
-  it('keeps packets that wait for it in order', () => {
+  it('keeps the packets that wait for it in order', () => {
     const { network, a, b } = pair({ link: { latency: 50 } });
     const sent = Array.from({ length: 20 }, (_, i) => `packet ${i}`);
     for (const text of sent) a.send(b, text);
@@ -59,7 +59,7 @@ describe('a first exchange', () => {
     expect(sentBy(a, 1)).toHaveLength(1);
   });
 
-  it('tells when it was, on both sides', () => {
+  it('reports when it took place, on both sides', () => {
     const net = pair();
     const at = net.network.wallNanos();
     connect(net);
@@ -154,7 +154,7 @@ describe('strangers', () => {
     connect(net);
   });
 
-  it('are not configured as peers when they are ourselves', () => {
+  it('are not configured as peers when they have our own key', () => {
     const { a } = pair();
     a.configure({ publicKey: a.device.publicKey });
     expect(a.device.peers()).toHaveLength(1);
@@ -177,7 +177,7 @@ describe('several peers', () => {
     expect(texts(a).sort()).toEqual(['from b', 'from c']);
   });
 
-  it('do not push the timestamps of each other into the future', () => {
+  it('do not push each other’s timestamps into the future', () => {
     const { network, b } = pair();
     const privateKey = new Uint8Array(32).fill(66);
     const first = new Host(network, { ...addresses(5), privateKey });
@@ -335,7 +335,7 @@ describe('the responder', () => {
     expect(dataSentBy(b).at(-1)?.bytes.subarray(4, 8)).not.toEqual(first?.bytes.subarray(4, 8));
   });
 
-  it('is told at once by an initiator that has nothing to send', () => {
+  it('gets a confirmation at once from an initiator that has nothing to send', () => {
     const { network, a, b } = pair();
     a.changePeer(b, { persistentKeepalive: 600 });
     network.run(SECOND);

@@ -12,7 +12,7 @@ function setKey({ a }: Pair, key: Secret): void {
 }
 
 describe('another private key', () => {
-  it('ends the sessions, and counts from the next handshake on', () => {
+  it('ends the sessions, and is used from the next handshake on', () => {
     const net = pair();
     const { network, a, b } = net;
     connect(net);
@@ -31,7 +31,7 @@ describe('another private key', () => {
     expect(texts(b)).toEqual(['connect', 'waits']);
   });
 
-  it('is answered by, when the peer begins', () => {
+  it('is the one that answers when the peer begins', () => {
     const net = pair();
     const { network, a, b } = net;
     setKey(net, Secret.copyOf(bytes));
@@ -59,7 +59,7 @@ describe('another private key', () => {
     expect(before.isZeroed).toBe(true);
   });
 
-  it('removes a peer that we would be ourselves', () => {
+  it('removes a peer with the same key', () => {
     const net = pair();
     net.a.configure({ publicKey: defaultProviders().x25519.publicKey(bytes) });
     expect(net.a.device.peers()).toHaveLength(2);

@@ -27,7 +27,7 @@ describe('passive keepalive', () => {
     expect(keepalivesSentBy(b).at(-1)?.at).toBe(at + 10 * SECOND);
   });
 
-  it('is followed by another when more data came meanwhile', () => {
+  it('is followed by another when more data has come meanwhile', () => {
     const net = pair({ link: { latency: 0 } });
     const { network, a, b } = net;
     connect(net);
@@ -56,7 +56,7 @@ describe('passive keepalive', () => {
     expect(keepalivesSentBy(b)).toHaveLength(before);
   });
 
-  it('is not answered, so that idle ends are silent', () => {
+  it('is not answered, so idle ends are silent', () => {
     const net = pair();
     const { network } = net;
     connect(net);
@@ -153,7 +153,7 @@ describe('persistent keepalive', () => {
     expect(keepalivesSentBy(c).length).toBeGreaterThan(20);
   });
 
-  it('works for a peer that tells its endpoint by connecting', () => {
+  it('works for a peer whose endpoint is learned when it connects', () => {
     const { network, a } = pair();
     const c = new Host(network, addresses(3));
     a.addPeer(c, { persistentKeepalive: 25 }, false);

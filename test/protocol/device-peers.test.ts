@@ -48,7 +48,7 @@ describe('changing a peer', () => {
     expect(a.transport.transfer(1)).toEqual({ rxBytes: 0n, txBytes: 0n });
   });
 
-  it('a peer that was removed and comes back is another one, and connects', () => {
+  it('a peer that was removed and comes back is a new one, and connects', () => {
     const net = pair();
     const { network, a, b } = net;
     connect(net);
@@ -60,7 +60,7 @@ describe('changing a peer', () => {
     expect(texts(b).at(-1)).toBe('again');
   });
 
-  it('an update of an unknown peer does nothing when it is only that', () => {
+  it('an update of an unknown peer does nothing if it may only update', () => {
     const { network, a } = pair();
     const c = new Host(network, addresses(3));
     a.changePeer(c, { updateOnly: true, endpoint: c.endpoint, persistentKeepalive: 1 });
@@ -94,7 +94,7 @@ describe('changing a peer', () => {
   it.each([
     ['replaced', { replaceAllowedIps: true, allowedIps: [prefix('10.7.0.0/16')] }],
     ['removed', { removeAllowedIps: [prefix('10.0.0.2/32')] }],
-  ])('an allowed prefix that is %s counts no more', (_, change) => {
+  ])('an allowed prefix that is %s no longer counts', (_, change) => {
     const net = pair();
     const { network, a, b } = net;
     connect(net);

@@ -16,7 +16,7 @@ function reconnect({ network, a, b }: Pair, onlyWith?: 'b'): void {
 }
 
 describe('reconnect', () => {
-  it('shows the peer at once where we are, and begins a handshake', () => {
+  it('shows the peer at once where we are now, and begins a handshake', () => {
     const net = pair();
     const { network, a, b } = net;
     connect(net);
@@ -32,7 +32,7 @@ describe('reconnect', () => {
     expect(texts(a).at(-1)).toBe('to the new place');
   });
 
-  it('keeps REKEY_TIMEOUT between two handshakes, and then makes up for it', () => {
+  it('waits REKEY_TIMEOUT between two handshakes, and then makes up for it', () => {
     const net = pair();
     const { network, a } = net;
     connect(net);
@@ -46,7 +46,7 @@ describe('reconnect', () => {
     expect(sentBy(a, 1)).toHaveLength(3);
   });
 
-  it('tells the data plane to choose from where it sends', () => {
+  it('has the data plane choose anew which address it sends from', () => {
     const net = pair();
     connect(net);
     net.a.actions.length = 0;
@@ -70,7 +70,7 @@ describe('reconnect', () => {
     expect(net.a.actions).toEqual([]);
   });
 
-  it('begins with a peer that is kept alive, although no session is left', () => {
+  it('connects a peer that is kept alive, although no session is left', () => {
     const net = pair({ persistentKeepalive: 25 });
     const { network, a } = net;
     network.intercept = () => 'drop';

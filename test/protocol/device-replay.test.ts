@@ -47,7 +47,7 @@ describe('replayed handshake messages', () => {
     expect(sentBy(b, 2)).toHaveLength(1);
   });
 
-  it('a response is taken once', () => {
+  it('a response is accepted once', () => {
     const net = pair();
     const { network, a, b } = net;
     connect(net);
@@ -64,7 +64,7 @@ describe('replayed handshake messages', () => {
     expect(texts(b).at(-1)).toBe('same session');
   });
 
-  it('a response to an initiation that was given up is not taken', () => {
+  it('a response to an initiation that was given up is refused', () => {
     const { network, a, b } = pair();
     network.intercept = ({ bytes }) => (bytes[0] === 2 ? 'hold' : 'pass');
     a.send(b, 'waits');

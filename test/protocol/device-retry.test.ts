@@ -49,7 +49,7 @@ describe('one lost handshake message', () => {
     );
   });
 
-  it('a confirming keepalive is made up for by the responder that has a packet waiting', () => {
+  it('a confirming keepalive is made up for by a responder with a packet waiting', () => {
     const net = pair();
     const { network, a, b } = net;
     network.intercept = dropOnce((bytes) => bytes[0] === 4);
@@ -84,7 +84,7 @@ describe('one lost handshake message', () => {
     expect(texts(b)).toEqual(['confirms']);
   });
 
-  it('leaves the old session at work meanwhile', () => {
+  it('leaves the old session working meanwhile', () => {
     const net = pair();
     const { network, a, b } = net;
     connect(net);
@@ -161,7 +161,7 @@ describe('a peer that does not answer', () => {
     expect(texts(b)).toEqual(newest);
   });
 
-  it('is tried on while there is something new to send', () => {
+  it('is tried further while there is something new to send', () => {
     const { network, a, b } = pair();
     network.intercept = () => 'drop';
     network.every(SECOND, 600, (i) => a.send(b, `${i}`));
@@ -172,7 +172,7 @@ describe('a peer that does not answer', () => {
     expect(texts(b)).toHaveLength(MAX_STAGED_PACKETS);
   });
 
-  it('is answered as soon as it speaks', () => {
+  it('gets an answer as soon as it speaks', () => {
     const { network, a, b } = pair();
     network.intercept = ({ from }) => (from.port === a.endpoint.port ? 'drop' : 'pass');
     a.send(b, 'from a');

@@ -12,7 +12,7 @@ function endpointsOf(host: Host): (Endpoint | undefined)[] {
 }
 
 describe('roaming', () => {
-  it('follows a peer on its transport messages', () => {
+  it('follows a peer by its transport messages', () => {
     const net = pair();
     const { network, a, b } = net;
     connect(net);
@@ -26,7 +26,7 @@ describe('roaming', () => {
     expect(sentBy(a, 1)).toEqual([]);
   });
 
-  it('follows a peer on its keepalives', () => {
+  it('follows a peer by its keepalives', () => {
     const net = pair();
     const { network, a, b } = net;
     connect(net);
@@ -39,7 +39,7 @@ describe('roaming', () => {
     expect(texts(a).at(-1)).toBe('to the hotel');
   });
 
-  it('follows an initiator on its initiation', () => {
+  it('follows an initiator by its initiation', () => {
     const net = pair();
     const { network, a, b } = net;
     connect(net);
@@ -52,7 +52,7 @@ describe('roaming', () => {
     expect(sentBy(b, 2).at(-1)?.to).toEqual(hotel);
   });
 
-  it('follows a responder on its response', () => {
+  it('follows a responder by its response', () => {
     const { network, a, b } = pair();
     network.intercept = ({ bytes }) => (bytes[0] === 2 ? 'hold' : 'pass');
     a.send(b, 'waits');
@@ -88,7 +88,7 @@ describe('roaming', () => {
     expect(network.seen.filter(({ to }) => to.port === attacker.port)).toEqual([]);
   });
 
-  it('is undone by configuring the endpoint', () => {
+  it('is undone when the endpoint is configured', () => {
     const net = pair();
     const { network, a, b } = net;
     connect(net);

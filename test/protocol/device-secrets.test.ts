@@ -98,7 +98,7 @@ describe('secrets', () => {
     expect(mostSecrets - atRest).toBeLessThanOrEqual(4);
   });
 
-  it('are zeroed with the peer, also in the middle of a handshake', () => {
+  it('are zeroed with the peer, even in the middle of a handshake', () => {
     for (const lost of [0, 1, 2, 4]) {
       const { network, a, b } = watchedPair();
       network.intercept = ({ bytes }) => (bytes[0] === lost ? 'drop' : 'pass');
@@ -158,7 +158,7 @@ describe('secrets', () => {
 });
 
 describe('after close', () => {
-  it('whatever comes is met with silence', () => {
+  it('all that arrives is met with silence', () => {
     const net = watchedPair();
     const { network, a, b } = net;
     connect(net);

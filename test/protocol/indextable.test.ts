@@ -36,7 +36,7 @@ describe('IndexTable', () => {
     expect(table.get(6)).toBe('b');
   });
 
-  it('does not try for ever, and keeps what it has', () => {
+  it('does not try forever, and keeps what it has', () => {
     const table = new IndexTable<string>(rigged(5, ...Array<number>(8).fill(5), 6));
     table.allocate('a');
     expect(() => table.allocate('b')).toThrow('random gave an index in use 8 times in a row');

@@ -53,7 +53,7 @@ describe('parseIp', () => {
       expect(hex(parseIp(`fe80::1%${zone}`)), zone).toBe(wanted);
   });
 
-  it('refuses what is no address, or not plainly one', () => {
+  it('refuses what is not an address, or not plainly one', () => {
     const refused = [
       '',
       '1',
@@ -127,7 +127,7 @@ describe('formatIp', () => {
       expect(formatIp(parseIp(text) ?? new Uint8Array()), text).toBe(wanted);
   });
 
-  it('refuses other than 4 or 16 bytes', () => {
+  it('refuses any length but 4 or 16 bytes', () => {
     for (const length of [0, 3, 5, 15, 17])
       expect(() => formatIp(new Uint8Array(length))).toThrow(RangeError);
   });
@@ -251,7 +251,7 @@ describe('networkId', () => {
 });
 
 describe('networkOf', () => {
-  it('clears the bits of the host, and leaves what is no network', () => {
+  it('clears the bits of the host, and leaves anything but a network as it is', () => {
     expect(networkOf('10.0.0.130/25')).toBe('10.0.0.128/25');
     expect(networkOf('fd00::2/64')).toBe('fd00::/64');
     expect(networkOf('192.0.2.1')).toBe('192.0.2.1/32');
@@ -260,14 +260,14 @@ describe('networkOf', () => {
 });
 
 describe('isLinkLocal', () => {
-  it('is true from fe80:: to febf:: alone', () => {
+  it('is true from fe80:: to febf:: only', () => {
     const all = ['fe80::1', 'febf::1', 'fec0::1', 'fe7f::1', '169.254.0.1'].map(isLinkLocal);
     expect(all).toEqual([true, true, false, false, false]);
   });
 });
 
 describe('canonicalAddress', () => {
-  it('keeps a zone, and refuses what is no address', () => {
+  it('keeps a zone, and refuses what is not an address', () => {
     expect(canonicalAddress('FE80:0::1%eth0')).toBe('fe80::1%eth0');
     expect(canonicalAddress('2001:DB8::0')).toBe('2001:db8::');
     for (const text of ['192.0.2.1%eth0', 'fe80::1%', 'fe80::1%a%b', 'example.com', '010.0.0.1'])

@@ -62,7 +62,7 @@ function respond(message: Uint8Array): NonNullable<ReturnType<typeof createRespo
 }
 
 describe('the handshake', () => {
-  it('tells the responder who initiates, and gives both the same keys', () => {
+  it('shows the responder who initiates, and gives both the same keys', () => {
     const { message, state } = initiate();
     const asked: Uint8Array[] = [];
     const consumed = consume(message, (publicKey) => {

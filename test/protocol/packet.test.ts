@@ -35,12 +35,12 @@ describe('the length', () => {
     expect(ipLength(padded(v6), 6)).toBe(50);
   });
 
-  it('is none when the packet ends before it', () => {
+  it('is undefined when the packet ends before it', () => {
     expect(ipLength(v4.subarray(0, 29), 4)).toBeUndefined();
     expect(ipLength(v6.subarray(0, 49), 6)).toBeUndefined();
   });
 
-  it('is none when it is less than the header', () => {
+  it('is undefined when it is less than the header', () => {
     const short = Uint8Array.from(v4);
     short[3] = 19;
     expect(ipLength(short, 4)).toBeUndefined();

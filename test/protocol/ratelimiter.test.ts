@@ -26,13 +26,13 @@ describe('RateLimiter', () => {
     expect(allowed).toBe(5 + 199);
   });
 
-  it('fills up to five again, not beyond', () => {
+  it('fills up to five again, but not beyond', () => {
     const limiter = new RateLimiter();
     expect(burst(limiter, '192.0.2.1', 0)).toBe(5);
     expect(burst(limiter, '192.0.2.1', 3_600_000)).toBe(5);
   });
 
-  it('limits each IPv4 address by itself', () => {
+  it('limits each IPv4 address separately', () => {
     const limiter = new RateLimiter();
     expect(burst(limiter, '192.0.2.1', 0)).toBe(5);
     expect(burst(limiter, '192.0.2.2', 0)).toBe(5);
@@ -65,7 +65,7 @@ describe('RateLimiter', () => {
     expect(burst(limiter, '::1', 0)).toBe(5);
   });
 
-  it('refuses what is no address, and keeps nothing of it', () => {
+  it('refuses what is not an address, and keeps nothing of it', () => {
     const limiter = new RateLimiter();
     expect(limiter.allow('example.com', 0)).toBe(false);
     expect(limiter.size).toBe(0);

@@ -133,7 +133,7 @@ const tables: Record<string, readonly Line[]> = {
 };
 
 describe('ReplayWindow', () => {
-  it('knows the limit', () => {
+  it('has the limit of the protocol', () => {
     expect(REJECT_AFTER_MESSAGES).toBe(LIMIT);
   });
 
@@ -147,7 +147,7 @@ describe('ReplayWindow', () => {
     });
   }
 
-  it('takes a whole window backwards', () => {
+  it('accepts a whole window in reverse order', () => {
     const window = new ReplayWindow();
     const refused: bigint[] = [];
     for (let i = WINDOW; i >= 0n; i--) if (!window.accept(i)) refused.push(i);
@@ -155,7 +155,7 @@ describe('ReplayWindow', () => {
     expect(refused).toEqual([]);
   });
 
-  it('is as new after reset', () => {
+  it('is as good as new after reset', () => {
     const window = new ReplayWindow();
     for (const counter of [0n, 1n, 9_000n, 2n ** 60n]) window.accept(counter);
     window.reset();
@@ -163,7 +163,7 @@ describe('ReplayWindow', () => {
       expect(window.accept(counter), String(counter)).toBe(true);
   });
 
-  it('does not change by isFresh', () => {
+  it('is not changed by isFresh', () => {
     const window = new ReplayWindow();
     expect(window.isFresh(2n ** 50n)).toBe(true);
     expect(window.isFresh(7n)).toBe(true);
@@ -197,7 +197,7 @@ describe('ReplayWindow', () => {
     );
   });
 
-  it('agrees with it on runs of counters too, a bitmap apart', () => {
+  it('agrees with it on runs of counters a bitmap apart, too', () => {
     const move = fc.record({
       jump: fc.oneof(fc.integer({ min: 8_000, max: 8_400 }), fc.integer({ min: -200, max: 200 })),
       run: fc.integer({ min: 1, max: 150 }),

@@ -18,7 +18,7 @@ describe('tai64n', () => {
     expect(hex(tai64n(999_999_999n))).toBe('400000000000000a3b000000');
   });
 
-  it('counts on downwards before 1970', () => {
+  it('counts backwards before 1970', () => {
     expect(hex(tai64n(-1n))).toBe('40000000000000093b000000');
   });
 

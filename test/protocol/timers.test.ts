@@ -23,7 +23,7 @@ describe('timers', () => {
     expect(timers.take(1e12, 'newHandshake')).toBe(false);
   });
 
-  it('are taken once, when they are due', () => {
+  it('fire once, when they are due', () => {
     timers.handshakeInitiated(1000);
     expect(timers.next).toBe(1000 + REKEY_TIMEOUT);
     expect(timers.take(1000 + REKEY_TIMEOUT - 1, 'retransmitHandshake')).toBe(false);

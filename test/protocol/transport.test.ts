@@ -148,7 +148,7 @@ describe('the send counter', () => {
     expect(b.packets.map(payloadText)).toEqual(['0', '1', '2', '3', '4']);
   });
 
-  it('of a receiver takes nothing from REJECT_AFTER_MESSAGES on', () => {
+  it('of a receiver accepts nothing from REJECT_AFTER_MESSAGES on', () => {
     b.install(keypair(false));
     a.install(keypair(true, { sendCounter: REJECT_AFTER_MESSAGES - 1n }));
     a.transport.handlePacket(0, packet);
@@ -189,7 +189,7 @@ describe('REJECT_AFTER_TIME', () => {
 });
 
 describe('packets without a key', () => {
-  it('ask for a handshake and wait, the newest of them', () => {
+  it('ask for a handshake, and the newest of them wait', () => {
     for (let i = 0; i < MAX_STAGED_PACKETS + 3; i++)
       a.transport.handlePacket(0, ipPacket('10.0.0.1', '10.0.0.2', `${i}`));
     expect(a.events).toEqual(['needsHandshake']);
@@ -209,7 +209,7 @@ describe('packets without a key', () => {
     expect(a.datagrams.map(({ length }) => length)).toEqual([TRANSPORT_OVERHEAD]);
   });
 
-  it('leave a responder only when the initiator confirmed the session', () => {
+  it('leave a responder only once the initiator has confirmed the session', () => {
     b.install(keypair(false));
     b.transport.handlePacket(0, answer);
     expect(b.datagrams).toEqual([]);
@@ -336,7 +336,7 @@ describe('allowed IPs', () => {
     expect(a.events).toEqual([]);
   });
 
-  it('let what is no IP packet vanish', () => {
+  it('silently drop what is not an IP packet', () => {
     for (const bytes of [[], [0x45], [0x60, 0, 0], new Array(19).fill(0x45), new Array(60).fill(0)])
       a.transport.handlePacket(0, Uint8Array.from(bytes));
     expect([a.datagrams, a.packets, a.events]).toEqual([[], [], []]);
@@ -360,7 +360,7 @@ describe('what the control plane hears', () => {
     expect(a.transport.takeEvents()).toEqual([]);
   });
 
-  it('names where a peer went', () => {
+  it('includes the new endpoint of a peer', () => {
     a.install(keypair(true));
     b.install(keypair(false));
     a.transport.handlePacket(0, packet);

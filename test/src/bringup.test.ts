@@ -158,7 +158,7 @@ describe('the bring-up', () => {
     await takePort(port);
   });
 
-  it('tells only the first failure, and logs those of the undo', async () => {
+  it('throws only the first failure, and logs those of the undo', async () => {
     const netConfig = new FakeNetConfig(trace, { failAt: 2 });
     vi.spyOn(netConfig, 'undo').mockImplementation(async (_, onError) => {
       onError(new Error('reported'));
@@ -199,7 +199,7 @@ describe('the bring-up', () => {
     expect(logger.lines.filter((line) => line.startsWith('warn'))).toEqual([]);
   });
 
-  it('is not saved when it did not come up, and goes down when saving fails', async () => {
+  it('is not saved when it did not come up, and goes down even when saving fails', async () => {
     const save = async (): Promise<void> => {
       trace.note('save');
       throw new Error('full');
@@ -211,7 +211,7 @@ describe('the bring-up', () => {
     expect(trace.lines.at(-1)).toBe(CLOSE);
   });
 
-  it('configures nothing of the system for a device of the caller’s', async () => {
+  it('configures nothing in the system for a device of the caller’s', async () => {
     const own = new TracedTun('own', trace);
     const hooks = ['PreUp', 'PostUp', 'PreDown', 'PostDown'].map(
       (key) => `${key} = ${trace.hook(key)}`,
@@ -416,7 +416,7 @@ describe('the network', () => {
     expect(trace.lines.slice(3)).toEqual(['close the watch', 'undo 0b', 'undo 0a', CLOSE]);
   });
 
-  it('tells an MTU, which is the tunnel’s from then on', async () => {
+  it('reports an MTU, which is the tunnel’s from then on', async () => {
     const netConfig = watched();
     const tunnel = await up({ netConfig });
     expect(tunnel.status().mtu).toBe(1420);
@@ -424,7 +424,7 @@ describe('the network', () => {
     expect(tunnel.status().mtu).toBe(1300);
   });
 
-  it('does not change an MTU of the file', async () => {
+  it('does not change an MTU from the file', async () => {
     await up({ netConfig: watched() }, {}, config(['MTU = 1280']));
     expect(trace.lines.at(-1)).toContain('"followMtu":false');
   });
@@ -434,7 +434,7 @@ describe('the network', () => {
     expect(logger.lines.join()).toContain('needs a NetConfig with setMtu: the MTU stays at 1420');
   });
 
-  it('takes back by itself what would go with the process', async () => {
+  it('undoes by itself what would end with the process', async () => {
     const netConfig = new FakeNetConfig(trace, { steps: 1 });
     const plan = netConfig.plan.bind(netConfig);
     netConfig.plan = async (settings) => {

@@ -32,14 +32,14 @@ describe('systemClock', () => {
     expect(now).toBeLessThanOrEqual(uptime() + tick);
   });
 
-  it('tells Unix time in nanoseconds', () => {
+  it('gives Unix time in nanoseconds', () => {
     const before = BigInt(Date.now());
     const now = clock.wallNanos();
     expect(now).toBeGreaterThanOrEqual(before * 1_000_000n);
     expect(now).toBeLessThanOrEqual(BigInt(Date.now()) * 1_000_000n);
   });
 
-  it('schedules 0 behind the present turn', async () => {
+  it('schedules a delay of 0 after the current turn', async () => {
     const order: string[] = [];
     clock.schedule(0, () => order.push('scheduled'));
     queueMicrotask(() => order.push('microtask'));
@@ -64,7 +64,7 @@ describe('systemClock', () => {
     expect(woken[0]).toBeGreaterThan(18);
   });
 
-  it.each([0, 5])('wakes nobody after cancel (delay %i)', async (delay) => {
+  it.each([0, 5])('does not wake after cancel (delay %i)', async (delay) => {
     let woken = false;
     const timer = clock.schedule(delay, () => {
       woken = true;

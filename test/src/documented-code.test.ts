@@ -92,6 +92,6 @@ describe.each(DOCUMENTS)('the code in %s', (document) => {
   });
 });
 
-it('a block that does not fit the API would be seen', () => {
+it('a block that does not fit the API would be noticed', () => {
   expect(found.get(wrong.place)).toEqual([expect.stringMatching(/^line 2: .*number/)]);
 });

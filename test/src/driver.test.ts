@@ -100,14 +100,14 @@ describe('Driver', () => {
     plane.emit(wanted(1));
   };
 
-  it('carries every action down, in order', () => {
+  it('passes every action down, in order', () => {
     device.actions.push(keepalive(1), keepalive(2), keepalive(3));
     driver.configure(CHANGE);
     expect(device.calls).toEqual([['configure', start, CHANGE]]);
     expect(plane.applied).toEqual([keepalive(1), keepalive(2), keepalive(3)]);
   });
 
-  it('carries a batch of events up with one time, then the actions down', () => {
+  it('passes a batch of events up with one time, then the actions down', () => {
     device.actions.push(keepalive(1));
     plane.emit(wanted(1), wanted(2));
     expect(device.calls).toEqual([
@@ -131,7 +131,7 @@ describe('Driver', () => {
     ]);
   });
 
-  it('reconnects, with one peer or all, and no more after its end', async () => {
+  it('reconnects one peer or all, and none after its end', async () => {
     device.actions.push(keepalive(1));
     driver.reconnect(CHANGE.publicKey);
     driver.reconnect();
@@ -145,7 +145,7 @@ describe('Driver', () => {
     ]);
   });
 
-  it('wakes the device at its time and carries out what that brings', () => {
+  it('wakes the device at its deadline and carries out the actions', () => {
     device.onTimeout = () => {
       device.actions.push(keepalive(7));
       device.timeout = undefined;
@@ -188,7 +188,7 @@ describe('Driver', () => {
     expect(clock.waiting).toBe(1);
   });
 
-  it('sleeps on when it was woken for a deadline that has moved', () => {
+  it('sleeps on when it wakes for a deadline that has moved', () => {
     setTimeoutAt(start + 200);
     setTimeoutAt(start + 900);
     clock.advance(200);
@@ -212,7 +212,7 @@ describe('Driver', () => {
     ['now', 0],
     ['in the past', -1000],
     ['at once, for handshakes that wait', Number.NEGATIVE_INFINITY],
-  ])('schedules what is due %s once, behind the present turn', async (_, offset) => {
+  ])('schedules what is due %s once, after the current turn', async (_, offset) => {
     setTimeoutAt(start + offset);
     setTimeoutAt(start + offset);
     expect(clock.delays).toEqual([0]);
@@ -234,7 +234,7 @@ describe('Driver', () => {
     expect(clock.waiting).toBe(0);
   });
 
-  it('closes also what is scheduled for at once', async () => {
+  it('also cancels what is scheduled for right away', async () => {
     setTimeoutAt(start);
     await driver.close();
     device.calls.length = 0;

@@ -150,12 +150,12 @@ const ofLibrary = rowsUnder('Codes');
 const ofCommandLine = rowsUnder('Of the command line alone');
 
 describe('docs/errors.md', () => {
-  it('tells each code once', () => {
+  it('lists each code once', () => {
     const codes = [...ofLibrary, ...ofCommandLine].map(({ code }) => code);
     expect(codes).toEqual([...new Set(codes)]);
   });
 
-  it('tells when, what to do, and whether to try again', () => {
+  it('says when it occurs, what to do, and whether to try again', () => {
     for (const { code, cells } of [...ofLibrary, ...ofCommandLine]) {
       expect(cells, code).toHaveLength(4);
       expect(

@@ -35,7 +35,7 @@ describe('runHooks', () => {
     expect(trace.lines).toEqual(['first', 'second']);
   });
 
-  it('puts the interface’s name in the place of each %i', async () => {
+  it('replaces each %i by the interface’s name', async () => {
     await runHooks('PostUp', [`echo %i %i 100% >> ${trace.file}`], 'office');
     expect(trace.lines).toEqual(['office office 100%']);
     expect(hookCommand('ip link show %i', 'office').slice(-2)).toEqual([
@@ -53,12 +53,12 @@ describe('runHooks', () => {
     },
   );
 
-  it('speaks the language that programs can read', async () => {
+  it('uses a locale whose messages programs can read', async () => {
     await runHooks('PostUp', [`echo $LC_ALL >> ${trace.file}`], 'office');
     expect(trace.lines).toEqual(['C']);
   });
 
-  it('tells each line before it runs', async () => {
+  it('reports each line before it runs', async () => {
     const onStep = (line: string): void => trace.note(`told ${line.slice(0, 4)}`);
     await runHooks('PostUp', [trace.hook('%i'), trace.hook('b')], 'a', { onStep });
     expect(trace.lines).toEqual(['told echo', 'a', 'told echo', 'b']);
@@ -68,7 +68,7 @@ describe('runHooks', () => {
     ['exit 3', '3'],
     ['kill -TERM $$', 'SIGTERM'],
     ['no-such-program-anywhere 2>/dev/null', '127'],
-  ])('throws for %s, and leaves out the lines behind', async (line, status) => {
+  ])('throws for %s, and leaves out the lines after it', async (line, status) => {
     await expect(runHooks('PreUp', [line, trace.hook('behind')], 'wg0')).rejects.toMatchObject({
       code: 'ERR_HOOK',
       message: `a PreUp command failed (${status}): ${line}`,
@@ -91,7 +91,7 @@ describe('runHooks', () => {
     expect(trace.lines).toEqual([String(pid)]);
   });
 
-  it('runs nothing when it has been given up before', async () => {
+  it('runs nothing when it was given up before', async () => {
     const signal = AbortSignal.abort(new Error('enough'));
     await expect(runHooks('PreUp', [trace.hook('a')], 'wg0', { signal })).rejects.toThrow('enough');
     await delay(20);
@@ -141,7 +141,7 @@ describe('the hooks of a tunnel', () => {
   it.each([
     [{}, 'allowHooks'],
     [{ hooksOption: '--allow-hooks' }, '--allow-hooks'],
-  ])('are skipped where they are not allowed, with a warning of each: %j', async (more, option) => {
+  ])('are skipped where not allowed, with a warning for each: %j', async (more, option) => {
     const tunnel = await up(config(), { allowHooks: false, ...more });
     await tunnel.close();
     expect(trace.lines.filter((line) => /^(Pre|Post)/.test(line))).toEqual([]);
@@ -164,7 +164,7 @@ describe('the hooks of a tunnel', () => {
     expect(trace.lines).toEqual([...UP.slice(0, 4), ...DOWN.slice(2)]);
   });
 
-  it('cannot stop the way down', async () => {
+  it('cannot stop the tunnel from going down', async () => {
     const tunnel = await up(config('PreDown = exit 4', 'PostDown = exit 5'));
     await tunnel.close();
     expect(trace.lines).toEqual([...UP, ...DOWN]);
@@ -174,7 +174,7 @@ describe('the hooks of a tunnel', () => {
     ]);
   });
 
-  it('are given up with the bring-up; those of the way down are not', async () => {
+  it('are given up with the bring-up, except PreDown and PostDown', async () => {
     const controller = new AbortController();
     const { signal } = controller;
     const reason = new Error('enough');
@@ -186,7 +186,7 @@ describe('the hooks of a tunnel', () => {
     expect(trace.lines).toEqual([...UP, ...DOWN]);
   });
 
-  it('of the way down are in the journal, so that its end read first keeps their order', async () => {
+  it('for going down are in the journal, in an order that is right when read from its end', async () => {
     let journal: readonly Command[] = [];
     const record = (commands: readonly Command[]): void => {
       journal = [...commands];
@@ -204,7 +204,7 @@ describe('the hooks of a tunnel', () => {
     await tunnel.close();
   });
 
-  it('are told like the steps', async () => {
+  it('are reported like the steps', async () => {
     const told: string[] = [];
     const onStep = (line: string): number => told.push(line.replace(/ >> .*/, ''));
     const tunnel = await up(config(), { onStep });

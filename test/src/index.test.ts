@@ -13,7 +13,7 @@ function readJson(path: string): unknown {
 }
 
 describe('the public API', () => {
-  it('is this and no more', () => {
+  it('has these exports and no more', () => {
     expect(Object.keys(api).sort()).toEqual([
       'ChangeError',
       'ConfigError',
@@ -58,13 +58,13 @@ describe('the public API', () => {
     expect(preshared.some((key) => ((key[0] as number) & 1) === 1)).toBe(true);
   });
 
-  it('finds the public key of a private one (RFC 7748, section 6.1)', () => {
+  it('computes the public key of a private one (RFC 7748, section 6.1)', () => {
     const alice = Buffer.from(vectors.agreement.alicePrivate, 'hex');
     const publicKey = api.publicKeyOf(api.Secret.copyOf(alice));
     expect(Buffer.from(publicKey).toString('hex')).toBe(vectors.agreement.alicePublic);
   });
 
-  it('tells its versions', async () => {
+  it('has its versions', async () => {
     expect(api.packageVersion()).toBe(manifest.version);
     expect(await api.versions()).toMatchObject({
       wgTs: manifest.version,

@@ -28,7 +28,7 @@ describe('publicKeyOf', () => {
     expect(aliceBy(publicKeyOf)).toBe(alicePublic);
   });
 
-  it('is found where node:crypto has no X25519 or computes it wrongly', async () => {
+  it('works where node:crypto has no X25519 or computes it wrongly', async () => {
     const wrong = { ...(await import('node:crypto')), diffieHellman: () => new Uint8Array(32) };
     for (const found of [undefined, {}, wrong]) {
       const fresh = await freshWith(found);
@@ -37,7 +37,7 @@ describe('publicKeyOf', () => {
     }
   });
 
-  it('throws RangeError for a key that has not 32 bytes', () => {
+  it('throws RangeError for a key that does not have 32 bytes', () => {
     expect(() => publicKeyOf(Secret.copyOf(new Uint8Array(33)))).toThrow(RangeError);
   });
 });

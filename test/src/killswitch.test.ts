@@ -213,7 +213,7 @@ describe(`the kill switch${whyNot}`, () => {
     expect(trace.lines).not.toContain(OPEN);
   });
 
-  it('that cannot be had is an error, and nothing was done', async () => {
+  it('that cannot be set up is an error, and nothing was done', async () => {
     const netConfig = new NetConfigWithKillSwitch(trace);
     netConfig.killSwitch = async () => undefined;
     await expect(up(config(), { netConfig })).rejects.toMatchObject({

@@ -118,7 +118,7 @@ describe('a tunnel that is up', () => {
       expect(latestHandshake()).toBe(before);
     });
 
-    it('clears what is not said of a peer again, but where it is', async () => {
+    it('clears what is not said of a peer again, except its endpoint', async () => {
       await change({ peers: [peer({ presharedKey: generatePresharedKey() })] });
       const [before] = tunnels().a.status().peers;
       expect(before).toMatchObject({ hasPresharedKey: true, persistentKeepalive: 25 });
@@ -152,7 +152,7 @@ describe('a tunnel that is up', () => {
     });
   });
 
-  it('leaves as it is what is not said', async () => {
+  it('leaves what is not mentioned as it is', async () => {
     const presharedKey = generatePresharedKey();
     await change({ peers: [peer({ presharedKey, allowedIps: ['10.1.0.0/16'] })] });
     const before = tunnels().a.status();
@@ -163,7 +163,7 @@ describe('a tunnel that is up', () => {
     expect(tunnels().a.status().peers[0]?.allowedIps).toEqual(['10.1.0.0/16']);
   });
 
-  it('goes on with its sessions on another port, and the former one is free', async () => {
+  it('goes on with its sessions on another port, and frees the former one', async () => {
     await send('before');
     const [before, { listenPort: former }] = [latestHandshake(), tunnels().a.status()];
     const port = await freePort();
@@ -216,7 +216,7 @@ describe('a tunnel that is up', () => {
     ['a network to take away', { removeAllowedIps: ['10.0.0.0/33'] }],
     ['an endpoint', { endpoint: 'nowhere' }],
     ['an endpoint with a name', { endpoint: 'vpn.example.com:51820' }],
-  ])('changes nothing when %s is none', async (_, wrong) => {
+  ])('changes nothing when %s is invalid', async (_, wrong) => {
     const before = tunnels().a.status();
     const peers = [peer({ remove: true }), peer(wrong)];
     const refused = await refusal(change({ listenPort: await freePort(), peers }));
@@ -326,7 +326,7 @@ class Marked {
 }
 
 describe('the firewall mark', () => {
-  it('that was chosen for the routes stays when there shall be none', async () => {
+  it('that was chosen for the routes stays when none is asked for', async () => {
     const { live, noted } = await Marked.open({ fwMark: 51_820, isRouting: true });
     await live.change({ fwMark: 0, peers: [] });
     expect(live.read().fwMark).toBe(51_820);
@@ -337,7 +337,7 @@ describe('the firewall mark', () => {
     expect(noted.filter((note) => note !== 'changed')).toEqual(['mark 7', 'mark 51820']);
   });
 
-  it('of the configuration goes when there shall be none', async () => {
+  it('of the configuration goes when none is asked for', async () => {
     const { live, noted } = await Marked.open({ fwMark: 7 });
     await live.change({ peers: [] });
     expect(live.read().fwMark).toBe(7);

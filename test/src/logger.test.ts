@@ -46,7 +46,7 @@ describe('before LogTape is loaded', () => {
     ]);
   });
 
-  it('no line waits of a logger that is made afterwards', async () => {
+  it('no line of a logger that is made afterwards waits', async () => {
     const fresh = await import('../../src/logger.js');
     const logger = fresh.defaultLogger('office');
     const records = await recorded(async () => {

@@ -66,7 +66,7 @@ describe('probeMtu', () => {
     [1420, 600, 592],
     [8920, 1420, 1408],
     [1200, 1100, 1088],
-  ])('finds of %d what a path of %d carries: %d', async (currentMtu, limit, mtu) => {
+  ])('starts from %d and finds what a path of %d carries: %d', async (currentMtu, limit, mtu) => {
     const ping = path(limit);
     const result = await probeMtu(V4, { interfaceName: 'office', currentMtu, ping });
     expect(result).toEqual({ state: 'found', mtu, target: '10.0.0.1' });
@@ -119,7 +119,7 @@ describe('MTU = probe', () => {
     return { set, log: log.join('\n') };
   }
 
-  it('waits for the handshake, and takes what passes', async () => {
+  it('waits for the handshake, and takes the size that passes', async () => {
     const { set, log } = await adopt(V4, path(1240));
     expect(set).toEqual([1232]);
     expect(log).toContain('MTU 1232 from now on');
@@ -145,7 +145,7 @@ describe('MTU = probe', () => {
     },
   );
 
-  it('ends with the tunnel, also before a handshake', async () => {
+  it('ends with the tunnel, even before a handshake', async () => {
     const ping = path(1500);
     const end = startMtuProbe({
       name: 'office',
@@ -162,7 +162,7 @@ describe('MTU = probe', () => {
 });
 
 describe('ping', () => {
-  it('is told the payload, of either family, and not to fragment', () => {
+  it('gets the payload size, in either family, and the option not to fragment', () => {
     const v4 = linuxPingArguments({
       address: '10.0.0.1',
       packetBytes: 1420,

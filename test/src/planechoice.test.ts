@@ -67,7 +67,7 @@ describe('without a native library', () => {
     return await import('../../src/dataplane/choice.js');
   };
 
-  it('the portable plane runs, and it is told why', async () => {
+  it('the portable plane runs, and it is said why', async () => {
     vi.stubEnv('WG_TS_DATAPLANE', '');
     const planes = await fresh();
     const { native, fallback } = planes.choosePlane({}, false);
@@ -76,7 +76,7 @@ describe('without a native library', () => {
     expect(planes.defaultPlane()).toEqual({ name: 'portable', why: fallback });
   });
 
-  it('the native plane is refused to who asks for it, with what to do', async () => {
+  it('a request for the native plane is refused, with what to do', async () => {
     const planes = await fresh();
     expect(() => planes.choosePlane({ dataPlane: 'native' }, false)).toThrow(
       expect.objectContaining({

@@ -99,7 +99,7 @@ describe('PortableDataPlane', () => {
     expect(batches).toEqual([[{ type: 'needsHandshake', peer: 1 }]]);
   });
 
-  it('reports what an action brought about, but not from within it', async () => {
+  it('reports the effects of an action, but not from within it', async () => {
     plane.start();
     addPeer();
     plane.apply({ type: 'sendKeepalive', peer: 1 });
@@ -123,7 +123,7 @@ describe('PortableDataPlane', () => {
     ]);
   });
 
-  it('logs a reason why datagrams are not sent once a minute', () => {
+  it('logs each reason why datagrams are not sent at most once a minute', () => {
     plane.start();
     const lines = (): number => logger.lines.length;
     for (let i = 0; i < 50; i++) udp.refuse('ENETUNREACH');
@@ -139,7 +139,7 @@ describe('PortableDataPlane', () => {
     expect(lines()).toBe(3);
   });
 
-  it('remembers but so many reasons', () => {
+  it('remembers only so many reasons', () => {
     plane.start();
     for (let port = 1; port <= 1000; port++) udp.refuse('EPERM', { ...FROM, port });
     expect(logger.lines).toHaveLength(1000);
@@ -147,7 +147,7 @@ describe('PortableDataPlane', () => {
     expect(logger.lines).toHaveLength(1000);
   });
 
-  it('tells when the interface is gone', async () => {
+  it('reports when the interface is gone', async () => {
     plane.start();
     const error = new Error('gone');
     tun.fail(error);
@@ -155,7 +155,7 @@ describe('PortableDataPlane', () => {
     expect(tunErrors).toEqual([error]);
   });
 
-  it('goes on with other sockets, and closes those from before', async () => {
+  it('goes on with new sockets, and closes the old ones', async () => {
     plane.start();
     expect(await plane.listen(0)).toBe(2);
     expect([plane.port, udp.closes, next.closes]).toEqual([2, 1, 0]);
@@ -166,7 +166,7 @@ describe('PortableDataPlane', () => {
     expect([udp.closes, next.closes]).toEqual([1, 1]);
   });
 
-  it('keeps its sockets when others do not start', async () => {
+  it('keeps its sockets when the new ones do not start', async () => {
     plane.start();
     vi.spyOn(next, 'start').mockImplementation(() => {
       throw new Error('no start');
@@ -175,7 +175,7 @@ describe('PortableDataPlane', () => {
     expect([plane.port, udp.closes, next.closes]).toEqual([1, 0, 1]);
   });
 
-  it('listens no more after its end', async () => {
+  it('no longer listens after its end', async () => {
     await plane.close();
     await expect(plane.listen(0)).rejects.toThrow('has ended');
     expect([udp.closes, next.closes]).toEqual([1, 1]);

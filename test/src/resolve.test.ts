@@ -109,13 +109,13 @@ describe('resolveEndpoint', () => {
     expect(Math.max(...pauses)).toBe(20_000);
   });
 
-  it.each([0, 1, 4])('retries %i times when told so', async (retries) => {
+  it.each([0, 1, 4])('retries %i times when asked to', async (retries) => {
     const resolver = failing('EAI_AGAIN');
     await expect(resolve('vpn.example', { resolver, retries })).rejects.toThrow('vpn.example');
     expect(resolver).toHaveBeenCalledTimes(retries + 1);
   });
 
-  it('asks again after a failure that it does not know', async () => {
+  it('asks again after an unknown failure', async () => {
     const resolver = failing('EAI_SYSTEM', 1);
     expect(await resolve('vpn.example', { resolver })).toMatchObject({ port: PORT });
   });
@@ -129,7 +129,7 @@ describe('resolveEndpoint', () => {
     expect(resolver).toHaveBeenCalledTimes(1);
   });
 
-  it('takes an empty answer for no such name', async () => {
+  it('takes an empty answer to mean no such name', async () => {
     await expect(resolve('vpn.example', { resolver: async () => [] })).rejects.toMatchObject({
       code: 'ERR_RESOLVE',
     });
@@ -138,7 +138,7 @@ describe('resolveEndpoint', () => {
   describe('aborted', () => {
     const reason = new Error('enough');
 
-    it('before it asks: asks nobody', async () => {
+    it('before it asks: sends no query', async () => {
       const resolver = failing('EAI_AGAIN');
       const { signal } = abortedController();
       await expect(resolve('vpn.example', { resolver, signal })).rejects.toBe(reason);

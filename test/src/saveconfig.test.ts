@@ -44,7 +44,7 @@ function write(...lines: readonly string[]): void {
 const read = (): string => readFileSync(file, 'utf8');
 
 describe('saveConfig', () => {
-  it('takes over what runs, and keeps what only the file knows', async () => {
+  it('takes over the running settings, and keeps what only the file knows', async () => {
     write(
       ...['Address = 10.0.0.2/24', 'DNS = 10.0.0.1, a.example', 'MTU = 1400', 'Table = 12'],
       ...['PreUp = a', 'PostUp = b', 'PreDown = c', 'PostDown = d', 'SaveConfig = true'],
@@ -70,7 +70,7 @@ describe('saveConfig', () => {
     expect(first?.allowedIps).toHaveLength(1);
   });
 
-  it('writes the address of an endpoint in the place of its name, except where names are needed', async () => {
+  it('writes the address of an endpoint instead of its name, except where names are needed', async () => {
     const running = device(peer(2, { endpoint: '[2001:db8::1]:5' }));
     write('[Peer]', `PublicKey = ${key(2)}`, 'Endpoint = a.example:1');
     await saveConfig(file, () => running);
@@ -83,7 +83,7 @@ describe('saveConfig', () => {
     expect(read()).toContain('Endpoint = a.example:1, b.example:2\n');
   });
 
-  it('keeps ExcludedIPs as long as they say what runs', async () => {
+  it('keeps ExcludedIPs as long as they match what runs', async () => {
     const lines = [
       '[Peer]',
       `PublicKey = ${key(2)}`,
@@ -98,14 +98,14 @@ describe('saveConfig', () => {
     expect(read()).not.toContain('ExcludedIPs');
   });
 
-  it('leaves a file alone that does not ask, when asked to', async () => {
+  it('leaves a file without SaveConfig alone when asked to', async () => {
     write('# mine');
     const before = read();
     expect(await saveConfig(file, device, { onlyIfAsked: true })).toBe(false);
     expect(read()).toBe(before);
   });
 
-  it('leaves the secrets of what runs as they are', async () => {
+  it('leaves the secrets of the running tunnel as they are', async () => {
     write();
     const running = device(peer(2, { presharedKey: Secret.take(bytes(8)) }));
     await saveConfig(file, () => running);

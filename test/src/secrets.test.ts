@@ -94,7 +94,7 @@ describe('the search for secrets', () => {
     for (const secret of SECRETS) expect(leaksIn(print(secret))).not.toEqual([]);
   });
 
-  it('finds nothing where nothing is', () => {
+  it('finds nothing where there is nothing', () => {
     expect(leaksIn(printed(newKeys()))).toEqual([]);
   });
 });

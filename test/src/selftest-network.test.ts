@@ -116,7 +116,7 @@ describe('the checks of the network', () => {
     return Object.fromEntries(all.map((result) => [result.name, result]));
   }
 
-  it('are all ok on a system that does what it is asked for, and leave nothing', async () => {
+  it('are all ok on a system that does what it is asked, and leave nothing behind', async () => {
     const all = await results();
     expect(Object.values(all).map(({ state }) => state)).toEqual(Array(5).fill('ok'));
     expect(all['interface']?.detail).toBe(`${NAME}, LUID 0x6000, driver fake`);
@@ -125,7 +125,7 @@ describe('the checks of the network', () => {
     expect(system.applied.every(({ luid }) => luid === 0x6000n)).toBe(true);
   });
 
-  it('tell warnings', async () => {
+  it('report warnings', async () => {
     system.warnings.push('no IPv6 here');
     expect((await results())['addresses, routes and MTU']?.detail).toContain('no IPv6 here');
   });
@@ -151,7 +151,7 @@ describe('the checks of the network', () => {
     expect(result?.detail).toMatch(reason);
   });
 
-  it('do not take an interface that is there already', async () => {
+  it('do not use an interface that already exists', async () => {
     await system.openTun(NAME);
     const all = await results();
     expect(all['interface']).toMatchObject({ state: 'failed' });
@@ -159,7 +159,7 @@ describe('the checks of the network', () => {
     expect(system.there.get('interfaces')?.size).toBe(1);
   });
 
-  it('wait a moment for what comes later', async () => {
+  it('wait a moment for what takes effect later', async () => {
     const { interfaces } = system.look;
     let looks = 0;
     const late = async (): Promise<string> => (++looks === 2 ? '' : await interfaces());

@@ -31,7 +31,7 @@ describe('checks', () => {
     expect(results[2]?.detail).toBe('needs b');
   });
 
-  it('that throw have failed, with the hint of the error, in one line', async () => {
+  it('that throw have failed, with the hint of the error, on one line', async () => {
     const [result] = await runChecks([
       check('a', () => {
         throw new WgTsError('ERR_FILE', 'two\nlines', { hint: 'do this' });
@@ -40,7 +40,7 @@ describe('checks', () => {
     expect(result).toMatchObject({ state: 'failed', detail: 'two lines', advice: 'do this' });
   });
 
-  it('that do not end have failed, and are told so by the signal', async () => {
+  it('that do not end have failed, and are aborted by the signal', async () => {
     let isTold = false;
     const forever = check('a', ({ signal }) => {
       signal.addEventListener('abort', () => {
@@ -54,7 +54,7 @@ describe('checks', () => {
     expect(isTold).toBe(true);
   });
 
-  it('are left out when asked for or interrupted, and what was done is undone all the same', async () => {
+  it('are left out on request or interruption, and what was done is undone all the same', async () => {
     const interrupted = new AbortController();
     const undone: string[] = [];
     const results = await runChecks(
@@ -130,7 +130,7 @@ describe('the list', () => {
     }
   });
 
-  it('finds this program well', async () => {
+  it('finds this program in good order', async () => {
     const results = await runChecks(programChecks);
     expect(results.filter(({ state }) => state === 'failed')).toEqual([]);
   });
@@ -154,7 +154,7 @@ describe('the far machine', () => {
   v6.set([2, 2], 24);
   v6.set([0, 5, 0, 6, 0, 9, 3, 4, 7], 40);
 
-  it('exchanges the ends, and nothing else', () => {
+  it('swaps the ends of a packet, and changes nothing else', () => {
     const answer = echoReply(v4);
     expect([...(answer?.subarray(12, 24) ?? [])]).toEqual([10, 0, 0, 2, 10, 0, 0, 1, 0, 6, 0, 5]);
     expect(echoReply(answer ?? v6)).toEqual(v4);
@@ -186,7 +186,7 @@ describe('a prober', () => {
     return socket.address().port;
   }
 
-  it('pings and floods, and tells what came back', async () => {
+  it('pings and floods, and reports what came back', async () => {
     const port = await echo((n) => n < 30 || n % 4 > 0);
     const prober = await Prober.open('127.0.0.1', { address: '127.0.0.1', port }, signal);
     onTestFinished(() => prober.close());

@@ -72,7 +72,7 @@ export function nextTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 
-/** Keeps what it is told, as `level: message`. */
+/** Keeps what is logged, as `level: message`. */
 export class MemoryLogger implements Logger {
   readonly lines: string[] = [];
   debug = (message: string): void => this.#keep('debug', message);

@@ -95,7 +95,7 @@ it('a peer that wg set removes while routes are made does not come back in part'
   expect(office.peers()).toMatchObject([{ publicKey: second, allowedIps: ['10.2.0.0/16'] }]);
 });
 
-it('wg setconf while routes are made is not mixed with what they are made for', async () => {
+it('wg setconf while routes are made is not mixed with the change they are made for', async () => {
   const office = await up(peer(first, '10.1.0.0/16'));
   const { done } = await setConfigThatWaits(office);
   const only = { publicKey: bytesOf(third), allowedIps: ['10.3.0.0/16'] };

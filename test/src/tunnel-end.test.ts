@@ -57,7 +57,7 @@ describe('the end of a tunnel', () => {
     expect(await atClosed).toEqual([true, true]);
   });
 
-  it('comes by itself when the interface breaks: `closed` tells why', async () => {
+  it('comes by itself when the interface breaks: `closed` says why', async () => {
     const port = await freePort();
     const logger = new MemoryLogger();
     const tun = new MemoryTun();
@@ -84,7 +84,7 @@ describe('the end of a tunnel', () => {
     await takePort(port);
   });
 
-  it('leaves packets that come later alone', async () => {
+  it('ignores packets that come later', async () => {
     const tun = new MemoryTun();
     const tunnel = await up(tun);
     tun.inject(ipPacket('10.9.0.1', '10.9.0.2', 'too late'));

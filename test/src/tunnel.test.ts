@@ -234,7 +234,7 @@ describe('two tunnels over loopback', () => {
 });
 
 describe('status', () => {
-  it('tells a new tunnel exactly', async () => {
+  it('describes a new tunnel exactly', async () => {
     const { tunnel } = await up('office', keysA, [...peerB(), 'PersistentKeepalive = 7'], {}, [
       'MTU = 1380',
       'Address = 10.9.0.1/24',

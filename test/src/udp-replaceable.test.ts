@@ -34,14 +34,14 @@ function replaceable() {
   return { sockets, first, next, changes };
 }
 
-it('closes the sockets from before when others have taken their place', async () => {
+it('closes the old sockets when new ones have taken their place', async () => {
   const { sockets, first, next } = replaceable();
   expect(await sockets.listen(0, () => expect(first.closes).toBe(0))).toBe(2);
   expect(sockets.current).toBe(next);
   expect([first.closes, next.closes]).toEqual([1, 0]);
 });
 
-it('opens the others with the mark that was set last', async () => {
+it('opens the new sockets with the mark that was set last', async () => {
   const { sockets, next, changes } = replaceable();
   await sockets.listen(7, nothing);
   sockets.setMark(5);
@@ -53,7 +53,7 @@ it('opens the others with the mark that was set last', async () => {
   expect(changes).toEqual([{ port: 7 }, { port: 8, mark: 5 }, { port: 9, mark: 0 }]);
 });
 
-it('keeps its sockets when others cannot be opened, or are not adopted', async () => {
+it('keeps its sockets when new ones cannot be opened, or are not adopted', async () => {
   const { sockets, first, next } = replaceable();
   await expect(sockets.listen(99, nothing)).rejects.toThrow('in use');
   const adopt = (): never => {

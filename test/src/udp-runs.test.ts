@@ -40,7 +40,7 @@ describe.skipIf(!linuxOnly)('runs of datagrams of one size (Linux only)', () => 
     return SIZES.map((size, i) => Buffer.alloc(size, i + 1));
   }
 
-  it('arrive one by one and in order at a socket that knows nothing of it', async () => {
+  it('arrive one by one and in order at a socket that knows nothing of runs', async () => {
     const { port, seen } = await receiver();
     const transport = await openMmsgUdp(LOOPBACK);
     cleanups.push(() => transport.close());

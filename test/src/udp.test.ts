@@ -122,7 +122,7 @@ for (const { name, open, skip } of implementations)
       },
     );
 
-    it('does without IPv6 when told to', async () => {
+    it('does without IPv6 when asked to', async () => {
       const transport = await opened({ ipv6: false });
       const inbox = listen(transport);
       expect(transport.hasIpv6).toBe(false);
@@ -174,7 +174,7 @@ for (const { name, open, skip } of implementations)
       ['port 0', '127.0.0.1', 0],
       ['no such zone', 'fe80::1%nosuchif0', 9],
       ['a broadcast address', '255.255.255.255', 9],
-    ])('goes on after a send that cannot be: %s', async (_why, address, port) => {
+    ])('goes on after a send that is impossible: %s', async (_why, address, port) => {
       const transport = await opened();
       const inbox = listen(transport);
       expect(() => transport.send(bytes('lost'), { address, port })).not.toThrow();
@@ -298,7 +298,7 @@ describe('the port of both families', () => {
   const closed: number[] = [];
   const close = ({ port }: { port: number }): unknown => closed.push(port);
 
-  it('is chosen anew when the other family has it taken', async () => {
+  it('is chosen anew when it is taken in the other family', async () => {
     closed.length = 0;
     let next = 1000;
     const open4 = async (): Promise<{ port: number }> => ({ port: next++ });
@@ -396,7 +396,7 @@ describe.skipIf(!linuxOnly)('Linux structs', () => {
 });
 
 describe('openUdp', () => {
-  it('takes the fastest that is there', async () => {
+  it('takes the fastest transport that is available', async () => {
     const transport = await openUdp(LOOPBACK);
     cleanups.push(() => transport.close());
     expect(transport.implementation).toBe(linuxOnly ? 'mmsg' : 'dgram');

@@ -20,7 +20,7 @@ describe('UndoStack', () => {
     expect(done).toEqual(['second begins', 'second ends', 'first']);
   });
 
-  it('goes on after failures, and tells each', async () => {
+  it('goes on after failures, and reports each', async () => {
     const stack = new UndoStack();
     const done: string[] = [];
     const [thrown, rejected] = [new Error('thrown'), new Error('rejected')];

@@ -46,7 +46,7 @@ describe('watchWakeups', () => {
     asleep += duration;
   };
 
-  it('makes one wake-up of a burst of changes, when it is over', () => {
+  it('reports one wake-up for a burst of changes, when it is over', () => {
     const watched = watch('jumps');
     for (let i = 0; i < 5; i++) {
       networkChanges();
@@ -95,14 +95,14 @@ describe('watchWakeups', () => {
     watched.close();
   });
 
-  it('keeps no timer where the system tells', () => {
+  it('keeps no timer where the system reports sleep', () => {
     const watched = watch('jumps');
     expect(clock.waiting).toBe(0);
     watched.close();
     expect(closed).toEqual(['network', 'jumps']);
   });
 
-  it('looks by itself where the system does not tell of sleep', () => {
+  it('checks by itself where the system does not report sleep', () => {
     const watched = watch('nothing of sleep');
     clock.advance(60_000);
     expect(wakeups).toEqual([]);
@@ -112,7 +112,7 @@ describe('watchWakeups', () => {
     watched.close();
   });
 
-  it('goes on without what cannot be followed', () => {
+  it('goes on without what cannot be watched', () => {
     const watched = watch('nothing');
     expect(logger.lines).toEqual(['debug: changes of the network are not followed: no netlink']);
     sleep(60_000);
@@ -121,7 +121,7 @@ describe('watchWakeups', () => {
     watched.close();
   });
 
-  it('says nothing after close, and waits for nothing', () => {
+  it('reports nothing after close, and waits for nothing', () => {
     for (const shows of ['jumps', 'nothing of sleep'] as const) {
       const watched = watch(shows);
       networkChanges();

@@ -166,7 +166,7 @@ describe('install', () => {
     expect(readdirSync(target())).toEqual(['wintun.dll']);
   });
 
-  it('replaces another one and says which', async () => {
+  it('replaces another DLL and says which', async () => {
     mkdirSync(target(), { recursive: true });
     writeFileSync(join(target(), 'wintun.dll'), DLLS.arm64);
     const known = await installWintun(options());
@@ -194,7 +194,7 @@ describe('install', () => {
     expect((await failureOf(installWintun(options()))).message).toMatch(/more than/);
   });
 
-  it('says who may, where the folder cannot be written', async () => {
+  it('says who may write, where the folder cannot be written to', async () => {
     mkdirSync(target(), { recursive: true });
     chmodSync(folder, 0o755);
     chmodSync(target(), 0o555);
@@ -209,14 +209,14 @@ describe('install', () => {
     expect(readdirSync(target())).toEqual([]);
   });
 
-  it('says what is in its place when that is no file', async () => {
+  it('says what is in its place when that is not a file', async () => {
     mkdirSync(join(target(), 'wintun.dll'), { recursive: true });
     const error = await failureOf(installWintun(options()));
     expect(error.code).toBe('ERR_FILE');
     expect(error.message).toContain(join(target(), 'wintun.dll'));
   });
 
-  it('downloads where no file is given, and not what is there already', async () => {
+  it('downloads when no file is given, but not what is already there', async () => {
     const server = await serve((_, response) => response.end(zip));
     const pins = pinsOf(zip, `${server}/wintun.zip`);
     const asked: string[] = [];
@@ -281,7 +281,7 @@ describe('a download', () => {
     expect(error.hint).toContain('wg-ts wintun install FILE');
   });
 
-  it('does not follow one out of its protocol', async () => {
+  it('does not follow one to another protocol', async () => {
     const server = await serve((_, response) => {
       response.writeHead(302, { location: server.replace('http:', 'https:') }).end();
     });
@@ -304,12 +304,12 @@ describe('a download', () => {
   it.each([
     ['an error of the server', 404, /answered 404 Not Found/],
     ['a redirection to nowhere', 302, /answered 302/],
-  ])('tells %s', async (_, status, reason) => {
+  ])('reports %s', async (_, status, reason) => {
     const server = await serve((_request, response) => response.writeHead(status).end());
     expect((await failureOf(download(`${server}/a`))).message).toMatch(reason);
   });
 
-  it('ends when the server says nothing, and when there is none', async () => {
+  it('ends when the server sends nothing, and when there is no server', async () => {
     const server = await serve(() => undefined);
     const silent = await failureOf(download(`${server}/a`, { timeoutMs: 200 }));
     expect(silent.message).toMatch(/timed out after 0\.2 s/);

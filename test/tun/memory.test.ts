@@ -58,7 +58,7 @@ describe('the interface in memory', () => {
     expect(kept).toEqual(Uint8Array.of(0, 0));
   });
 
-  it('copies on both ways', async () => {
+  it('copies in both directions', async () => {
     const tun = new MemoryTun();
     const seen = collect(tun);
     const bytes = packet(1);

@@ -103,7 +103,7 @@ describe('the plan asks the machine', () => {
     );
   });
 
-  it('for IPv6, of the interface before the default', async () => {
+  it('for IPv6, about the interface before the default', async () => {
     const addresses = ['fd00::2/64'];
     const count = async (files: Record<string, string>): Promise<number> =>
       (await describePlan(machine([], files).system, { addresses })).length;
@@ -210,7 +210,7 @@ describe('undo', () => {
     'Cannot find device "office"',
     'Error: Could not process rule: No such file or directory\ndelete table ip x',
     'iptables: Bad rule (does a matching rule exist in that chain?).',
-  ])('is content with what is gone: %s', async (stderr) => {
+  ])('accepts what is already gone: %s', async (stderr) => {
     const { system } = machine([[/./, failed(stderr)]]);
     const errors: Error[] = [];
     await linuxNetConfig(system).undo(commands, (error) => errors.push(error));

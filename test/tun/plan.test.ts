@@ -60,7 +60,7 @@ describe('the plan of an interface', () => {
     ]);
   });
 
-  it('leaves out what the addresses route already', () => {
+  it('leaves out what the addresses already route', () => {
     const routes = ['10.0.0.0/24', '10.0.0.7/32', '10.0.0.0/8', 'fd00::/64', 'fd00::9/128'];
     expect(plan({ routes }).commands.slice(3)).toEqual(['ip -4 route add 10.0.0.0/8 dev office']);
   });
@@ -118,7 +118,7 @@ describe('the plan of an interface', () => {
     expect(() => plan({ addresses: ['fe80::1/64'] }, { addresses })).not.toThrow();
   });
 
-  it('refuses a name that is none', () => {
+  it('refuses an invalid name', () => {
     expect(() => plan({ name: 'a b' })).toThrow(expect.objectContaining({ code: 'ERR_NAME' }));
   });
 });
@@ -300,7 +300,7 @@ describe('DNS', () => {
     expect(() => plan(closed, { dns: loopback })).not.toThrow();
   });
 
-  it('search domains need a server', () => {
+  it('needs a server for search domains', () => {
     const { commands, warnings } = plan(
       { dnsSearch: ['corp.example'] },
       { dns: { type: 'resolvectl' } },
@@ -331,7 +331,7 @@ describe('one route more', () => {
     ]);
   });
 
-  it('is none where the address brings it, without routes, and without IPv6', () => {
+  it('is not needed where the address brings it, without routes, or without IPv6', () => {
     expect(planned('10.0.0.7/32')).toEqual([]);
     expect(planned('10.0.0.7/32', { table: 77 })).toHaveLength(2);
     expect(planned('192.168.7.0/24', { table: 'off' })).toEqual([]);

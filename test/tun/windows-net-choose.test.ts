@@ -79,7 +79,7 @@ describe('the choice', () => {
     });
   });
 
-  it('is not held by the routes that it has brought', () => {
+  it('is not influenced by the routes that it has added', () => {
     const own = { luid: WIRE, destination: '203.0.113.7', length: 32, nextHop: '192.168.1.1' };
     const state = snapshot([{ ...own, metric: 0, isManual: true }, air, ...ours]);
     expect(chosen(state, ['203.0.113.7'], [own]).hostRoutes).toEqual([
@@ -88,7 +88,7 @@ describe('the choice', () => {
     expect(chosen(state).hostRoutes).toEqual([]);
   });
 
-  it('leads nowhere what would go into the tunnel otherwise', () => {
+  it('drops what would otherwise go into the tunnel', () => {
     const { bind, mtu, hostRoutes } = chosen(snapshot(ours));
     expect([bind, mtu]).toEqual([{ 4: undefined, 6: undefined }, undefined]);
     expect(hostRoutes).toEqual([
@@ -107,7 +107,7 @@ describe('the choice', () => {
     expect(chosen(snapshot([wire, same]), ['10.0.0.9']).hostRoutes.length).toBe(1);
   });
 
-  it('has the MTU of the least way to a peer, and of the default routes without one', () => {
+  it('has the smallest MTU on the way to a peer, or of the default routes without a peer', () => {
     const narrow = route(AIR, '203.0.113.0/24', '192.168.2.1');
     const state = snapshot([wire, narrow], { 2: { mtu: 9000 }, 3: { mtu: 1400 } });
     expect(chosen(state).mtu).toEqual({ 4: 1320, 6: 1320 });

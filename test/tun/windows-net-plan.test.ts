@@ -103,14 +103,14 @@ describe('the plan of an interface on Windows', () => {
     expect(covered({ routes: ['203.0.113.0/24'], bindsSockets: true })).toBe(false);
   });
 
-  it('gives IPv6 what it needs at least', () => {
+  it('gives IPv6 at least the MTU that it needs', () => {
     const { texts, warnings } = plan({ mtu: 1200 });
     expect(texts[0]).toContain('mtu=1200');
     expect(texts[1]).toContain('mtu=1280');
     expect(warnings).toEqual(["an MTU of 1200 is below IPv6's minimum, so IPv6 has 1280"]);
   });
 
-  it('warns of what is not done, or may surprise', () => {
+  it('warns of what is not done or may surprise', () => {
     const v4 = { addresses: ['10.0.0.2/24'] };
     expect(plan({ ...v4, routes: ['0.0.0.0/0', '::/0'] }, { families: [4] }).warnings).toEqual([
       '::/0 is not routed: the interface has no address of that family',

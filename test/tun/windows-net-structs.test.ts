@@ -46,7 +46,7 @@ describe('rows of Windows', () => {
     expect(readRouteRow(routeRow)).toEqual({ ...key, metric: 7, isManual: true });
   });
 
-  it('of an interface tell its name and state', () => {
+  it('of an interface give its name and state', () => {
     const row = new Structure(MIB_IF_ROW2.size);
     row.bytes.set(Buffer.from('Ethernet ä\0old', 'utf16le'), MIB_IF_ROW2.Alias);
     row.view.setUint32(MIB_IF_ROW2.OperStatus, 1, true);
@@ -62,7 +62,7 @@ describe('rows of Windows', () => {
     expect(readInterfaceRow(row).isUp).toBe(false);
   });
 
-  it('of an interface change only where they are asked to', () => {
+  it('of an interface change only where asked to', () => {
     const row = new Structure(MIB_IPINTERFACE_ROW.size);
     row.bytes.fill(0x55);
     changeIpInterfaceRow(row, 6, { mtu: 1400 });
@@ -91,7 +91,7 @@ describe('the security descriptor of a service', () => {
 });
 
 describe('the filters of the kill switch', () => {
-  it('block all else in each layer, with the least weight', () => {
+  it('block everything else in each layer, with the lowest weight', () => {
     const own = { appId: new Uint8Array(2), listenPort: 51820 };
     const filters = [...ownFilters(own), ...killSwitchFilters(9n, ['10.0.0.1'])];
     const blocks = filters.filter(({ action }) => action === 'block');

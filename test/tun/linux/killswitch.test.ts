@@ -68,7 +68,7 @@ describe('the kill switch', () => {
     expect(() => planKillSwitch({ ...settings, fwMark: 0 })).toThrow(RangeError);
   });
 
-  it('is not there without nft', async () => {
+  it('is not available without nft', async () => {
     expect(await linuxNetConfig(machine({}, ['iptables'])).killSwitch?.(settings)).toBeUndefined();
     expect(await linuxNetConfig(machine({}, ['nft'])).killSwitch?.(settings)).toMatchObject({
       describe: 'nft -f -',
@@ -115,7 +115,7 @@ function plan(change: Partial<InterfaceSettings>, system: Partial<SystemFacts> =
 }
 
 describe('the DNS guard', () => {
-  it('comes before the resolver is told, and goes with its table', () => {
+  it('comes before the resolver is set, and goes with its table', () => {
     const { steps, guard } = plan({});
     const commands = steps.map(({ command }) => commandText(command));
     expect(guard).toBe(commands.indexOf('resolvectl dns office 10.0.0.1') - 1);
@@ -131,7 +131,7 @@ describe('the DNS guard', () => {
     expect(plan(change).guard).toBe(-1);
   });
 
-  it('is left out where only iptables is, with a word', () => {
+  it('is left out with a message where there is only iptables', () => {
     const { guard, warnings } = plan({}, { firewall: 'iptables' });
     expect(guard).toBe(-1);
     expect(warnings).toEqual([expect.stringContaining('install nftables')]);
@@ -169,7 +169,7 @@ describe('the DNS guard', () => {
 });
 
 describe('excluded networks', () => {
-  it('are thrown back in the table of the default route, and taken away again', () => {
+  it('get throw routes in the table of the default route, and lose them again', () => {
     const excluded = ['10.0.0.0/8', '192.168.0.0/16', 'fc00::/7'];
     const { steps } = plan({ excluded, routes: ['0.0.0.0/0', '::/0'] });
     const batches = steps.filter(({ command }) => command.argv.includes('-batch'));
@@ -191,7 +191,7 @@ describe('excluded networks', () => {
     expect(steps.some(({ command }) => command.argv.includes('-batch'))).toBe(false);
   });
 
-  it('need nothing where no default route is', () => {
+  it('need nothing where there is no default route', () => {
     const { steps } = plan({ excluded: ['10.1.0.0/16'], routes: ['10.0.0.0/16'] });
     expect(steps.some(({ command }) => command.argv.includes('-batch'))).toBe(false);
   });

@@ -78,7 +78,7 @@ describe('parseNetlink', () => {
     );
   });
 
-  it('ends with every input', () => {
+  it('ends on every input', () => {
     const bytes = Buffer.concat([
       link(16, 7, 0x41),
       addr(20, 3, 0, 0, attribute(2, IPV4)),
@@ -136,7 +136,7 @@ describe('ChangeFilter', () => {
     destination,
   });
 
-  it('does not count an address that is told again', () => {
+  it('does not count an address that is announced again', () => {
     const subject = filter();
     expect(subject.take([address({})])).toBe(false);
     expect(subject.take([address({ address: IPV6 })])).toBe(true);
@@ -164,7 +164,7 @@ describe('ChangeFilter', () => {
     expect(subject.take([running(3, true)])).toBe(false);
   });
 
-  it('counts nothing of the own interface, nor what is link-local', () => {
+  it('counts nothing on the tunnel’s own interface, and nothing link-local', () => {
     const subject = filter();
     expect(subject.take([address({ index: OWN, address: IPV6 })])).toBe(false);
     expect(subject.take([routeTo(OWN, IPV4)])).toBe(false);
