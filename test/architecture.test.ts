@@ -1,4 +1,4 @@
-/** The shape of the code: who may import whom, and what keeps the core free of clocks and schedules. */
+/** The shape of the code: what may import what, and what keeps the core free of clocks and schedules. */
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -289,7 +289,7 @@ describe('these rules', () => {
     expect(broken.some((text) => text.startsWith(`${rule}: ${from} -> `))).toBe(true);
   });
 
-  it('allow what design wants', async () => {
+  it('allow what the design intends', async () => {
     const allowed = [
       ['crypto/a.ts', 'node:crypto'],
       ['protocol/a.ts', '../crypto/b.js'],
@@ -313,7 +313,7 @@ describe('these rules', () => {
     expect(await violations(baseDir, Object.keys(files))).toEqual([]);
   });
 
-  it('notice circles, also of types', async () => {
+  it('notice circles, even of types', async () => {
     const baseDir = project({
       'src/a.ts': `import type { B } from './b.js';\nexport type A = B;\n`,
       'src/b.ts': `import type { A } from './a.js';\nexport type B = A;\n`,
@@ -321,7 +321,7 @@ describe('these rules', () => {
     expect(await violations(baseDir, ['src'])).toEqual(['no circles: src/a.ts -> src/b.ts']);
   });
 
-  it('notice clocks, and not their names in comments and texts', () => {
+  it('notice clocks, but not their names in comments and strings', () => {
     const text = [
       '// Date is fine here',
       "const a = 'performance';",
@@ -349,7 +349,7 @@ describe('these rules', () => {
     ['const a = 1;\nexport { a as default };', true],
     ['export const a = 1;', false],
     ['export { a } from "./a.js";', false],
-  ])('tell of %s whether it is a default export', (text, expected) => {
+  ])('say whether %s is a default export', (text, expected) => {
     expect(hasDefaultExport('x.ts', text)).toBe(expected);
   });
 });

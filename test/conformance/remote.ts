@@ -76,7 +76,7 @@ export class Remote {
     return { address: '127.0.0.1', port: (this.#socket.address() as AddressInfo).port };
   }
 
-  /** New keys for both; answers the plane's. */
+  /** New keys for both; returns the plane's. */
   install(options: KeypairOptions): { sendKey: Secret; receiveKey: Secret } {
     const [up, down] = [randomBytes(32), randomBytes(32)];
     this.#transport.apply(0, {

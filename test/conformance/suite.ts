@@ -217,7 +217,7 @@ export function testDataPlane(name: string, open: () => Promise<Subject>): void 
       expect(remote.packets).toEqual(packets.slice(12));
     });
 
-    it('drops staged packets when told so', async () => {
+    it('drops staged packets on request', async () => {
       addPeer();
       subject.tun.inject(ipPacket(OURS, THEIRS, 'lost'));
       await eventOf('needsHandshake');
@@ -257,7 +257,7 @@ export function testDataPlane(name: string, open: () => Promise<Subject>): void 
       expect(remote.packets).toHaveLength(1);
     });
 
-    it('neither sends nor takes anything under a key older than REJECT_AFTER_TIME', async () => {
+    it('neither sends nor accepts anything under a key older than REJECT_AFTER_TIME', async () => {
       addPeer();
       install({ createdAt: subject.now() - REJECT_AFTER_TIME });
       remote.sealAndSend(ipPacket(THEIRS, OURS, 'late'));
@@ -281,7 +281,7 @@ export function testDataPlane(name: string, open: () => Promise<Subject>): void 
       ]);
     });
 
-    it('forgets keys and peers when told so', async () => {
+    it('forgets keys and peers on request', async () => {
       addPeer();
       install();
       subject.plane.apply({ type: 'dropKeypairs', peer: PEER });

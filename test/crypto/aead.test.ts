@@ -49,13 +49,13 @@ describe.each(aeadProviders)('ChaCha20-Poly1305 of $name', (aead) => {
     expect(open(key, NONCE, sealed, data)).toEqual(pattern(80));
   });
 
-  it('takes empty additional data for none', () => {
+  it('treats empty additional data as none', () => {
     const sealed = seal(key, NONCE, pattern(5), new Uint8Array());
     expect(sealed).toEqual(seal(key, NONCE, pattern(5)));
     expect(open(key, NONCE, sealed, new Uint8Array())).toEqual(pattern(5));
   });
 
-  it('answers false for anything shorter than a tag', () => {
+  it('returns false for anything shorter than a tag', () => {
     for (let length = 0; length < 16; length++) {
       expect(key.open(NONCE, pattern(length), new Uint8Array(64))).toBe(false);
     }

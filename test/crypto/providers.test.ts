@@ -143,7 +143,7 @@ describe('node:crypto that lacks something', () => {
     expect(chosenAead(createNodeAead(unsupported))).toBe(nobleAead);
   });
 
-  it('answers undefined where the library returns zeros instead of failing', () => {
+  it('returns undefined where the library returns zeros instead of failing', () => {
     const x25519 = createNodeX25519(() => ({ ...node, diffieHellman: () => new Uint8Array(32) }));
     const key = new Uint8Array(32).fill(1);
     expect(x25519.sharedSecret(key, nobleX25519.publicKey(key))).toBeUndefined();
@@ -151,7 +151,7 @@ describe('node:crypto that lacks something', () => {
 });
 
 describe('node:crypto with a private key', () => {
-  it('gets it in a buffer that is zeroed afterwards, also when the import fails', () => {
+  it('gets it in a buffer that is zeroed afterwards, even when the import fails', () => {
     const seen: Uint8Array[] = [];
     const watching = (fail: boolean): X25519 =>
       createNodeX25519(() => ({
@@ -201,7 +201,7 @@ describe('the providers of this process', () => {
     });
   });
 
-  it('are tested when they are wanted, not when they are loaded', async () => {
+  it('are tested when they are first needed, not when they are loaded', async () => {
     const asked = vi.spyOn(process, 'getBuiltinModule');
     vi.resetModules();
     const fresh = await import('../../crypto/providers.js');

@@ -45,7 +45,7 @@ describe.each(x25519Providers)('X25519 of $name', (x25519) => {
     expect(x25519.sharedSecret(pattern(32, 1), bytes(point))).toHaveLength(32);
   });
 
-  it('takes a non-canonical public key modulo the prime', () => {
+  it('reduces a non-canonical public key modulo the prime', () => {
     const scalar = hex(pattern(32, 1));
     for (const { canonical, nonCanonical } of edge.nonCanonical) {
       expect(product(scalar, nonCanonical)).toBe(product(scalar, canonical));
@@ -68,7 +68,7 @@ describe.each(x25519Providers)('X25519 of $name', (x25519) => {
     expect(x25519.publicKey(clamp(pattern(32, 1)))).toEqual(x25519.publicKey(pattern(32, 1)));
   });
 
-  it('leaves its arguments as they are and answers in plain Uint8Arrays of their own', () => {
+  it('leaves its arguments as they are and returns new, plain Uint8Arrays', () => {
     const privateKey = pattern(32, 1);
     const publicKey = x25519.publicKey(pattern(32, 2));
     const before = hex(publicKey);

@@ -8,7 +8,7 @@ function foundIn(tunnel: TunnelFacts, machine: Partial<MachineFacts> = {}): stri
 }
 
 describe('a configuration', () => {
-  it('without mistakes is one line, with our public key to compare', () => {
+  it('without mistakes is one line, with its own public key to compare', () => {
     expect(foundIn(tunnelWith())).toEqual([`ok: public key ${OURS}`]);
   });
 

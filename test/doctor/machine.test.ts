@@ -25,7 +25,7 @@ describe('the clock', () => {
     expect(checkClock(facts, witnesses).state).toBe(state);
   });
 
-  it('tells by how much it went back, and why that matters', () => {
+  it('reports by how much it went back, and why that matters', () => {
     const { detail, hint } = checkClock({ now: NOW }, [NOW + 3 * DAY]);
     expect(detail).toMatch(/3 days before a time already past: a peer refuses handshakes/);
     expect(hint).toContain('timedatectl set-ntp true');
@@ -37,14 +37,14 @@ describe('the machine', () => {
     expect(checkMachine(machineWith()).map(({ state }) => state)).toEqual(['ok', 'ok', 'ok', 'ok']);
   });
 
-  it('needs a TUN device, which only root can tell', () => {
+  it('needs a TUN device, which only root can check for', () => {
     expect(told(checkTun(machineWith({ hasTun: false })))).toEqual([
       'problem: there is no /dev/net/tun, or it cannot be opened',
     ]);
     expect(checkTun(machineWith({ hasTun: false, isPrivileged: false }))[0]?.state).toBe('skipped');
   });
 
-  it('says who may look', () => {
+  it('says who may check', () => {
     expect(checkPrivileges(machineWith({ isPrivileged: false })).state).toBe('warning');
   });
 

@@ -54,20 +54,20 @@ describe('silence of a peer', () => {
       endpointWith(change),
     );
 
-  it('of a host that is there names both causes, and both keys to compare', () => {
+  it('of a host that is reachable names both causes, and both keys to compare', () => {
     const { state, detail, hint } = diagnose({ answersPing: true });
     expect(state).toBe('problem');
     expect(detail).toContain(`does not know our public key ${OURS}`);
     expect(hint).toContain(THEIRS);
   });
 
-  it('of a host that is silent too is blocked UDP first', () => {
+  it('of a host that is silent too means blocked UDP first', () => {
     expect(diagnose({ answersPing: false }).detail).toContain(
       'UDP port 51820 is blocked on the path',
     );
   });
 
-  it('is no second problem where the endpoint is one', () => {
+  it('is not a second problem where the endpoint is one', () => {
     expect(diagnose({ udpError: 'ECONNREFUSED' }).state).toBe('skipped');
   });
 
@@ -86,7 +86,7 @@ describe('silence of a peer', () => {
     expect(outcome.state).toBe(expected);
   });
 
-  it('of a peer without endpoint is for the other side to end', () => {
+  it('of a peer without an endpoint is for the other side to end', () => {
     expect(diagnoseHandshake(tunnelWith(), THEIRS, undefined, undefined).state).toBe('warning');
   });
 });
@@ -97,14 +97,14 @@ describe('other VPNs', () => {
     routes: [{ destination: '0.0.0.0/1', interfaceName: 'tun0', isOnLink: true }],
   };
 
-  it('with the default route are told', () => {
+  it('with the default route are reported', () => {
     expect(told(checkOtherVpn(tunnelWith(FULL), machineWith(vpn)))[0]).toMatch(
       /^warning: tun0 of another VPN also has the default route/,
     );
     expect(checkOtherVpn(tunnelWith(), machineWith(vpn))[0]?.detail).toContain('may go through it');
   });
 
-  it('do not include ourselves, nor an ordinary default route', () => {
+  it('include neither this tunnel nor an ordinary default route', () => {
     expect(checkOtherVpn({ ...tunnelWith(FULL), name: 'tun0' }, machineWith(vpn))).toEqual([]);
     expect(checkOtherVpn(tunnelWith(FULL), machineWith())).toEqual([]);
   });
@@ -154,7 +154,7 @@ describe('the firewall', () => {
   it.each([
     [chain('input priority filter; policy drop', 'iif "lo" accept')],
     ['-P INPUT ACCEPT\n-P OUTPUT DROP\n-A OUTPUT -o lo -j ACCEPT\n'],
-  ])('may be it when it drops by default: %s', (rules) => {
+  ])('may be the problem when it drops by default: %s', (rules) => {
     expect(judge(rules)[0]).toMatch(
       /^warning: the firewall drops (incoming|outgoing) packets by default/,
     );
@@ -166,7 +166,7 @@ describe('the firewall', () => {
     [chain('output priority filter; policy drop', 'udp dport 51820 accept')],
     [chain('input priority filter; policy accept', 'udp dport 5182 drop', 'tcp dport 51820 drop')],
     [chain('forward priority filter; policy drop')],
-  ])('is not when what it drops is something else: %s', (rules) => {
+  ])('is not the problem when it drops something else: %s', (rules) => {
     expect(judge(rules)).toEqual([]);
   });
 });

@@ -26,7 +26,7 @@ async function listener(): Promise<{ socket: Socket; port: number }> {
 describe('udpErrorOf', () => {
   const marks = isRoot() && process.platform === 'linux' ? [0, 51820] : [0];
 
-  it.each(marks)('with mark %d hears that nothing listens', async (fwMark) => {
+  it.each(marks)('with mark %d reports that nothing listens', async (fwMark) => {
     const { socket, port } = await listener();
     socket.close();
     expect(await udpErrorOf({ address: LOOPBACK, port }, fwMark)).toBe('ECONNREFUSED');
@@ -49,7 +49,7 @@ describe('probeHandshake', () => {
   const ours = generatePrivateKey();
   const theirs = generatePrivateKey();
 
-  /** A server on the loopback; answers its port. */
+  /** A server on the loopback; returns its port. */
   async function serverFor(peer: Config['peers'][number]): Promise<number> {
     const own = {
       privateKey: theirs,
@@ -90,7 +90,7 @@ describe('probeHandshake', () => {
     expect(await probe(await serverFor(peer), 1000)).toBe('rejected');
   });
 
-  it('meets silence at a peer that does not know us', async () => {
+  it('meets silence from a peer that does not know us', async () => {
     const peer = { publicKey: publicKeyOf(generatePrivateKey()), allowedIps };
     expect(await probe(await serverFor(peer), 1000)).toBe('silence');
   });

@@ -42,7 +42,7 @@ describe('traffic', () => {
     expect(all).toEqual(['ok: 10.0.0.1 answers through the tunnel', expected]);
   });
 
-  it('that nobody answers is not blamed on what is behind the peer', () => {
+  it('without an answer is not blamed on the hosts behind the peer', () => {
     const { answering, ...rest } = NOTHING;
     expect(answering).toBeDefined();
     expect(told(checkTraffic({ ...rest, beyond: [far] }))).toEqual([
@@ -50,7 +50,7 @@ describe('traffic', () => {
     ]);
   });
 
-  it('to a named address counts, whatever a likely one does', () => {
+  it('to a named address counts, whatever becomes of that to a likely one', () => {
     const beyond = [far, { address: '10.9.1.1', isNamed: false, answers: true }];
     expect(told(checkTraffic({ ...NOTHING, beyond }))[1]).toMatch(/^problem: /);
   });
@@ -78,7 +78,7 @@ describe('the report', () => {
     expect(toJson(findings)).toMatchObject({ problem: 2, warning: 1, cause: { name: 'endpoint' } });
   });
 
-  it('is in the order of causes, each with what to do', () => {
+  it('is in the order of causes, and says for each what to do', () => {
     expect(formatFindings(findings, 'office', { paint: PLAIN })).toBe(
       [
         'office',
@@ -92,7 +92,7 @@ describe('the report', () => {
     );
   });
 
-  it('is broken between words where a terminal ends', () => {
+  it('is wrapped between words at the width of the terminal', () => {
     const [, endpoint] = findings;
     const long = { ...endpoint, detail: 'a b '.repeat(20).trim(), hint: 'c d '.repeat(20).trim() };
     const text = formatFindings([long as Finding], 'office', { paint: PLAIN, width: 40 });

@@ -158,7 +158,7 @@ describe('the resolver', () => {
     return { opening, isOpen: () => opened };
   }
 
-  it('is asked again in the time of the clock when it does not know yet', async () => {
+  it('is asked again, by that clock, when it does not know yet', async () => {
     const asked: string[] = [];
     const { opening, isOpen } = await connecting(async (host) => {
       if (asked.push(host) < 3) throw temporary;
@@ -176,7 +176,7 @@ describe('the resolver', () => {
     expect(tunnel.peers()[0]?.endpoint).toBe(`192.0.2.1:${B_PORT}`);
   });
 
-  it('is not waited for longer than a second of the clock for further names', async () => {
+  it('gets no more than a second, by that clock, for further names', async () => {
     const { opening, isOpen } = await connecting(
       (host) =>
         host === 'b.example' ? Promise.resolve(['192.0.2.1']) : new Promise(() => undefined),

@@ -36,7 +36,7 @@ const bring = (bytes: unknown, from: unknown): void =>
 const later = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 describe('what a transport brings', () => {
-  it('is heard at once, and ends its batch by itself', async () => {
+  it('is delivered at once, and ends its batch by itself', async () => {
     bring(Buffer.from('one'), FROM);
     bring(Buffer.from('two'), FROM);
     expect(heard).toEqual(['one', 'end of one', 'two', 'end of two']);
@@ -50,7 +50,7 @@ describe('what a transport brings', () => {
     expect(heard).toEqual(['one', 'end of one', 'end of batch']);
   });
 
-  it('while it is given a datagram waits, in order and in a copy', async () => {
+  it('while it is sending waits, in order and as a copy', async () => {
     const buffer = Buffer.from('answer 1');
     (transport as UdpTransport).send = () => {
       bring(buffer, FROM);
@@ -65,7 +65,7 @@ describe('what a transport brings', () => {
     expect(heard).toEqual([...answers, 'end of batch']);
   });
 
-  it('while another one is heard waits for that', async () => {
+  it('while another datagram is delivered waits its turn', async () => {
     onHeard = (text) => {
       if (text === 'outer') bring(Buffer.from('inner'), FROM);
     };
@@ -74,7 +74,7 @@ describe('what a transport brings', () => {
     expect(heard).toEqual(['outer', 'end of outer', 'inner', 'end of inner', 'end of batch']);
   });
 
-  it('while it waits is not more than a thousand', async () => {
+  it('waits in a queue of a thousand at most', async () => {
     (transport as UdpTransport).send = () => {
       for (let i = 0; i < 2000; i++) bring(Buffer.from(`${i}`), FROM);
     };
@@ -120,7 +120,7 @@ describe('what a transport brings', () => {
     expect(udp.counters.receiveErrors).toBe(2 * nowhere.length);
   });
 
-  it('that is no datagram is counted and dropped', () => {
+  it('that is not a datagram is counted and dropped', () => {
     const nothing = [new Uint8Array(0), new Uint8Array(65_536), 'text', undefined, null, [4], {}];
     for (const bytes of nothing) bring(bytes, FROM);
     expect([heard, udp.counters.receiveErrors]).toEqual([[], nothing.length]);
@@ -128,7 +128,7 @@ describe('what a transport brings', () => {
     expect(sources).toHaveLength(1);
   });
 
-  it('after close is not heard, although it waited', async () => {
+  it('after close is not delivered, even if it was waiting', async () => {
     (transport as UdpTransport).send = () => bring(Buffer.from('late'), FROM);
     udp.send(Buffer.from('question'), FROM);
     await udp.close();

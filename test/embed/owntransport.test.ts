@@ -94,7 +94,7 @@ describe('a transport of the program’s own', () => {
     expect(transport.closes).toBe(1);
   });
 
-  it('is closed when the bring-up never begins, unless it is another tunnel’s', async () => {
+  it('is closed when the bring-up never begins, unless another tunnel has it', async () => {
     const transport = wire.open(A_PORT);
     const signal = AbortSignal.abort(new Error('enough'));
     await expect(openA(keys, { transport, logger, signal })).rejects.toThrow('enough');
@@ -113,7 +113,7 @@ describe('a transport of the program’s own', () => {
     expect(transport.closes).toBe(0);
   });
 
-  it('is told marks, and refuses FwMark where it has none', async () => {
+  it('is given marks, and refuses FwMark where it has none', async () => {
     const marks: number[] = [];
     const config = configOf(keys.a.privateKey, ['FwMark = 7']);
     const [tun] = [{ name: 'a', start() {}, write: () => true, close() {} }];
@@ -148,7 +148,7 @@ describe('the data plane', () => {
     expect(a.tunnel.status().dataPlane).toBe('portable');
   });
 
-  it('is refused when it shall be the native one', async () => {
+  it('is refused when the native one is asked for', async () => {
     const transport = wire.open(A_PORT);
     const opening = openA(keys, { transport, logger, dataPlane: 'native' });
     await expect(opening).rejects.toMatchObject({ code: 'ERR_UNSUPPORTED' });
@@ -185,7 +185,7 @@ describe('another ListenPort', () => {
     await arrived(a, 'found you');
   });
 
-  it('is refused by a transport that has its port for good, and nothing has changed', async () => {
+  it('is refused by a transport with a fixed port, and nothing has changed', async () => {
     const [a, b] = await pair();
     const change = { listenPort: 1003, fwMark: 0, replacePeers: true, peers: [] };
     await expect(a.tunnel.configure(change)).rejects.toMatchObject({
@@ -288,7 +288,7 @@ describe('a transport that does wrong', () => {
     expect(uncaught).toEqual([]);
   });
 
-  it('by what it brings is not believed', async () => {
+  it('by what it delivers is not believed', async () => {
     const transport = wire.open(A_PORT);
     const [a, b] = await pair({ a: { transport } });
     a.tun.inject(toB('before'));
@@ -327,7 +327,7 @@ describe('a transport that does wrong', () => {
     expect(a.tunnel.status().peers[0]?.endpoint).toBe(`192.0.2.1:${B_PORT}`);
   });
 
-  it('after the end is not heard', async () => {
+  it('after the end is ignored', async () => {
     const transport = wire.open(A_PORT);
     const { tunnel } = await openA(keys, { transport, logger });
     await tunnel.close();
@@ -337,7 +337,7 @@ describe('a transport that does wrong', () => {
     expect(uncaught).toEqual([]);
   });
 
-  it('in close does not keep the tunnel from its end', async () => {
+  it('in close does not keep the tunnel from ending', async () => {
     const transport = wire.open(A_PORT);
     transport.close = () => {
       throw new Error('does not close');

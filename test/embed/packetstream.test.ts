@@ -24,7 +24,7 @@ describe('packetStream', () => {
     tun = new MemoryTun();
   });
 
-  it('brings what goes out, in order, in buffers of its own', async () => {
+  it('reads what goes out, in order, in buffers of its own', async () => {
     const stream = packetStream(tun);
     for (const i of upTo(200)) tun.inject(packet(i));
     const received: Uint8Array[] = [];
@@ -60,7 +60,7 @@ describe('packetStream', () => {
     stream.destroy();
   });
 
-  it('keeps 1024 that nobody reads, and lets the others go', async () => {
+  it('keeps 1024 unread packets, and drops the others', async () => {
     const stream = packetStream(tun);
     for (const i of upTo(1024)) tun.inject(packet(i));
     await waitFor(() => expect(stream.readableLength).toBe(1024));
@@ -97,7 +97,7 @@ describe('packetStream', () => {
     expect(tun.closed).toBe(true);
   });
 
-  it('refuses what is no packet, with what it was', async () => {
+  it('refuses what is not a packet, and says what it was', async () => {
     const stream = packetStream(tun);
     const errors: Error[] = [];
     stream.on('error', (error) => errors.push(error));
@@ -110,7 +110,7 @@ describe('packetStream', () => {
     expect([tun.closed, tun.received]).toEqual([true, []]);
   });
 
-  it('tells what the interface throws as its own error', async () => {
+  it('reports what the interface throws as its own error', async () => {
     const failure = new Error('no write');
     tun.write = () => {
       throw failure;
@@ -206,7 +206,7 @@ describe('a tunnel', () => {
     await waitFor(() => expect([stream.destroyed, tun.closed]).toEqual([true, true]));
   });
 
-  it('does not mind packets that are none', async () => {
+  it('does not mind invalid packets', async () => {
     const [tun, host] = memoryTunPair();
     const stream = packetStream(tun);
     const tunnel = await connect(configOf(newKeys().privateKey, []), {

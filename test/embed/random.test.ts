@@ -39,7 +39,7 @@ async function run(keys: EndKeys, seed: number): Promise<string[]> {
 const isHandshake = (sent: string): boolean => /^\d+ 0[123]/.test(sent);
 
 describe('a tunnel', () => {
-  it('with the same randomness and time says the same, to the byte', async () => {
+  it('with the same randomness and time sends the same, to the byte', async () => {
     const keys = { a: newKeys(), b: newKeys() };
     const first = await run(keys, 7);
     const second = await run(keys, 7);
@@ -117,7 +117,7 @@ describe('a tunnel', () => {
 });
 
 describe('checkedRandom', () => {
-  it('copies, so that a buffer that is used again or zeroed does no harm', () => {
+  it('copies, so a buffer that is used again or zeroed does no harm', () => {
     const buffer = new Uint8Array(32).fill(7);
     const random = checkedRandom(
       () => buffer,
@@ -131,7 +131,7 @@ describe('checkedRandom', () => {
     expect(buffer).toEqual(new Uint8Array(32));
   });
 
-  it('takes the place of what gives the same index for ever, and tells so once', async () => {
+  it('replaces a source that gives the same index forever, and says so once', async () => {
     const errors: Error[] = [];
     const random = checkedRandom(
       (length) => new Uint8Array(length).fill(5),
@@ -147,7 +147,7 @@ describe('checkedRandom', () => {
     ]);
   });
 
-  it('is the system’s without one', () => {
+  it('is the system’s without a source of the program’s own', () => {
     const random = checkedRandom(undefined, () => undefined);
     expect(random(32)).toHaveLength(32);
     expect(random(32)).not.toEqual(random(32));

@@ -9,7 +9,7 @@ import { closeAll, generated, HostDuplex, kept, numberOf, open, packet, upTo } f
 afterEach(closeAll);
 
 describe('the end', () => {
-  it('of what is read ends nothing', async () => {
+  it('of the readable side ends nothing', async () => {
     const host = new HostDuplex();
     const { tun, errors, received } = open(host);
     host.push(packet(1));
@@ -38,7 +38,7 @@ describe('the end', () => {
     expect(errors).toEqual([]);
   });
 
-  it('by close tells a generator so, and ends the other half', async () => {
+  it('by close ends a generator, and the other half', async () => {
     let isReturned = false;
     const readable = (async function* (): AsyncGenerator<Uint8Array> {
       try {
@@ -60,7 +60,7 @@ describe('the end', () => {
     expect([received.length, writable.writableFinished]).toEqual([count, true]);
   });
 
-  it('by close cancels a ReadableStream from which nothing comes', async () => {
+  it('by close cancels a ReadableStream that brings nothing', async () => {
     const seen: string[] = [];
     const readable = new ReadableStream<Uint8Array>({ cancel: () => void seen.push('cancel') });
     const writable = new WritableStream<Uint8Array>({ close: () => void seen.push('close') });
@@ -70,7 +70,7 @@ describe('the end', () => {
     await waitFor(() => expect(seen.toSorted()).toEqual(['cancel', 'close']));
   });
 
-  it('by close destroys a Readable apart', async () => {
+  it('by close destroys a separate Readable', async () => {
     const readable = new PassThrough({ objectMode: true });
     const { tun } = open({ readable, ...kept() });
     tun.close();
@@ -153,7 +153,7 @@ describe('an error', () => {
     expect(errors).toEqual([broken]);
   });
 
-  it('is that the host destroys it without one', async () => {
+  it('is also that the host destroys it without one', async () => {
     const [host, half] = [new HostDuplex(), kept()];
     const [duplex, halves] = [open(host), open({ readable: generated(0), ...half })];
     host.destroy();
@@ -162,7 +162,7 @@ describe('an error', () => {
       await waitFor(() => expect(errors).toEqual([new Error('the packet stream was destroyed')]));
   });
 
-  it('is what the host’s write throws, and it does not come out of ours', async () => {
+  it('is what the host’s write throws, and our own write does not throw it', async () => {
     const writable = new Writable({ objectMode: true });
     writable._write = () => {
       throw broken;
@@ -215,7 +215,7 @@ describe('an error', () => {
     expect([a?.received, b?.received]).toEqual([upTo(10), [0]]);
   });
 
-  it('after close is nobody’s', async () => {
+  it('after close is ignored', async () => {
     const host = new HostDuplex();
     const { tun, errors } = open(host);
     tun.close();
@@ -224,7 +224,7 @@ describe('an error', () => {
     expect(errors).toEqual([]);
   });
 
-  it('after close is nobody’s, of a WritableStream that still had to write, too', async () => {
+  it('after close is ignored, even of a WritableStream that still had to write', async () => {
     const rejections: unknown[] = [];
     const note = (reason: unknown): void => void rejections.push(reason);
     process.on('unhandledRejection', note);

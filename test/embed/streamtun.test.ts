@@ -62,7 +62,7 @@ describe.each(sources)('what %s gives', (_, make) => {
 });
 
 describe('the packets of the host', () => {
-  it('beyond the capacity of a Duplex that heeds no mark are dropped, the oldest, and counted', async () => {
+  it('beyond the capacity of a Duplex that heeds no mark are dropped, oldest first, and counted', async () => {
     const host = new HostDuplex();
     const { received, tun } = open(host, 100);
     for (const i of upTo(1000)) host.push(packet(i));
@@ -71,7 +71,7 @@ describe('the packets of the host', () => {
     expect(tun.dropped).toBe(900);
   });
 
-  it('may come for ever without holding up anything else', async () => {
+  it('may come forever without holding up anything else', async () => {
     const endless = (async function* (): AsyncGenerator<Uint8Array> {
       for (;;) yield packet(1);
     })();
@@ -81,7 +81,7 @@ describe('the packets of the host', () => {
     expect(tun.dropped).toBe(0);
   });
 
-  it('may lie in one buffer that is used again', async () => {
+  it('may be in one buffer that is used again', async () => {
     const readable = (async function* (): AsyncGenerator<Uint8Array> {
       const buffer = new Uint8Array(3);
       for (const i of upTo(10)) {
@@ -102,14 +102,14 @@ describe('the packets of the host', () => {
     expect([tun.dropped, errors]).toEqual([2, []]);
   });
 
-  it('may be of another realm, as in some test runners', async () => {
+  it('may come from another realm, as in some test runners', async () => {
     const host = new HostDuplex();
     const { received } = open(host);
     host.push(runInNewContext('Uint8Array.of(0x45, 0, 7)'));
     await waitFor(() => expect(received).toEqual([7]));
   });
 
-  it('go on after one batch was not borne', async () => {
+  it('go on after one batch makes its receiver throw', async () => {
     const host = new HostDuplex();
     const tun = tunFromStream(host);
     tuns.push(tun);
@@ -209,7 +209,7 @@ describe('asTun', () => {
     expect(asTun(tun, 'office')).toBe(tun);
   });
 
-  it('makes one of a stream, with its name', () => {
+  it('makes one from a stream, with its name', () => {
     for (const stream of [new HostDuplex(), { readable: generated(0), ...kept() }]) {
       const tun = asTun(stream, 'office') as StreamTun;
       tuns.push(tun);

@@ -53,13 +53,13 @@ describe('connect', () => {
     expect(config.interface.privateKey.isZeroed).toBe(false);
   });
 
-  it('tells what is wrong with a text, with its line, and a path that was taken for one', async () => {
+  it('says what is wrong with a text and in which line, and refuses a path', async () => {
     const wrong = connect(text('MTU = none'), { tun: new MemoryTun() });
     await expect(wrong).rejects.toMatchObject({ code: 'ERR_CONFIG', line: 3, key: 'MTU' });
     await expect(connect('office.conf')).rejects.toMatchObject({ code: 'ERR_CONFIG' });
   });
 
-  it('finds a name that no interface has, for a second tunnel another one', async () => {
+  it('finds a name that no interface has, and another for a second tunnel', async () => {
     const trace = newTrace();
     const first = closing(await upWith(text(), trace));
     expect(first.name).toMatch(/^wg-ts\d+$/);
@@ -73,7 +73,7 @@ describe('connect', () => {
     expect(trace.lines).toContain('apply 0');
   });
 
-  it('takes nothing that is for the command line alone', async () => {
+  it('accepts nothing that is only for the command line', async () => {
     const trace = newTrace();
     const forProgram: ProgramOptions = {
       openTun: (name) => new TracedTun(name, trace),
@@ -96,7 +96,7 @@ describe('connect', () => {
     expect(trace.lines).toEqual(['expose', 'save', 'hide']);
   });
 
-  it('stops at once by a signal, and has closed what it was given', async () => {
+  it('stops at once on a signal, and closes what it was given', async () => {
     const tun = new MemoryTun();
     const reason = new Error('enough');
     const config = configOf(newKeys().privateKey, [], ['Endpoint = vpn.example:1', publicKey()]);
@@ -115,7 +115,7 @@ describe('connect', () => {
     expect(late.closed).toBe(true);
   });
 
-  it('tells a port that is taken by its code', async () => {
+  it('reports a taken port by its code', async () => {
     const first = closing(await connect(text(), { tun: new MemoryTun(), udp: LOOPBACK }));
     const second = connect(text(`ListenPort = ${first.listenPort}`), {
       tun: new MemoryTun(),
@@ -133,7 +133,7 @@ describe('connect', () => {
     expect([tun.closed, tunnel.state]).toEqual([true, 'closed']);
   });
 
-  it('gives a program many tunnels at once, which know nothing of each other', async () => {
+  it('gives a program many tunnels at once, each independent of the others', async () => {
     const tunnels = await Promise.all(
       Array.from({ length: 20 }, (_, i) =>
         connect(text(), { tun: new MemoryTun({ name: `many${i}` }), udp: LOOPBACK }),

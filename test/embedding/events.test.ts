@@ -26,7 +26,7 @@ describeOnPlanes('the events of a tunnel', (dataPlane) => {
     return pair;
   }
 
-  it('tell both sides of the handshake, and who began it', async () => {
+  it('report the handshake to both sides, and who began it', async () => {
     const { a, b, keysA, keysB } = await open();
     const told = Promise.all([once(a, 'handshake'), once(b, 'handshake')]);
     await pair?.talk();
@@ -43,7 +43,7 @@ describeOnPlanes('the events of a tunnel', (dataPlane) => {
     });
   });
 
-  it('tell its states, from up to closed', async () => {
+  it('report its states, from up to closed', async () => {
     const { a } = await open();
     const states = statesOf(a);
     await pair?.talk();
@@ -55,7 +55,7 @@ describeOnPlanes('the events of a tunnel', (dataPlane) => {
     expect(await a.closed).toBeUndefined();
   });
 
-  it('tell that nobody is connected any more when a session has expired', async () => {
+  it('report that no peer is connected any more when a session has expired', async () => {
     const clock = new VirtualClock();
     const { a, b } = await open({ dataPlane: 'portable', a: { clock }, b: { clock } });
     await pair?.talk();
@@ -70,7 +70,7 @@ describeOnPlanes('the events of a tunnel', (dataPlane) => {
     expect(a.stats().connectedPeers).toBe(0);
   });
 
-  it('tell where a peer is when it moves to another port', async () => {
+  it('report the endpoint of a peer that moves to another port', async () => {
     const { a, b, keysA } = await open({ peerOfA: ['PersistentKeepalive = 25'] });
     await pair?.talk();
     const moved = once(b, 'endpoint');
@@ -85,7 +85,7 @@ describeOnPlanes('the events of a tunnel', (dataPlane) => {
 
   const INTERVAL = 50;
 
-  it('tell the totals of a peer, at most once in the interval', async () => {
+  it('report the totals of a peer, at most once in the interval', async () => {
     const { a, keysB } = await open({ a: { transferInterval: INTERVAL } });
     const told: TransferEvent[] = [];
     a.on('transfer', (event) => told.push(event));
@@ -106,7 +106,7 @@ describeOnPlanes('the events of a tunnel', (dataPlane) => {
     expect(told.length - before).toBeLessThanOrEqual(intervals + 2);
   });
 
-  it('say why it broke to listeners; without one nothing is thrown', async () => {
+  it('tell listeners why it broke; without a listener nothing is thrown', async () => {
     const { a, b, tunA, tunB } = await open();
     const failure = new Error('the interface is gone');
     const told = once(a, 'error').catch((error: unknown) => [error]);
@@ -117,7 +117,7 @@ describeOnPlanes('the events of a tunnel', (dataPlane) => {
     expect([a.state, b.state]).toEqual(['closed', 'closed']);
   });
 
-  it('come to the other listeners when one throws, and to one that closes the tunnel', async () => {
+  it('reach the other listeners when one throws, and one that closes the tunnel', async () => {
     const { a, b } = await open();
     const thrown: unknown[] = [];
     const listeners = process.listeners('uncaughtException');

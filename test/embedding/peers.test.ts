@@ -35,7 +35,7 @@ async function alone(): Promise<Tunnel> {
 }
 
 describe('addPeer', () => {
-  it('connects a peer at once, by a name too, and others stay as they are', async () => {
+  it('connects a peer at once, even by name, and leaves the others as they are', async () => {
     const { a, b, keysA, tunB } = await open();
     await pair?.talk();
     const before = a.peers();
@@ -119,7 +119,7 @@ describe('addPeer', () => {
 });
 
 describe('removePeer', () => {
-  it('ends the sessions of the peer, and tells whether it was there', async () => {
+  it('ends the sessions of the peer, and returns whether it was there', async () => {
     const { a, b, keysA, tunA, tunB } = await open();
     await pair?.talk();
     expect(await b.removePeer(keysA.publicKey)).toBe(true);
@@ -178,7 +178,7 @@ describe('setConfig', () => {
     expect(a.peers()).toHaveLength(1);
   });
 
-  it('refuses what is no configuration, and a name that does not exist', async () => {
+  it('refuses what is not a configuration, and a name that does not exist', async () => {
     const { a, keysA } = await open({ a: { resolver: async () => [] } });
     await expect(a.setConfig('[Peer]')).rejects.toMatchObject({ code: 'ERR_CONFIG' });
     const [publicKey = ''] = pair?.peerB() ?? [];

@@ -19,7 +19,7 @@ const [V6, V4, OTHER, NEW, ROAMED] = [
   '198.51.100.1',
 ].map(at) as [Endpoint, Endpoint, Endpoint, Endpoint, Endpoint];
 
-/** Remembers where each initiation went to, and completes handshakes when told so. */
+/** Remembers where each initiation went to, and completes handshakes on request. */
 class Wire implements DataPlane {
   readonly name = 'wire';
   /** Addresses to which initiations went, in order. */
@@ -233,7 +233,7 @@ describe('keepConnected', () => {
     expect(clock.waiting).toBe(0);
   });
 
-  it('asks less and less often while the peer is away', async () => {
+  it('looks up less and less often while the peer is away', async () => {
     start({ 'vpn.example': [V4] });
     traffic();
     await pass(90);
@@ -243,7 +243,7 @@ describe('keepConnected', () => {
     expect(logger.lines.filter((line) => line.startsWith('warn'))).toHaveLength(1);
   });
 
-  it('asks by the interval, and moves a peer that is not where its name says', async () => {
+  it('looks up at the interval, and moves a peer that is not where its name says', async () => {
     start({ 'vpn.example': [V4] }, { reresolveInterval: 30, keepalive: 25 });
     answersAt(V4, NEW);
     traffic();
@@ -298,7 +298,7 @@ describe('keepConnected', () => {
     expect(new Set(wire.initiations.slice(1))).toEqual(new Set([OTHER.address]));
   });
 
-  it('does nothing any more after close', async () => {
+  it('does nothing after close', async () => {
     start({ 'vpn.example': [V6, V4] }, { reresolveInterval: 1 });
     traffic();
     connector?.close();

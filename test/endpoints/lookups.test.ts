@@ -44,7 +44,7 @@ describe('Lookups', () => {
     expect(resolver.mock.calls).toEqual([['vpn.example'], ['other.example']]);
   });
 
-  it('makes longer and longer pauses between lookups that do not help', async () => {
+  it('waits longer and longer between lookups that do not help', async () => {
     const resolver = failing();
     const subject = lookups(resolver);
     const askedAt: number[] = [];
@@ -74,7 +74,7 @@ describe('Lookups', () => {
     expect(resolver).toHaveBeenCalledTimes(3);
   });
 
-  it('warns once of failures in a row, and tells when they end', async () => {
+  it('warns once of failures in a row, and reports when they end', async () => {
     let isDown = true;
     const subject = lookups(async () => {
       if (isDown) throw Object.assign(new Error('x'), { code: 'EAI_AGAIN' });
@@ -99,7 +99,7 @@ describe('Lookups', () => {
     ]);
   });
 
-  it('gives a lookup up that does not end, and still takes what it answers late', async () => {
+  it('gives up a lookup that does not end, and still takes its late answer', async () => {
     let answer = (_: string[]): void => undefined;
     const resolver = vi.fn<Resolver>(
       () =>
@@ -116,7 +116,7 @@ describe('Lookups', () => {
     expect(answers).toEqual(['vpn.example: 192.0.2.1']);
   });
 
-  it('says nothing any more after close, and waits for nothing', async () => {
+  it('says nothing after close, and waits for nothing', async () => {
     const subject = lookups(async () => ['192.0.2.1']);
     subject.ask('vpn.example');
     subject.close();

@@ -42,7 +42,7 @@ describe('Rotation', () => {
     expect(new Rotation([[A]]).has({ ...A })).toBe(true);
   });
 
-  it('takes other addresses for an endpoint, and tells whether some are new', () => {
+  it('takes other addresses for an endpoint, and returns whether some are new', () => {
     const rotation = new Rotation([[A, B], [C]]);
     expect(rotation.replace(0, [B, A])).toBe(false);
     expect(rotation.replace(0, [B])).toBe(false);

@@ -37,7 +37,7 @@ describe('the examples', () => {
     expect(names.filter((name) => !ours.includes(`linesOf('${name}')`))).toEqual([]);
   });
 
-  it.each(names)('%s tells how it is run', (name) => {
+  it.each(names)('%s says how it is run', (name) => {
     const text = readFileSync(path.join(FOLDER, `${name}.mjs`), 'utf8');
     expect(text).toContain(`node examples/${name}.mjs`);
     expect(text).toMatch(/^\/\/ /);
@@ -46,7 +46,7 @@ describe('the examples', () => {
 });
 
 describe('quickstart', () => {
-  it('tells without arguments what it wants', async () => {
+  it('prints its usage without arguments', async () => {
     expect(await linesOf('quickstart')).toEqual([
       'usage: sudo node examples/quickstart.mjs office.conf http://10.20.0.1/',
     ]);
@@ -143,7 +143,7 @@ describe('self-hosted', () => {
 });
 
 describe('server', () => {
-  it('tells the state of its tunnel, is reached through it, and ends with it', async () => {
+  it('prints the state of its tunnel, is reached through it, and ends with it', async () => {
     const [status = '', ...lines] = await linesOf('server');
     expect(status).toMatch(/^GET http:\/\/127\.0\.0\.1:\d+\/status: \{/);
     expect(JSON.parse(status.slice(status.indexOf('{')))).toMatchObject({

@@ -35,7 +35,7 @@ export function exportedNames(file: Buffer): string[] {
 }
 
 /**
- * Renames what the file defines under a name that matches, in place, and tells how many: the first
+ * Renames what the file defines under a name that matches, in place; returns how many: the first
  * letter becomes small, so that dlsym finds nothing under the old name. The code itself calls what
  * it has by address, and keeps working.
  */

@@ -56,7 +56,7 @@ describeWhere('a Node that exports no OpenSSL', missing, () => {
   const json = async (...argv: readonly string[]): Promise<unknown> =>
     JSON.parse(await mustRun(argv, { env: ENV }));
 
-  it('is what this is about: nothing finds OpenSSL in it by name', async () => {
+  it('really is one: OpenSSL cannot be found in it by name', async () => {
     const dlsym = [program('dlsym.mjs'), ...BOUND, 'uv_version'];
     expect(await json(process.execPath, ...dlsym)).toEqual([...BOUND, 'uv_version']);
     expect(await json(node, ...dlsym)).toEqual(['uv_version']);
@@ -131,7 +131,7 @@ describeWhere('a Node that exports no OpenSSL', missing, () => {
   });
 
   describeSystem('on the command line', ['namespaces', 'tun'], () => {
-    labTest('tells in its log and in `wg-ts show` which data plane runs', async ({ lab }) => {
+    labTest('says in its log and in `wg-ts show` which data plane runs', async ({ lab }) => {
       const namespace = await lab.namespace('alone');
       const keys = newKeyPair();
       const spec = { keys, addresses: ['10.9.0.1/32'], peers: [] };

@@ -62,7 +62,7 @@ describeInstalled('the package in a fresh folder', () => {
         },
       );
 
-      it('gives to require() what it gives to import', async () => {
+      it('gives require() what it gives import', async () => {
         const compared = JSON.parse(await project.mustRun(node, 'node programs/require.cjs'));
         for (const { entry, names, different } of compared as Compared[]) {
           expect(names.length, entry).toBeGreaterThan(5);
@@ -70,7 +70,7 @@ describeInstalled('the package in a fresh folder', () => {
         }
       });
 
-      it('tells its version', async () => {
+      it('prints its version', async () => {
         const told = await project.mustRun(node, 'npx --no-install wg-ts version');
         expect(told).toContain(`wg-ts ${VERSION}\n`);
         expect(told).toMatch(/^data plane: native$/m);

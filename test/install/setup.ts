@@ -12,7 +12,7 @@ const OTHER_NODES = { oldest: '20.19.0', newest: 'latest' } as const;
 /** Builds of Node for this machine, each a package with bin/node. */
 const NODE_PACKAGE = `node-linux-${process.arch}`;
 const PATIENCE = { timeoutMs: 300_000 } as const;
-/** What a slow registry still answers within. */
+/** The time within which even a slow registry answers. */
 const REGISTRY_TIMEOUT_MS = 30_000;
 
 export type NodeName = 'this' | keyof typeof OTHER_NODES;

@@ -72,7 +72,7 @@ describe('a peer with a keepalive', () => {
     expect(patient.after(1)).toBe('no handshake for 731 seconds');
   });
 
-  it('is not to be reached without an endpoint', () => {
+  it('cannot be reached without an endpoint', () => {
     const { endpoint: _, ...unknown } = peerStatus({ persistentKeepalive: 25 });
     const health = new Health();
     const moment = { now: 0, wallNanos: 10n ** 18n };
@@ -109,19 +109,19 @@ describe('a peer without a keepalive', () => {
     expect(patient.after(5, send)).toBeUndefined();
   });
 
-  it('is well again three minutes after the last that was sent', () => {
+  it('is well again three minutes after the last packet was sent', () => {
     const patient = new Patient();
     patient.after(20, () => patient.send());
     expect(patient.after(175)).toContain('although something was sent');
     expect(patient.after(10)).toBeUndefined();
   });
 
-  it('is not unwell for what was sent before it was looked at', () => {
+  it('is not unwell because of what was sent before the first look', () => {
     expect(new Patient({ txBytes: 1000n }).after(100)).toBeUndefined();
   });
 });
 
-it('a peer that was removed and came back has no past', () => {
+it('a peer that was removed and came back has no history', () => {
   const health = new Health();
   const wallNanos = 10n ** 18n;
   const sent = (txBytes: bigint) => tunnelStatus([peerStatus({ txBytes })]);

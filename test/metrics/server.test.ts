@@ -95,7 +95,7 @@ describe('/metrics', () => {
     expect(sampleValue(families, 'process_start_time_seconds')).toBeGreaterThan(1.6e9);
   });
 
-  it('is of the moment, and without what is gone', async () => {
+  it('is up to date, without what is gone', async () => {
     const served = await serve(tunnelStatus(peers));
     await ask(served.server, '/metrics');
     served.status = tunnelStatus([peerStatus({ rxBytes: 100n })]);
@@ -112,7 +112,7 @@ describe('/metrics', () => {
 });
 
 describe('/healthz', () => {
-  it('follows a peer that comes, goes, and is told by wg_ts_tunnel_up too', async () => {
+  it('follows a peer that comes and goes, and agrees with wg_ts_tunnel_up', async () => {
     const served = await serve(tunnelStatus([peerStatus({ persistentKeepalive: 25 })]));
     const { server, clock } = served;
     const problems = [{ publicKey: KEY, problem: 'no handshake yet' }];
@@ -160,7 +160,7 @@ describe('the server', () => {
     },
   );
 
-  it('takes no long header, and nothing that is not HTTP', async () => {
+  it('refuses a long header, and anything that is not HTTP', async () => {
     const { server } = await serve(tunnelStatus([]));
     const long = `GET /metrics HTTP/1.1\r\nHost: x\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`;
     expect(await raw(server, long)).toMatch(/^HTTP\/1.1 431 /);
@@ -178,7 +178,7 @@ describe('the server', () => {
     await waitFor(async () => expect((await ask(server, '/metrics')).code).toBe(200));
   });
 
-  it('ends at once with a client that waits, and leaves no timer', async () => {
+  it('ends at once while a client waits, and leaves no timer', async () => {
     const { server, clock } = await serve(tunnelStatus([]));
     const waiting = raw(server, 'GET /metrics HTTP/1.1\r\n');
     await waitFor(() => expect(clock.waiting).toBe(1));
@@ -223,7 +223,7 @@ describe('the server', () => {
     ]);
   });
 
-  it('tells which port is taken', async () => {
+  it('reports which port is taken', async () => {
     const other = createServer();
     await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', () => resolve()));
     closing.push(() => new Promise<void>((resolve) => void other.close(() => resolve())));
@@ -236,7 +236,7 @@ describe('the server', () => {
     });
   });
 
-  it('tells an address that is not of this machine', async () => {
+  it('reports an address that is not on this machine', async () => {
     const source = { status: () => tunnelStatus([]) };
     await expect(serveMetrics(source, { host: '192.0.2.1', port: 9 })).rejects.toMatchObject({
       code: 'ERR_USAGE',

@@ -34,7 +34,7 @@ async function freeTcpPort(): Promise<number> {
 
 const url = (port: number): string => `http://127.0.0.1:${port}/metrics`;
 
-it('a tunnel serves them at the address of its file until it is down', async () => {
+it('a tunnel serves them at the address from its file until it is down', async () => {
   const port = await freeTcpPort();
   await up([`Metrics = 127.0.0.1:${port}`], {});
   const families = parseExposition(await (await fetch(url(port))).text());
@@ -44,7 +44,7 @@ it('a tunnel serves them at the address of its file until it is down', async () 
   await expect(fetch(url(port))).rejects.toThrow();
 });
 
-it('the option goes before the file', async () => {
+it('the option takes precedence over the file', async () => {
   const [ofFile, ofOption] = [await freeTcpPort(), await freeTcpPort()];
   const metrics = { host: '127.0.0.1', port: ofOption };
   await up([`Metrics = 127.0.0.1:${ofFile}`], { metrics });
