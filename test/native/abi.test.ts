@@ -114,7 +114,7 @@ const here = whyNoTestLibrary === undefined ? describe : describe.skip;
 const COMPILING = { timeout: 240_000 };
 
 here(`the library${whyNoTestLibrary ? ` (skipped: ${whyNoTestLibrary})` : ''}`, COMPILING, () => {
-  it('tells the layout that is expected, and finds a cipher', () => {
+  it('reports the layout that is expected, and finds a cipher', () => {
     const library = load(compiled('whole'));
     const out = new Uint32Array(64);
     const count = library.layout(new Uint8Array(out.buffer), out.length);

@@ -77,7 +77,7 @@ describe.skipIf(whyNoTestLibrary)(`the native table${suffix()}`, () => {
     expect(table.lookup(addressOf('0.0.0.0'))).toBeUndefined();
   });
 
-  it('refuses what is no prefix', () => {
+  it('refuses what is not a prefix', () => {
     const { create, insert, remove, free } = library;
     const bare = create();
     const address = new Uint8Array(16);
@@ -97,7 +97,7 @@ describe.skipIf(whyNoTestLibrary)(`the native table${suffix()}`, () => {
     expect(table.lookup(addressOf('10.1.2.3'))).toBeUndefined();
   });
 
-  it('moves a prefix to its new owner, with all that this means for the previous one', () => {
+  it('moves a prefix to its new owner, and leaves no trace with the previous one', () => {
     const prefix = prefixOf('10.0.0.0/24');
     const inside = addressOf('10.0.0.1');
     table.insert(prefix, 1);
@@ -161,7 +161,7 @@ describe.skipIf(whyNoTestLibrary)(`the native table${suffix()}`, () => {
     );
   });
 
-  it('changes nothing when memory runs out in an insertion, and removes also without any', () => {
+  it('changes nothing when memory runs out in an insertion, and removes even without any', () => {
     let failures = 0;
     const allocations = fc.oneof(fc.constant(-1), fc.nat(4));
     fc.assert(
@@ -186,7 +186,7 @@ describe.skipIf(whyNoTestLibrary)(`the native table${suffix()}`, () => {
     expect(failures).toBeGreaterThan(100);
   });
 
-  it('takes the place of prefixes again that were removed without memory', () => {
+  it('reuses the place of prefixes that were removed without memory', () => {
     const all = ['10.0.0.0/8', '10.0.0.0/9', '10.0.0.0/24', '10.0.0.1/32', '10.128.0.0/9'];
     for (const text of all) table.insert(prefixOf(text), 1);
     const before = table.memory;
@@ -197,7 +197,7 @@ describe.skipIf(whyNoTestLibrary)(`the native table${suffix()}`, () => {
     expect(table.memory).toBeLessThanOrEqual(before);
   });
 
-  it('forgets such prefixes when memory is there again', () => {
+  it('forgets such prefixes when memory is available again', () => {
     const kept = ['10.0.0.0/24', '10.0.1.0/24'];
     const lost = ['10.0.2.0/24', '10.0.3.0/24', '10.0.4.0/24'];
     for (const text of [...kept, ...lost]) table.insert(prefixOf(text), text.length);
@@ -232,7 +232,7 @@ describe.skipIf(whyNoTestLibrary)(`the native table${suffix()}`, () => {
     table.lookUpAround(hosts);
   });
 
-  it('answers an owner of the address while another thread changes it', () => {
+  it('returns one of the owners of the address while another thread changes it', () => {
     for (let seed = 1; seed <= 5; seed++) expect(library.race(seed, 20_000)).toBe(0);
   });
 
@@ -240,7 +240,7 @@ describe.skipIf(whyNoTestLibrary)(`the native table${suffix()}`, () => {
     ['memory and undefined behaviour', '-fsanitize=address,undefined', []],
     // Its shadow memory has no room among the most random of addresses.
     ['threads', '-fsanitize=thread', FIXED_ADDRESSES],
-  ])('leaves the sanitizer of %s nothing to say', ([_, flag, argv], { skip }) => {
+  ])('gives the sanitizer of %s nothing to report', ([_, flag, argv], { skip }) => {
     const missing = run(argv, { files: ['test/native/nothing.c'], flags: [flag] });
     if (missing) skip(missing);
     const files = [...FILES, 'test/native/allowedips_program.c'];

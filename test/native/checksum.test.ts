@@ -40,7 +40,7 @@ describe.skipIf(whyNoTestLibrary)(`native checksum${REASON}`, () => {
     }
   });
 
-  it('sums in parts as a whole, if all but the last are of even length', () => {
+  it('gives the same in parts as in one, if all but the last are of even length', () => {
     fc.assert(
       fc.property(bytes(200), bytes(200), (a, b) => {
         const even = a.subarray(0, a.length & ~1);

@@ -88,7 +88,7 @@ describe.skipIf(whyNoTestLibrary)(`order of native coalescing${REASON}`, () => {
     expect(told(native.coalesce(mixed, options))).toEqual(expected);
   });
 
-  it('keeps the order when it is told in the middle not to join any more', () => {
+  it('keeps the order when joining is switched off in the middle', () => {
     const [a, b] = [run({ sourcePort: 1 }, 9), run({ sourcePort: 2 }, 9)];
     const packets = [
       ...a.slice(0, 4),
@@ -124,7 +124,7 @@ describe.skipIf(whyNoTestLibrary)(`order of native coalescing${REASON}`, () => {
     ['a fragment of IPv6', packetOf(fragmented6, 9)],
     ['ICMPv6', icmp(packetOf({ family: 6 }, 9))],
     ['a packet without ports', packetOf({}, 9).slice(0, 22)],
-  ])('lets %s go after all that went before between the same addresses', (_, packet) => {
+  ])('sends %s after all that came before it between the same addresses', (_, packet) => {
     if (packet.length === 22) viewOf(packet).setUint16(2, 22);
     const { family } = layoutOf(packet);
     const source = family === 4 ? '10.0.0.3' : 'fd00::3';
@@ -173,7 +173,7 @@ describe.skipIf(whyNoTestLibrary)(`order of native coalescing${REASON}`, () => {
     );
   });
 
-  it('joins what segmentation has cut to what it was', () => {
+  it('joins what segmentation has cut back to what it was', () => {
     fc.assert(
       fc.property(anyLargePacket, ({ packet, layout, gsoSize }) => {
         const isPlain = layout.transport === (layout.family === 4 ? 20 : 40);
@@ -190,7 +190,7 @@ describe.skipIf(whyNoTestLibrary)(`order of native coalescing${REASON}`, () => {
     );
   });
 
-  it('does not change packets that are nonsense', () => {
+  it('does not change nonsensical packets', () => {
     const damaged = anyLargePacket.chain(({ packet }) => mutated(packet.slice(0, 200)));
     fc.assert(
       fc.property(fc.array(damaged, { maxLength: 8 }), (packets) => {

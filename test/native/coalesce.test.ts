@@ -93,7 +93,7 @@ describe.skipIf(whyNoTestLibrary)(`native coalescing${REASON}`, () => {
     expect(native.segment(joined.vnet, joined.packet)).toEqual(packets);
   });
 
-  it.each(KINDS)('hands on what is alone untouched: %s', (_, fields) => {
+  it.each(KINDS)('passes on a lone packet untouched: %s', (_, fields) => {
     const packet = packetOf(fields, 0);
     expect(native.coalesce([packet])).toEqual([{ packet, count: 1, vnet: PLAIN }]);
   });
@@ -179,7 +179,7 @@ describe.skipIf(whyNoTestLibrary)(`native coalescing${REASON}`, () => {
       expect(joinsAfter({ ...fields, fragment: 0 }, { id: FIRST_ID })).toBe(false);
     });
 
-    it('does not join with an id that jumps, or changes its ways', () => {
+    it('does not join with an id that jumps, or that stays after counting up', () => {
       expect(joinsAfter(fields, { id: FIRST_ID + 2 })).toBe(false);
       expect(joinsAfter(fields, { id: FIRST_ID - 1 })).toBe(false);
       const ids = (...all: number[]) => all.map((id, i) => packetOf(fields, i, { id }));
@@ -253,7 +253,7 @@ describe.skipIf(whyNoTestLibrary)(`native coalescing${REASON}`, () => {
       expect(countsOf(run({ ...fields, ...pushed }, 3))).toEqual([1, 1, 1]);
     });
 
-    it('lets an acknowledgment without payload go in its place', () => {
+    it('sends an acknowledgment without payload in its place', () => {
       const packets = run(fields, 4);
       packets.splice(2, 0, packetOf(fields, 2, { payload: new Uint8Array(0) }));
       const written = native.coalesce(packets);

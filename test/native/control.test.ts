@@ -92,7 +92,7 @@ here(`a native plane${whyNoNativeLibrary ? ` (skipped: ${whyNoNativeLibrary})` :
     remote.close();
   });
 
-  it('pads up to the MTU of the moment', async () => {
+  it('pads up to the current MTU', async () => {
     const { plane, tun, remote } = await openSession();
     const odd = ipPacket('10.9.0.1', '10.9.0.2', new Uint8Array(1281 - 20));
     tun.inject(odd);
@@ -106,7 +106,7 @@ here(`a native plane${whyNoNativeLibrary ? ` (skipped: ${whyNoNativeLibrary})` :
     remote.close();
   });
 
-  it('goes on with other sockets, which are closed with it', async () => {
+  it('goes on with new sockets, which are closed with it', async () => {
     const bound: number[] = [];
     const next = await openQueues();
     const open = async () => ({ ...next, bindInterface: (_: 4 | 6, i: number) => bound.push(i) });
@@ -129,7 +129,7 @@ here(`a native plane${whyNoNativeLibrary ? ` (skipped: ${whyNoNativeLibrary})` :
     remote.close();
   });
 
-  it('keeps its sockets when others do not fit', async () => {
+  it('keeps its sockets when new ones do not fit', async () => {
     let broken = { port: 1, v4: [9999], v6: [], setMark() {}, close: vi.fn() };
     const { plane, tun, remote, udp } = await openSession(undefined, async () => broken);
     await expect(plane.listen(0)).rejects.toThrow('errno 9');
@@ -143,7 +143,7 @@ here(`a native plane${whyNoNativeLibrary ? ` (skipped: ${whyNoNativeLibrary})` :
     remote.close();
   });
 
-  it('has no session to be replaced on Linux', async () => {
+  it('has no session to replace on Linux', async () => {
     const library = loadNativeLibrary();
     const tun = bridgeTun(new MemoryTun(), () => undefined);
     const udp = await openQueues();

@@ -33,7 +33,7 @@ here(`the native core${whyNoTestLibrary ? ` (skipped: ${whyNoTestLibrary})` : ''
       fc.bigInt({ min: 2n ** 32n - 9000n, max: 2n ** 32n + 9000n }),
     );
 
-    it('takes what the one in TypeScript takes', () => {
+    it('accepts what the one in TypeScript accepts', () => {
       const create = lib.func('void *test_replay_new()');
       const destroy = lib.func('void test_replay_free(void *replay)');
       const take = lib.func('int test_replay(void *replay, uint64_t counter)');
@@ -117,7 +117,7 @@ here(`the native core${whyNoTestLibrary ? ` (skipped: ${whyNoTestLibrary})` : ''
     });
   });
 
-  it('gives counters up to the limit and none beyond', () => {
+  it('gives out counters up to the limit and none beyond', () => {
     const take = lib.func(
       'uint64_t test_take_counters(uint64_t start, uint64_t wanted, void *first)',
     );
@@ -191,7 +191,7 @@ here(`the native core${whyNoTestLibrary ? ` (skipped: ${whyNoTestLibrary})` : ''
     );
   });
 
-  it('answers what no peer takes like the one in TypeScript, at the same rate', () => {
+  it('answers packets for no peer as the one in TypeScript does, at the same rate', () => {
     const create = lib.func('void *test_limiter_new()');
     const destroy = lib.func('void test_limiter_free(void *limiter)');
     const answer = lib.func(

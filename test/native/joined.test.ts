@@ -25,7 +25,7 @@ here(`joined datagrams${whyNoTestLibrary ? ` (skipped: ${whyNoTestLibrary})` : '
   const index = fc.nat(0xffff_ffff);
   const counter = fc.bigInt({ min: 0n, max: 2n ** 31n });
 
-  it('tell their size by what follows the first', () => {
+  it('show their size by what follows the first', () => {
     const many = fc.record({
       index,
       counter,
@@ -45,7 +45,7 @@ here(`joined datagrams${whyNoTestLibrary ? ` (skipped: ${whyNoTestLibrary})` : '
     );
   });
 
-  it('are not seen in one, nor in what is no transport message', () => {
+  it('are not seen in a single one, nor in what is not a transport message', () => {
     fc.assert(
       fc.property(index, counter, fc.integer({ min: 16, max: 3000 }), (i, n, length) => {
         const message = transport(i, n, length);
@@ -57,7 +57,7 @@ here(`joined datagrams${whyNoTestLibrary ? ` (skipped: ${whyNoTestLibrary})` : '
     );
   });
 
-  it('are not looked for behind the end', () => {
+  it('are not looked for beyond the end', () => {
     const message = transport(1, 1n, 64);
     const cut = Buffer.concat([message, message.subarray(0, 31)]);
     expect(joinedSize(cut)).toBe(0);

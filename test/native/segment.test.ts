@@ -41,7 +41,7 @@ describe.skipIf(whyNoTestLibrary)(`native segmentation${REASON}`, () => {
 
   const flagsOf = (segment: Uint8Array) => segment[layoutOf(segment).transport + 13];
 
-  it('cuts any large packet like the reference, into packets that are right', () => {
+  it('cuts any large packet like the reference, into correct packets', () => {
     fc.assert(
       fc.property(anyLargePacket, ({ packet, layout, gsoSize }) => {
         const expected = cut(packet, gsoSize, layout);
@@ -65,7 +65,7 @@ describe.skipIf(whyNoTestLibrary)(`native segmentation${REASON}`, () => {
     },
   );
 
-  it.each(KINDS)('needs no right length in an IPv%d header of protocol %d', (family, protocol) => {
+  it.each(KINDS)('needs no valid length in an IPv%d header of protocol %d', (family, protocol) => {
     const { packet, vnet } = large({ family, protocol });
     const expected = cut(packet, 300);
     viewOf(packet).setUint16(family === 4 ? 2 : 4, 0);
@@ -85,7 +85,7 @@ describe.skipIf(whyNoTestLibrary)(`native segmentation${REASON}`, () => {
     ]);
   });
 
-  it('counts sequence and id up, over their ends', () => {
+  it('counts sequence and id up, past the point where they wrap', () => {
     const { packet, vnet } = large({ family: 4, protocol: TCP, id: 0xfffe, sequence: 0xffff_ff00 });
     const segments = native.segment(vnet, packet) ?? [];
     expect(segments.map((s) => viewOf(s).getUint16(4))).toEqual([0xfffe, 0xffff, 0, 1]);
@@ -93,7 +93,7 @@ describe.skipIf(whyNoTestLibrary)(`native segmentation${REASON}`, () => {
   });
 
   it('writes a UDP checksum of 0 as 0xffff', () => {
-    // What must be in the last two bytes for that, the checksum over zeros in their place tells.
+    // The checksum over zeros in the last two bytes is what must be in them for that.
     const fields = { family: 4, protocol: UDP, id: 7 } as const;
     const blank = makePacket({ ...fields, payload: new Uint8Array(10) });
     const payload = bytesFrom(new Uint8Array(8), blank.slice(26, 28));
@@ -104,7 +104,7 @@ describe.skipIf(whyNoTestLibrary)(`native segmentation${REASON}`, () => {
     expect(segments.every((s) => isIntact(s))).toBe(true);
   });
 
-  it('makes one segment of what is not longer than one', () => {
+  it('makes a single segment of what is not longer than one', () => {
     for (const payload of [countingPayload(300), countingPayload(1), new Uint8Array(0)]) {
       const { packet, vnet } = large({
         family: 6,
@@ -136,7 +136,7 @@ describe.skipIf(whyNoTestLibrary)(`native segmentation${REASON}`, () => {
   });
 
   describe('of a packet that is not to be cut', () => {
-    it('hands on what needs nothing, whatever it is', () => {
+    it('passes on what needs nothing, whatever it is', () => {
       fc.assert(
         fc.property(fc.uint8Array({ minLength: 1, maxLength: 200 }), (packet) => {
           expect(native.segment(PLAIN, packet)).toEqual([packet]);
@@ -267,7 +267,7 @@ describe.skipIf(whyNoTestLibrary)(`native segmentation${REASON}`, () => {
       }
     });
 
-    it('segments that no length field can tell', () => {
+    it('segments that are too long for a length field', () => {
       const payload = countingPayload(66_000);
       const packet = makePacket({ family: 4, protocol: TCP, payload });
       setPartialChecksum(packet, layoutOf(packet));
@@ -277,7 +277,7 @@ describe.skipIf(whyNoTestLibrary)(`native segmentation${REASON}`, () => {
     });
   });
 
-  it('stays within packets that are nonsense, with headers that are nonsense', () => {
+  it('stays within nonsensical packets with nonsensical headers', () => {
     const u16 = fc.nat(0xffff);
     const vnet = fc.record({
       flags: fc.constantFrom(0, 1, 2, 3),

@@ -27,7 +27,7 @@ describe('the C library of a process', () => {
     expect(isMuslMapped(line('/usr/bin/node') + line(path) + line('[stack]'))).toBe(expected);
   });
 
-  it('is told in the same words as by the build', async () => {
+  it('is named in the same words as by the build', async () => {
     const script = new URL('../../native/targets.mjs', import.meta.url).href;
     const build = (await import(script)) as { targetName(): string };
     expect(targetName()).toBe(build.targetName());
@@ -76,7 +76,7 @@ describe.skipIf(whyNoTestLibrary !== undefined)(`the library that is loaded${ski
     return outputOf(installed, 'loaded.cjs', program);
   }
 
-  it('is that of this machine, also where both are there', async () => {
+  it('is that of this machine, even where there are both', async () => {
     haveBoth();
     const expected = { dataPlane: 'native', library: library(targetName()) };
     expect(await loaded()).toMatchObject(expected);
@@ -101,7 +101,7 @@ describe.skipIf(whyNoTestLibrary !== undefined)(`the library that is loaded${ski
     expect(answer).not.toHaveProperty('library');
   });
 
-  it('is made anew of the sources that the package has', async () => {
+  it('is built anew from the sources in the package', async () => {
     rmSync(library(targetName()));
     const script = join(installed.package, 'native/build.mjs');
     const args = [script, '--target', targetName()];

@@ -52,7 +52,7 @@ describe('the package', () => {
     expect(strays(paths)).toEqual([]);
   });
 
-  it('has a module for each source, and none without', () => {
+  it('has a module for each source, and no others', () => {
     const wanted = COMPILED.flatMap((folder) => filesUnder(folder, /\.ts$/));
     const modules = paths.filter((path) => path.startsWith('dist/') && path.endsWith('.js'));
     expect(modules.map((path) => path.slice('dist/'.length).replace(/js$/, 'ts')).sort()).toEqual(
@@ -65,7 +65,7 @@ describe('the package', () => {
     expect(paths).toEqual(expect.arrayContaining([...wanted, 'native/wg_ts.h']));
   });
 
-  it('has the command, its manual, the licence and what is to be read', () => {
+  it('has the command, its manual, the licence and the documents', () => {
     const manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as Manifest;
     const named = [...manifest.man, ...Object.values(manifest.bin)];
     expect(paths).toEqual(expect.arrayContaining(named.map((path) => path.replace(/^\.\//, ''))));

@@ -99,7 +99,7 @@ it('follows a log until the tunnel ends, or the reader has enough', async () => 
   await waitFor(() => expect(log.listeners.size).toBe(0));
 });
 
-it('says when there is no log, or nobody', async () => {
+it('says when there is no log, or no tunnel', async () => {
   const nothing = (): void => undefined;
   expect(await requestLog(address, { follow: false }, nothing)).toBe(false);
   expect(await requestStop(address)).toBe(false);
@@ -109,7 +109,7 @@ it('says when there is no log, or nobody', async () => {
   );
 });
 
-it('hangs up on who says too much, nothing, or nonsense', async () => {
+it('hangs up on a client that sends too much, nothing, or nonsense', async () => {
   const stop = vi.fn();
   await serve({ stop }, 200);
   expect(await say('x'.repeat(65))).toBe('');
@@ -123,7 +123,7 @@ it('hangs up on who says too much, nothing, or nonsense', async () => {
   expect(stop).toHaveBeenCalledTimes(1);
 });
 
-it('lets sixteen in, and lets go of who does not read', async () => {
+it('lets sixteen in, and drops one that does not read', async () => {
   const log = new MemoryLog();
   await serve({ log });
   const sockets: Socket[] = [];

@@ -82,7 +82,7 @@ describe('an entry', () => {
     expect(formatEntry(read)).toBe(line);
   });
 
-  it('is a line for people, in local time, and steers no terminal', () => {
+  it('is a line for people, in local time, without control characters', () => {
     expect(formatEntry(entry('up'))).toMatch(/^2026-11-2[34] \d\d:\d\d:00 office: up$/);
     expect(formatEntry(entry('a\u001b[2Jb\rc'))).toMatch(/office: a \[2Jb c$/);
   });
@@ -115,7 +115,7 @@ describe('what is asked for', () => {
 describe('a ring that is read again', () => {
   const line = (message: string, time: number): string => encodeEntry(entry(message, { time }));
 
-  it('tells what is new, once', () => {
+  it('gives what is new, once', () => {
     const tail = new RingTail();
     const first = [line('a', AT), line('b', AT + 5), line('c', AT + 5)];
     expect(tail.push(`${first.join('\n')}\n`)).toEqual(first);

@@ -149,7 +149,7 @@ describe.skipIf(process.platform !== 'linux')('a rotating log', () => {
   });
 });
 
-it('lines are put together of pieces', () => {
+it('lines are put together from pieces', () => {
   const splitter = new LineSplitter();
   expect(splitter.push('on')).toEqual([]);
   expect(splitter.push('e\n\ntwo\nthr')).toEqual(['one', '', 'two']);

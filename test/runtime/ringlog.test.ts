@@ -67,7 +67,7 @@ it('takes neither a line that is too long, nor another file, amiss', () => {
   expect(ring.read()).toBe('');
 });
 
-it('tells its listeners until they have enough', () => {
+it('calls its listeners until they have enough', () => {
   const ring = new RingLog(file);
   const told: string[] = [];
   const end = ring.subscribe((line) => told.push(line));

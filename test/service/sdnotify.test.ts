@@ -30,8 +30,8 @@ function receiver(): { readonly name: string; next(): string | undefined } {
   };
 }
 
-describe.skipIf(process.platform !== 'linux')('what systemd is told (Linux only)', () => {
-  it('is nothing when nobody has started the process as a service', () => {
+describe.skipIf(process.platform !== 'linux')('what is sent to systemd (Linux only)', () => {
+  it('is nothing when the process was not started as a service', () => {
     expect(serviceNotifier({})).toBeUndefined();
     expect(serviceNotifier({ NOTIFY_SOCKET: 'relative' })).toBeUndefined();
     expect(serviceNotifier({ NOTIFY_SOCKET: `/${'a'.repeat(200)}` })).toBeUndefined();
@@ -52,7 +52,7 @@ describe.skipIf(process.platform !== 'linux')('what systemd is told (Linux only)
     manager?.close();
   });
 
-  it('is told by nobody else: the variables are taken away', () => {
+  it('is sent by no child process: the variables are removed', () => {
     const { name } = receiver();
     const env = { NOTIFY_SOCKET: name, WATCHDOG_USEC: '1', WATCHDOG_PID: '1', OTHER: 'stays' };
     serviceNotifier(env)?.close();

@@ -161,7 +161,7 @@ describe('install', () => {
     expect(verbs.indexOf('enable')).toBeLessThan(verbs.indexOf('start'));
   });
 
-  it('starts nothing when it is not to', async () => {
+  it('starts nothing when asked not to', async () => {
     await services.install(options({ start: false }));
     expect(await services.list()).toEqual([{ name: 'office', state: 'stopped', pid: 0 }]);
   });
@@ -204,7 +204,7 @@ describe('install', () => {
     expect(errors).toHaveLength(verb === 'daemon-reload' ? 1 : 0);
   });
 
-  it('leaves an older unit, and who uses it, as they were when it fails', async () => {
+  it('leaves an older unit, and its instances, as they were when it fails', async () => {
     await services.install(options());
     writeFileSync(template(), 'older');
     const before = everything();
@@ -273,7 +273,7 @@ it('start and stop do what they say', async () => {
   expect(machine.active.size).toBe(1);
 });
 
-it.runIf(isRoot())('what others than root may change is found, at whatever depth', () => {
+it.runIf(isRoot())('what users other than root may change is found, at any depth', () => {
   const program = path.join(folder, 'a/b/main.js');
   mkdirSync(path.dirname(program), { recursive: true });
   writeFileSync(program, '');

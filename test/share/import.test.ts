@@ -63,7 +63,7 @@ describe('importing', () => {
     expect(written()).toEqual([]);
   });
 
-  it('replaces nothing unless it is told to', async () => {
+  it('replaces nothing unless it is asked to', async () => {
     const again = () => candidatesOf('office.conf', bytes(`${TEXT}# new\n`));
     await importConfigs(candidatesOf('office.conf', bytes(TEXT)), to);
     const file = to.fileOf('office');

@@ -23,7 +23,7 @@ describe('a configuration for a phone', () => {
     expect(ours.interface.privateKey.equals(theirs.interface.privateKey)).toBe(true);
   });
 
-  it('has no key that the app refuses, and tells which were there', () => {
+  it('has no key that the app refuses, and says which were left out', () => {
     const { text, leftOut } = forPhone(EVERYTHING);
     expect(leftOut.toSorted()).toEqual([
       'FwMark',
@@ -74,7 +74,7 @@ describe('a code in the terminal', () => {
     expect(decodeQR(photograph(least))).toBe(text);
   });
 
-  it('is of any text', () => {
+  it('can hold any text', () => {
     fc.assert(
       fc.property(fc.string({ minLength: 1, maxLength: 500, unit: 'grapheme' }), (text) => {
         expect(decodeQR(photograph(qrForTerminal(text, 300)), { timeLimit: 5000 })).toBe(text);
@@ -131,7 +131,7 @@ describe('a picture of a code', () => {
   });
 });
 
-it('no message tells a key', () => {
+it('no message shows a key', () => {
   expect(() => candidatesOf('x', Buffer.from([...Buffer.from(KEYS.private), 0xff]))).toThrow(
     /^x is neither UTF-8 text nor a zip, PNG or JPEG$/,
   );

@@ -39,7 +39,7 @@ export class Host implements NetworkHost {
   endpoint: Endpoint;
   /** What came out of the TUN device. */
   readonly received: Received[] = [];
-  /** All that the data plane ever told. */
+  /** All that the data plane ever reported. */
   readonly events: DataPlaneEvent[] = [];
   /** All that the control plane ever wanted. */
   readonly actions: Action[] = [];
@@ -47,7 +47,7 @@ export class Host implements NetworkHost {
   wallError = 0n;
   /** Whether the control plane gets no time to run. */
   isStalled = false;
-  /** A datagram for which it answers false never reaches the host. */
+  /** A datagram for which it returns false never reaches the host. */
   accepts: (bytes: Uint8Array) => boolean = () => true;
 
   constructor(network: Network, options: HostOptions) {

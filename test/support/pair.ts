@@ -27,7 +27,7 @@ export interface PairOptions {
   readonly mtu?: number;
   /** Which host's public key is the greater one: it gives way when both initiate at once. */
   readonly greater?: 'a' | 'b';
-  /** Whether b is told where a is; otherwise it has to learn it from a's messages. */
+  /** Whether b knows where a is; otherwise it has to learn it from a's messages. */
   readonly bKnowsEndpoint?: boolean;
 }
 

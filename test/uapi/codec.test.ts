@@ -181,6 +181,6 @@ describe('an answer to get=1', () => {
   });
 });
 
-it('an answer to set=1 tells a negative errno', () => {
+it('an answer to set=1 has a negative errno', () => {
   expect(textOf(encodeErrno(-95))).toBe('errno=-95\n\n');
 });

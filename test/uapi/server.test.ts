@@ -87,7 +87,7 @@ async function ask(socketPath: string, request: string): Promise<string> {
 }
 
 describe('the socket of an interface', () => {
-  it('tells its state, with the secrets', async () => {
+  it('returns its state, with the secrets', async () => {
     const answer = await queryUapi(await serve());
     expect(answer).toMatchObject({ listenPort: 51820, dataPlane: 'portable' });
     expect(answer?.peers[0]?.allowedIps).toEqual(['10.0.0.0/8']);
@@ -136,7 +136,7 @@ describe('the socket of an interface', () => {
     expect(changes).toHaveLength(1);
   });
 
-  it('tells why it was not changed', async () => {
+  it('says why it was not changed', async () => {
     expect(await ask(await serve(), SET)).toBe('errno=-95\n\n');
     const refusing = (errno: unknown): Promise<string> =>
       serve(DEVICE, {
@@ -173,7 +173,7 @@ describe('the socket of an interface', () => {
     await expect.poll(() => queryUapi(socket).catch(() => undefined)).toBeDefined();
   });
 
-  it('takes the place of one that nobody listens on, and of no other', async () => {
+  it('replaces one without a listener, and no other', async () => {
     const stale = newPath();
     const script = `require('net').createServer().listen(${JSON.stringify(stale)}, () => process.kill(process.pid, 'SIGKILL'))`;
     await promisify(execFile)(process.execPath, ['-e', script]).catch(() => undefined);

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { plainLines, watchJson } from '../../cli/watch/plain.js';
 import { KEY, NOW, oneInterface, peer, stateOf } from './support.js';
 
-it('a line a peer tells it without any escape sequence', () => {
+it('there is one line for each peer, without any escape sequence', () => {
   const { endpoint: _, ...unknown } = peer({ latestHandshake: 0, rxRates: [], txRates: [] });
   const state = stateOf([oneInterface([peer(), unknown]), oneInterface([], { name: 'home' })], {
     failures: [{ name: 'odd', reason: 'the interface does not answer' }],
@@ -16,7 +16,7 @@ it('a line a peer tells it without any escape sequence', () => {
   ]);
 });
 
-it('what is not up is told', () => {
+it('what is not up is reported', () => {
   expect(plainLines(stateOf([])).slice(1)).toEqual(['no interface is up']);
   expect(plainLines(stateOf([]), 'office').slice(1)).toEqual(['office is not up']);
 });

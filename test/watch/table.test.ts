@@ -61,7 +61,7 @@ office  native data plane, port 51820
 home  native data plane, no peers`);
   });
 
-  it('tells how many peers a low terminal hides', () => {
+  it('says how many peers a low terminal hides', () => {
     const peers = Array.from({ length: 30 }, () => peer());
     const many = stateOf([oneInterface(peers), oneInterface(peers, { name: 'home' })]);
     const lines = draw(many, { columns: 80, rows: 10 }).split('\n');
@@ -73,7 +73,7 @@ home  native data plane, no peers`);
     expect(fitting).not.toContain('enlarge');
   });
 
-  it('tells what is not up, and what does not answer', () => {
+  it('says what is not up, and what does not answer', () => {
     expect(draw(stateOf([]), { columns: 80, rows: 9 }, 'office')).toBe(
       'wg-ts watch: office, 0 peers, every 1 s (q quits)\noffice is not up: waiting',
     );

@@ -12,7 +12,7 @@ import { base64, bytes, prefixes, secret, uapiDevice, uapiPeer } from './support
 const parse = (...lines: string[]) => parseWgFile(lines.join('\n'), { file: 'x.wg' });
 
 describe('a file of wg(8)', () => {
-  it('has keys of wg(8), none of which has to be there but PublicKey', () => {
+  it('has keys of wg(8), of which only PublicKey is required', () => {
     const read = parse(
       '[interface]',
       `privatekey=${base64(7)} # ours`,
@@ -62,7 +62,7 @@ describe('a file of wg(8)', () => {
     expect(() => parse('ListenPort = 1')).toThrow('ListenPort stands before the first section');
   });
 
-  it('never ends in another error, nor tells a key', () => {
+  it('never ends in another error, nor shows a key', () => {
     const key = base64(200);
     const lines = ['[Interface]', '[Peer]', `PrivateKey = ${key}`, `PublicKey = ${key}`, key];
     const line = fc.oneof(fc.constantFrom(...lines), fc.string());
@@ -153,7 +153,7 @@ describe('the names in it', () => {
     expect(resolutionRetries({ WG_ENDPOINT_RESOLUTION_RETRIES: text })).toEqual(options);
   });
 
-  it('are not asked for with a number that is none', () => {
+  it('are not asked for with an invalid number', () => {
     const env = { WG_ENDPOINT_RESOLUTION_RETRIES: 'often' };
     expect(() => resolutionRetries(env)).toThrow(/neither a number nor/);
   });

@@ -91,7 +91,7 @@ describe('the arguments of wg set', () => {
     expect(keys.map((key) => key.isZeroed)).toEqual([true, true]);
   });
 
-  it('never end in another error, nor tell a key', () => {
+  it('never end in another error, nor show a key', () => {
     const words = ['peer', 'remove', 'fwmark', 'endpoint', 'allowed-ips', 'private-key', KEY, '+'];
     const word = fc.oneof(fc.constantFrom(...words), fc.string());
     fc.assert(

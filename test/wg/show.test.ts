@@ -73,7 +73,7 @@ describe('wg show', () => {
     );
   });
 
-  it('hides keys, tells the peer heard from last first, and counts from now', () => {
+  it('hides keys, shows the peer heard from last first, and counts from now', () => {
     expect(formatInterface(withoutSecrets('office', full), false, 161)).toBe(
       [
         'interface: office',
@@ -100,7 +100,7 @@ describe('wg show', () => {
   it.each([
     [100, 'latest handshake: Now\n'],
     [99, 'latest handshake: (System clock wound backward; connection problems may ensue.)\n'],
-  ])('at second %i tells a handshake of second 100 as wg does', (now, text) => {
+  ])('at second %i shows a handshake of second 100 as wg does', (now, text) => {
     expect(formatInterface(withoutSecrets('office', full), false, now)).toContain(text);
   });
 
@@ -111,7 +111,7 @@ describe('wg show', () => {
     expect(JSON.stringify(toJson(withSecrets('office', full)))).not.toContain(base64(9));
   });
 
-  it('loses nothing but its colours without them', () => {
+  it('loses nothing without its colours', () => {
     const shown = withoutSecrets('office', full);
     const colored = formatInterface(shown, true, 161);
     expect(colored.startsWith('\x1b[0m\x1b[32m\x1b[1minterface\x1b[0m: \x1b[32moffice')).toBe(true);
@@ -146,12 +146,12 @@ describe('wg show', () => {
     );
   });
 
-  it('knows no other field, also none of Object', () => {
+  it('knows no other field, not even one of Object', () => {
     for (const field of ['', 'Peers', 'toString', 'constructor'])
       expect(formatField(full, field)).toBeUndefined();
   });
 
-  it('has something to say of an interface without anything', () => {
+  it('prints something for an empty interface', () => {
     const bare = uapiDevice();
     expect(formatField(bare, 'dump')).toBe('(none)\t(none)\t0\toff\n');
     expect(formatField(bare, 'public-key')).toBe('(none)\n');

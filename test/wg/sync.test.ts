@@ -35,7 +35,7 @@ const second = {
 };
 
 describe('syncconf', () => {
-  it('has nothing to do for what is so already', () => {
+  it('has nothing to do for what is already so', () => {
     const change = syncChange({ ...own, peers: [second, first] }, running);
     expect(change).toEqual({ peers: [] });
     expect(isEmptyChange(change)).toBe(true);

@@ -102,7 +102,7 @@ async function startOurs(lab: Lab, env: Environment): Promise<Ends> {
   };
 }
 
-describeSystem('a tunnel of ours to ours', [...TUNNEL, 'tcpdump', 'nstat', 'compiler'], () => {
+describeSystem('a tunnel between two wg-ts', [...TUNNEL, 'tcpdump', 'nstat', 'compiler'], () => {
   labTest(
     'joins packets everywhere',
     async ({ lab }) => {

@@ -71,7 +71,7 @@ async function direct(lab: Lab): Promise<Network> {
   return { clientEnd, serverEnd };
 }
 
-/** Neither end sees that it is narrow behind the router; they are told by ICMP. */
+/** Neither end sees that it is narrow behind the router; ICMP informs them. */
 async function behindRouter(lab: Lab): Promise<Network> {
   const router = await lab.namespace('router');
   const [clientEnd, nearClient] = await lab.link(await lab.namespace('client'), router);

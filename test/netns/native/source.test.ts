@@ -11,7 +11,7 @@ const FAMILIES: readonly Family[] = ['v4', 'v6'];
 
 describeSystem('an interface of two addresses', [...TUNNEL, 'tcpdump'], () => {
   for (const family of FAMILIES)
-    labTest(`answers from the one that it was asked at: ${family}`, async ({ lab }) => {
+    labTest(`answers from the address that was asked: ${family}`, async ({ lab }) => {
       // wireguard-go asks here, and the tunnel under test answers.
       const pair = await startPair(lab, { outer: family, initiator: 'server' });
       const { namespace, device } = pair.clientEnd;

@@ -45,7 +45,7 @@ async function startFlows(from: Namespace, to: Namespace, address: string): Prom
 }
 
 describeSystem('a program that stalls', [...TUNNEL, 'iperf3'], () => {
-  labTest('does not stall its tunnel: both ways, and nothing is lost', async ({ lab }) => {
+  labTest('does not stall its tunnel in either direction, and nothing is lost', async ({ lab }) => {
     const [clientEnd, serverEnd] = await lab.link(
       await lab.namespace('client'),
       await lab.namespace('server'),

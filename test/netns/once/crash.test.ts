@@ -67,8 +67,8 @@ async function timed(work: () => Promise<void>): Promise<number> {
 }
 
 /**
- * Starts the command and kills, so many milliseconds later, either every process of ours or the one in
- * the background alone. Answers their numbers when they and what they had started are gone.
+ * Starts the command and kills, so many milliseconds later, either every process of it or the one in
+ * the background alone. Returns their numbers when they and what they had started are gone.
  */
 async function killDuring(
   { client, dns }: Machine,

@@ -23,7 +23,7 @@ const SECONDS = 1000;
 async function asked(lab: Lab, closed: Closed, to: string, ports: number[]): Promise<number[]> {
   const leaks = await Leaks.watch(lab, closed);
   for (const port of ports) await sendDatagram(closed.client.namespace, { to, port });
-  // The last one tells that those before it have been seen.
+  // The last one shows that those before it have been seen.
   await sendDatagram(closed.client.namespace, { to: closed.serverEnd.v4, port: 9 });
   const seen = (): number[] => leaks.datagrams().map((line) => Number(line.split(' ').at(-1)));
   await eventually('the last datagram', 20 * SECONDS, () => seen().includes(9));
@@ -35,7 +35,7 @@ async function asked(lab: Lab, closed: Closed, to: string, ports: number[]): Pro
 async function knocks(lab: Lab, closed: Closed, to: string, port: number): Promise<boolean> {
   const leaks = await Leaks.watch(lab, closed);
   await connects(closed.client.namespace, to, port);
-  // The last one tells that those before it have been seen.
+  // The last one shows that those before it have been seen.
   await sendDatagram(closed.client.namespace, { to: closed.serverEnd.v4, port: 9 });
   await eventually('the last datagram', 20 * SECONDS, () => leaks.datagrams().length > 0);
   await leaks.stop();

@@ -46,7 +46,7 @@ describeSystem('the DNS servers of a tunnel', TUNNEL, () => {
   const subjectTest = labTest.skipIf(isReference);
 
   for (const program of PROGRAMS) {
-    subjectTest(`are told to ${program}, and taken back`, async ({ lab }) => {
+    subjectTest(`are given to ${program}, and taken back`, async ({ lab }) => {
       const { client, dns } = await makeClient(lab, program);
       await client.up();
       expect(await dns.records(client.namespace)).toEqual({ [client.name]: RECORDS[program] });
@@ -76,7 +76,7 @@ describeSystem('the DNS servers of a tunnel', TUNNEL, () => {
     });
   }
 
-  subjectTest('are taken back also when resolvconf was at work at the kill', async ({ lab }) => {
+  subjectTest('are taken back even when resolvconf was running at the kill', async ({ lab }) => {
     const { client, dns } = await makeClient(lab, 'resolvconf');
     dns.beSlow();
     const running = client.namespace.spawn(command('up', client.file), dns.env);
@@ -90,7 +90,7 @@ describeSystem('the DNS servers of a tunnel', TUNNEL, () => {
     expect(await dns.records(client.namespace)).toEqual({});
   });
 
-  subjectTest('are told to resolvconf as wg-quick tells them', async ({ lab }) => {
+  subjectTest('are given to resolvconf as wg-quick gives them', async ({ lab }) => {
     const { client, dns } = await makeClient(lab, 'resolvconf');
     const env = { ...dns.env, WG_QUICK_USERSPACE_IMPLEMENTATION: 'wireguard-go' };
     await client.namespace.mustRun(['wg-quick', 'up', client.file], { env });

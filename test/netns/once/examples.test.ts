@@ -90,7 +90,7 @@ describeSystem('the quickstart', TUNNEL, () => {
     },
   );
 
-  labTest.skipIf(isReference)('undoes all on Ctrl-C', async ({ lab }) => {
+  labTest.skipIf(isReference)('undoes everything on Ctrl-C', async ({ lab }) => {
     const pair = await makePair(lab, ALL);
     const { namespace } = pair.clientEnd;
     const pages = await startServer(pair);

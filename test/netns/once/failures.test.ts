@@ -22,7 +22,7 @@ function complaints(stderr: string): string[] {
   return lines.filter((line) => !line.startsWith('[#] ') && !line.startsWith('hint: '));
 }
 
-/** Runs `up`, which has to say why it fails and leave everything as it was. Answers what it says. */
+/** Runs `up`, which has to say why it fails and leave everything as it was. Returns what it says. */
 async function expectRefusal(
   lab: Lab,
   client: Client,

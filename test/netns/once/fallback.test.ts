@@ -31,7 +31,7 @@ async function connects(lab: Lab, pair: Pair, endpoints: string): Promise<string
 
 const subjectTest = labTest.skipIf(isReference);
 
-describeSystem('a server that is not where it is looked for first', TUNNEL, () => {
+describeSystem('a server that is not at the address tried first', TUNNEL, () => {
   subjectTest('is found at the other address of its name', async ({ lab }) => {
     const pair = await makePair(lab);
     const { v4 } = pair.serverEnd;

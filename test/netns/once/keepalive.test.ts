@@ -36,7 +36,7 @@ describeSystem('PersistentKeepalive', [...TUNNEL, 'tcpdump'], () => {
     expect([...lengths]).toEqual([KEEPALIVE_BYTES]);
   });
 
-  labTest('when off, nothing is sent before there is data', async ({ lab }) => {
+  labTest('sends nothing before there is data when it is off', async ({ lab }) => {
     const pair = await startPair(lab);
     const capture = await Capture.start(
       lab,

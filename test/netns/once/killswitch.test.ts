@@ -86,7 +86,7 @@ describeSystem('the kill switch', [...TUNNEL, 'tcpdump', 'nft'], () => {
     expect(lab.traces().filter((file) => file.includes(closed.client.name))).toEqual([]);
   });
 
-  subjectTest('closes a tunnel without a default route too', async ({ lab }) => {
+  subjectTest('works for a tunnel without a default route too', async ({ lab }) => {
     const closed = await makeClosed(lab, { allowedIps: `${PUBLIC.v4}/32` });
     const { client } = closed;
     const leaks = await Leaks.watch(lab, closed);
@@ -112,7 +112,7 @@ describeSystem('the kill switch', [...TUNNEL, 'tcpdump', 'nft'], () => {
     expect(leaks.datagrams().toSorted()).toEqual(['546 > 547', '68 > 67']);
   });
 
-  subjectTest('holds for what is forwarded', async ({ lab }) => {
+  subjectTest('holds for forwarded packets', async ({ lab }) => {
     const closed = await makeClosed(lab, {
       interfaceLines: KILL_SWITCH,
       behindClient: ['198.18.2.0/24'],

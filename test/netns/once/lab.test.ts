@@ -48,7 +48,7 @@ describeSystem('the laboratory', ['namespaces', 'ping', 'tcpdump'], () => {
     expect(existsSync(lab.folder)).toBe(false);
   });
 
-  labTest('complains of a process that nobody ended, and ends it', async () => {
+  labTest('complains of a process that was not ended, and ends it', async () => {
     const lab = new Lab();
     const namespace = await lab.namespace('a');
     await namespace.mustRun(['sh', '-c', 'setsid sleep 60 >/dev/null 2>&1 &']);

@@ -52,7 +52,7 @@ describeSystem('routes of a tunnel that a program changes', ['namespaces', 'tun'
     ]);
   });
 
-  labTest('are refused when another has them, or all would change; as it was', async ({ lab }) => {
+  labTest('are refused without a change if taken already, or a default route', async ({ lab }) => {
     const [a, b] = [(await newKeyPair()).publicKey, (await newKeyPair()).publicKey];
     const outcomes = await embed(lab, [
       ['addPeer', { publicKey: a, allowedIps: ['10.77.0.0/16'] }],

@@ -111,7 +111,7 @@ describeSystem('the metrics of a tunnel', NEEDS, () => {
     },
   );
 
-  labTest.skipIf(isReference)('keep a tunnel down whose port is taken', async ({ lab }) => {
+  labTest.skipIf(isReference)('keep a tunnel down when their port is taken', async ({ lab }) => {
     const { client } = await makePair(lab);
     const other = client.namespace.spawn([
       process.execPath,

@@ -31,7 +31,7 @@ describeSystem('another network', TUNNEL, () => {
       expect(await ping(pair.server.namespace, INNER.client.v4)).toMatchObject({ received: 3 });
     });
 
-  subjectTest('that is only the tunnel’s own changes nothing', async ({ lab }) => {
+  subjectTest('that only the tunnel itself has caused changes nothing', async ({ lab }) => {
     const pair = await startPair(lab);
     const { namespace } = pair.clientEnd;
     expect(await ping(namespace, INNER.server.v4)).toMatchObject({ received: 3 });

@@ -18,7 +18,7 @@ function expectAbout(count: number | undefined, expected: number, tolerance: num
 
 describeSystem('the bad path of the tests', ['namespaces', 'ping', 'compiler'], () => {
   for (const family of ['v4', 'v6'] as const)
-    labTest(`loses, doubles and reorders as it tells: ${family}`, async ({ lab }) => {
+    labTest(`loses, doubles and reorders as much as it reports: ${family}`, async ({ lab }) => {
       const [sender, middle] = await lab.link(await lab.namespace('a'), await lab.namespace('m'));
       const [, receiver] = await lab.link(middle.namespace, await lab.namespace('b'));
       // What is sent before the neighbours know each other is partly lost.

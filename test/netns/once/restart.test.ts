@@ -4,7 +4,7 @@ import { describeSystem, TUNNEL } from '../support/requirements.js';
 import { INNER, startPair } from '../support/topology.js';
 import { ping, pingUntilAnswered } from '../support/traffic.js';
 
-describeSystem('a peer that begins anew', TUNNEL, () => {
+describeSystem('a peer that starts again', TUNNEL, () => {
   // With data unanswered, a new handshake is due after KEEPALIVE_TIMEOUT + REKEY_TIMEOUT (section 6.2).
   const RECOVERY_MS = 40_000;
 
@@ -18,7 +18,7 @@ describeSystem('a peer that begins anew', TUNNEL, () => {
     expect((await pair.server.peer()).latestHandshake).toBeGreaterThan(0);
   });
 
-  labTest('a server that was restarted and begins anew is accepted', async ({ lab }) => {
+  labTest('a server that was restarted and initiates is accepted', async ({ lab }) => {
     const pair = await startPair(lab, { initiator: 'server' });
     expect(await ping(pair.server.namespace, INNER.client.v4)).toMatchObject({ received: 3 });
     await pair.server.stop();

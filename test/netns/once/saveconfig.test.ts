@@ -135,7 +135,7 @@ describeSystem('a running tunnel', TUNNEL, () => {
     expect(readFileSync(failing.file, 'utf8')).toBe(text(true, 'PostUp = false'));
   });
 
-  subjectTest('is saved by command: through a link, with the owner and mode', async ({ lab }) => {
+  subjectTest('is saved by command, through a link, and keeps owner and mode', async ({ lab }) => {
     const client = new Client(lab, await networked(lab), text(false));
     await client.up();
     await change(client, lab);

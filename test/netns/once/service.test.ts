@@ -52,7 +52,7 @@ function commandOf(key: string, name: string): string[] {
 const AF_UNIX = 1;
 const SOCK_DGRAM_NONBLOCK = 2 | 0o4000;
 
-/** Where systemd would listen. Answers what has come so far, in order. */
+/** Where systemd would listen. Returns what has come so far, in order. */
 function notifySocket(lab: Lab): { readonly path: string; heard(): readonly string[] } {
   const path = join(lab.folder, 'notify');
   const address = unixAddress(path);
@@ -102,7 +102,7 @@ describeSystem('a tunnel as a service of systemd', [...TUNNEL, 'setpriv'], () =>
     },
   );
 
-  labTest.skipIf(isReference)('takes up a changed file, and no broken one', async ({ lab }) => {
+  labTest.skipIf(isReference)('takes up a changed file, but not a broken one', async ({ lab }) => {
     const { client } = await makePair(lab);
     await client.up();
     const { name, namespace, file } = client;
@@ -227,7 +227,7 @@ find /etc/systemd /etc/wireguard -type f -o -type l`,
     },
   );
 
-  labTest.skipIf(isReference)('says where systemd is not', async ({ lab }) => {
+  labTest.skipIf(isReference)('says so where there is no systemd', async ({ lab }) => {
     const { code, stderr } = await runInside(
       lab,
       `"$1" "$2" service install "$4" || { code=$?; [ ! -e /run/asked ] && exit $code; }`,

@@ -10,7 +10,7 @@ const NAMESPACE = `wgts-tun-${process.pid}`;
 
 const isReady = process.geteuid?.() === 0 && existsSync('/dev/net/tun');
 
-/** In every script: the built modules, a shell, and `report` for the one value that it answers. */
+/** In every script: the built modules, a shell, and `report` for the one value that it returns. */
 const PRELUDE = `
 import { execFileSync } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -108,7 +108,7 @@ describe.skipIf(!isReady)('TUN and network configuration (needs root and /dev/ne
     expect(seen).toEqual({ status: 0, written: 3 });
   });
 
-  it('lets promises and exceptions of its listeners have their way', async () => {
+  it('lets promises of its listeners run, and their exceptions through', async () => {
     const seen = await inNamespace(`
       const tun = openTun('t0');
       const seen = [];
@@ -272,7 +272,7 @@ describe.skipIf(!isReady)('TUN and network configuration (needs root and /dev/ne
     });
   });
 
-  it('has the kernel drop packets to its address that come by another interface', async () => {
+  it('has the kernel drop packets to its address that arrive on another interface', async () => {
     const seen = await inNamespace(`
       const { down } = await up(full('t0', 1));
       const rules = sh('nft list chain ip wg-ts-t0 preraw');
@@ -353,7 +353,7 @@ describe.skipIf(!isReady)('TUN and network configuration (needs root and /dev/ne
     });
   });
 
-  it('names the interface that has the address, and the MTU of the way to a server', async () => {
+  it('names the interface that has the address, and the MTU of the route to a server', async () => {
     const seen = await inNamespace(`
       const config = linuxNetConfig();
       const settings = { ...base, name: 't0', addresses: ['192.0.2.2/32'] };

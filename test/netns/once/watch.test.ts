@@ -42,7 +42,7 @@ async function expectUntouched(terminal: Terminal): Promise<void> {
 }
 
 describeSystem('wg-ts watch in a terminal', NEEDS, () => {
-  labTest.skipIf(isReference)('fits it at any width, and leaves it as it was', async ({ lab }) => {
+  labTest.skipIf(isReference)('fits any width, and leaves it as it was', async ({ lab }) => {
     const pair = await pairWithTraffic(lab);
     const key = pair.server.spec.keys.publicKey;
     const terminal = await Terminal.open(lab, NARROW);
@@ -116,7 +116,7 @@ describeSystem('wg-ts watch in a terminal', NEEDS, () => {
 });
 
 describeSystem('wg-ts watch without a terminal', TUNNEL, () => {
-  labTest.skipIf(isReference)('tells what the interface counts', async ({ lab }) => {
+  labTest.skipIf(isReference)('prints what the interface counts', async ({ lab }) => {
     const pair = await pairWithTraffic(lab);
     const { name, namespace } = pair.client;
     const before = await pair.client.peer();

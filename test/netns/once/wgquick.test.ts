@@ -204,7 +204,7 @@ function normalized(text: string, name: string): string {
   );
 }
 
-/** wireguard-go tells peers, and families of their networks, in an order that changes. */
+/** wireguard-go lists peers, and families of their networks, in an order that changes. */
 async function configOf({ namespace, name }: Subject): Promise<string> {
   const text = await namespace.mustRun(['wg', 'showconf', name]);
   return text
@@ -256,7 +256,7 @@ describeSystem('wg-quick and wg-ts', [...TUNNEL, 'nft'], () => {
       expect(seen['wg-quick']?.machine.join('\n')).toContain('NAME');
     });
 
-  subjectTest('give hooks the same surroundings, in the same order', async ({ lab }) => {
+  subjectTest('give hooks the same environment, in the same order', async ({ lab }) => {
     const hook = (key: string): string =>
       `${key} = { echo ${key} %i $BASH; shopt extglob; shopt -o errexit pipefail; umask; compgen -e | sort; echo "$PATH $LC_ALL $LANG"; } >> "$HOOK_OUT"`;
     const subject = await makeSubject(lab, () =>
@@ -303,7 +303,7 @@ describeSystem('wg-quick and wg-ts', [...TUNNEL, 'nft'], () => {
     }
   });
 
-  subjectTest('strip the same', async ({ lab }) => {
+  subjectTest('strip the same keys', async ({ lab }) => {
     const subject = await makeSubject(lab, () =>
       [
         '# a comment',
@@ -341,7 +341,7 @@ function surroundings(text: string, name: string): string {
     text
       .replaceAll(name, 'NAME')
       // wg-quick puts its own folder in front, bash leaves traces of the shells in between, and we
-      // of ourselves: after a kill that tells what is still running.
+      // of ourselves, which show after a kill what is still running.
       .replaceAll(/^\/usr\/bin:(?=\/usr\/bin:)/gm, '')
       .replaceAll(/^(SHLVL|OLDPWD|PWD|_|WG_TS_HOOK_OF)\n/gm, '')
   );

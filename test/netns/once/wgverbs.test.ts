@@ -1,4 +1,4 @@
-/** The verbs of wg(8), each beside wg itself: on interfaces of ours and on those of wireguard-go. */
+/** The verbs of wg(8), each beside wg itself: on interfaces of wg-ts and on those of wireguard-go. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -51,7 +51,7 @@ function partOf(name: string, output: string): string {
     .join('\n');
 }
 
-/** What wg answers again and again until `isOver`, and once more then. */
+/** What wg prints again and again until `isOver`, and once more then. */
 async function answersUntil(
   isOver: () => boolean,
   ask: () => Promise<RunResult>,
@@ -223,7 +223,7 @@ async function stateOf(name: string): Promise<string[]> {
 }
 
 /**
- * The same steps by wg on one interface and by wg-ts on another, with one state after each. Answers
+ * The same steps by wg on one interface and by wg-ts on another, with one state after each. Returns
  * the name of the latter, which then has no peer.
  */
 async function compareChanges(

@@ -55,7 +55,7 @@ describeSystem('a program with an interface', ['namespaces', 'tun', 'cli', 'ping
     expect(await namespace.snapshot()).toBe(before);
   });
 
-  labTest('holds no more after 50 of them than before', async ({ lab }) => {
+  labTest('holds no more resources after 50 of them than before', async ({ lab }) => {
     const namespace = await lab.namespace('program');
     const argv = [process.execPath, '--expose-gc', LEAKS, LIBRARY, PLANE, 'system', '50', '10'];
     const { code, stdout, stderr } = await namespace.run(argv, { timeoutMs: 200_000 });

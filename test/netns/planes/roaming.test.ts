@@ -21,8 +21,8 @@ async function renumber(end: LinkEnd, family: Family): Promise<string> {
 }
 
 /**
- * wireguard-go 0.0.20220316 goes on sending from the IPv4 address it used before, also when that is
- * gone; to be told the same endpoint again makes it forget.
+ * wireguard-go 0.0.20220316 goes on sending from the IPv4 address it used before, even when that is
+ * gone; setting the same endpoint again makes it forget.
  */
 async function forgetSource(interfaceName: string): Promise<void> {
   const peer = await peerOf(interfaceName);

@@ -46,7 +46,7 @@ async function withTraffic(pair: Pair, work: () => Promise<void>, lost = 0): Pro
 }
 
 describeSystem('changes by wg', TUNNEL, () => {
-  labTest('of peers that others do not notice', async ({ lab }) => {
+  labTest('of peers go unnoticed by others', async ({ lab }) => {
     const pair = await startPair(lab, { withPresharedKey: true });
     const { name } = pair.client;
     expect(await reach(pair)).toBe(3);
@@ -87,7 +87,7 @@ describeSystem('changes by wg', TUNNEL, () => {
     expect((await pair.client.peer()).latestHandshake).toBe(latestHandshake);
   });
 
-  labTest('of the whole, while sessions go on', async ({ lab }) => {
+  labTest('of everything, while sessions go on', async ({ lab }) => {
     const pair = await startPair(lab, { withPresharedKey: true });
     const { name } = pair.client;
     expect(await reach(pair)).toBe(3);
@@ -218,7 +218,7 @@ describeSystem('changes by wg', TUNNEL, () => {
     });
   });
 
-  labTest('may bring the private key, as a command of the file does', async ({ lab }) => {
+  labTest('may set the private key, as a command in the file does', async ({ lab }) => {
     const pair = await makePair(lab);
     const { name } = pair.client;
     const key = fileOf(lab, 'key', pair.client.spec().keys.privateKey);

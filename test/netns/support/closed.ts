@@ -117,7 +117,7 @@ export class Leaks {
       .map(({ ip }) => ip.toString('hex'));
   }
 
-  /** Waits for as many; tcpdump is told of a packet some time after its answer came. */
+  /** Waits for as many; tcpdump sees a packet some time after its answer came. */
   async expectCount(count: number): Promise<void> {
     await expect.poll(() => this.seen(), { timeout: 10_000 }).toHaveLength(count);
   }

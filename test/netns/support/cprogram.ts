@@ -13,7 +13,7 @@ const root = new URL('../../../', import.meta.url);
 // By a computed name: TypeScript has no declarations of a script.
 export const build: Build = await import(new URL('native/build.mjs', root).href);
 
-/** Compiles `NAME.c` of this folder into the lab's; answers the program's path. */
+/** Compiles `NAME.c` of this folder into the lab's; returns the program's path. */
 export function cProgram(lab: Lab, name: 'datagrams' | 'relay'): string {
   const out = join(lab.folder, name);
   const file = fileURLToPath(new URL(`./${name}.c`, import.meta.url));

@@ -60,7 +60,7 @@ export class DnsStandIn {
     return existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n') : [];
   }
 
-  /** From now on it takes its time over what it is told. */
+  /** From now on it takes its time over each request. */
   beSlow(): void {
     writeFileSync(`${this.#path}.slow`, '');
   }

@@ -33,7 +33,7 @@ export async function run(argv: readonly string[], options: RunOptions = {}): Pr
   }
 }
 
-/** Like `run`, for what has to succeed. Throws with the program's own words. Answers stdout. */
+/** Like `run`, for what has to succeed. Throws with the program's own words. Returns stdout. */
 export async function mustRun(argv: readonly string[], options: RunOptions = {}): Promise<string> {
   const result = await run(argv, options);
   if (result.code !== 0) {
@@ -116,7 +116,7 @@ export class Running {
     }
   }
 
-  /** Asks with `signal`, insists with SIGKILL after twelve seconds. Answers the exit code. */
+  /** Asks with `signal`, insists with SIGKILL after twelve seconds. Returns the exit code. */
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number> {
     this.signal(signal);
     const insist = setTimeout(() => this.signal('SIGKILL'), 12_000);

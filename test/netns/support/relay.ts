@@ -51,7 +51,7 @@ export class Relay {
     return new Relay(process);
   }
 
-  /** Ends it; answers what it did to the target and from there. */
+  /** Ends it; returns what it did to packets to the target and from there. */
   async stop(): Promise<{ readonly there: RelayCounts; readonly back: RelayCounts }> {
     await this.#process.stop();
     const [line] = /^\{.*\}$/m.exec(this.#process.stdout) ?? [];

@@ -28,7 +28,7 @@ export const isReference: boolean = process.env['WG_TS_SUBJECT'] === 'wg-quick';
 
 export type Plane = 'native' | 'portable';
 
-/** The data plane of the tunnels under test: each project of vitest.config.ts tells its own. */
+/** The data plane of the tunnels under test: each project of vitest.config.ts sets its own. */
 export const PLANE: Plane = process.env['WG_TS_DATAPLANE'] === 'native' ? 'native' : 'portable';
 
 /** `native` is the native data plane, `compiler` one for the C programs of the tests. */

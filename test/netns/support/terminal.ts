@@ -39,7 +39,7 @@ export class Terminal {
     return text.split('\n').slice(0, -1);
   }
 
-  /** Waits for `pattern`; answers what is seen then. */
+  /** Waits for `pattern`; returns what is seen then. */
   async shows(pattern: RegExp): Promise<string> {
     let seen = '';
     try {

@@ -33,7 +33,7 @@ async function lastLine<T>(running: Running, timeoutMs: number): Promise<T> {
 
 /**
  * Random data over TCP, `mib` MiB each way at the same time; fails when what came is not what was
- * sent. Answers the seconds that it took.
+ * sent. Returns the seconds that it took.
  */
 export async function expectStreamsIntact(
   { from, to, address }: Route,

@@ -17,7 +17,7 @@ describe('the command line', () => {
     expect(stdout).toContain(`Usage: wg-ts ${verb}`);
   });
 
-  it('is silent when nobody reads on', async () => {
+  it('is silent when its output is no longer read', async () => {
     const script = `set -o pipefail; { sleep 0.2; exec "$0" "$1" --help; } | true; echo "\${PIPESTATUS[0]}"`;
     const result = await runProgram('bash', ['-c', script, process.execPath, CLI]);
     expect(result).toEqual({ code: 0, stdout: '0\n', stderr: '' });
@@ -70,7 +70,7 @@ describe('keys', () => {
     expect(stderr).not.toMatch(/EXAMPLE|AAAA/);
   });
 
-  it('in a file for everybody are warned of', async () => {
+  it('in a file that others can read bring a warning', async () => {
     const script = (mask: string): string[] => [
       '-c',
       `umask ${mask}; rm -f "$2"; "$0" "$1" genkey > "$2"`,
@@ -85,7 +85,7 @@ describe('keys', () => {
 });
 
 describe('version', () => {
-  it('tells what runs', async () => {
+  it('shows what runs', async () => {
     const { code, stdout } = await wgTs(['version']);
     expect(code).toBe(0);
     const lines = stdout.trimEnd().split('\n');
@@ -97,7 +97,7 @@ describe('version', () => {
 });
 
 describe('without root', () => {
-  it.each(['up', 'down', 'show'])('%s tells what to type, and ends with 3', async (verb) => {
+  it.each(['up', 'down', 'show'])('%s says what to type, and ends with 3', async (verb) => {
     const result = await wgTs([verb, 'office'], { asNobody: true });
     expect(result).toEqual({
       code: 3,

@@ -184,7 +184,7 @@ describe.each([
   });
 });
 
-it('another shell is told which there are', async () => {
+it('for another shell, the message names those that there are', async () => {
   const { code, stderr } = await runVerb(['completion', 'tcsh']);
   expect(code).toBe(2);
   expect(stderr).toContain('bash, zsh, fish');
@@ -212,7 +212,7 @@ describe('what is expected', () => {
     });
   });
 
-  it('comes from a usage that tells more than the arguments', () => {
+  it('comes from a usage that says more than the arguments', () => {
     const usage = '[INTERFACE | all] [one VALUE] [two [remove] [+|-]X,...]...';
     expect(expectedOf(new Command('a').usage(usage).argument('[ARGS...]'))).toMatchObject({
       positionals: [

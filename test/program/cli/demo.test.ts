@@ -95,7 +95,7 @@ describe('the demo within one process', { timeout: PATIENCE_MS }, () => {
     expect(stdout).toContain('No real interfaces: real interfaces need root.');
   });
 
-  it('ends without a complaint when nobody reads it any more', async () => {
+  it('ends without a complaint when its output is no longer read', async () => {
     const child = startDemo();
     let complaint = '';
     const closed = once(child, 'close');

@@ -21,7 +21,7 @@ describe('wg-ts doctor', () => {
     return file;
   }
 
-  it('reports what is wrong with a file, without its secrets, and sends nothing when told so', async () => {
+  it('reports what is wrong with a file, without its secrets, and sends nothing if asked not to', async () => {
     const file = conf(
       `[Interface]\nPrivateKey = ${PRIVATE_KEY}\nAddress = 127.0.0.1\n[Peer]\nPublicKey = ${PUBLIC_KEY}\nEndpoint = 127.0.0.1:9\n`,
     );
@@ -34,7 +34,7 @@ describe('wg-ts doctor', () => {
     expect(stdout).not.toContain(PRIVATE_KEY);
   });
 
-  it('tells each line of a file that cannot be read', async () => {
+  it('reports each line of a file that cannot be read', async () => {
     const { code, stdout } = await wgTs(['doctor', '--json', conf('[Interface]\nMTU = x\n')]);
     expect(code).toBe(1);
     expect(JSON.parse(stdout)).toMatchObject({ cause: { name: 'file', tunnel: 'wgtsdoctor' } });

@@ -31,7 +31,7 @@ function write(name: string, content: string | Uint8Array): string {
 const kept = (): string[] => (existsSync(to) ? readdirSync(to).sort() : []);
 
 describe('import', () => {
-  it('tells what it took, and what to type next', async () => {
+  it('says what it took, and what to type next', async () => {
     const file = write('office.conf', TEXT);
     const { code, stdout, stderr } = await wgTs(['import', '--to', to, file]);
     expect({ code, stdout, stderr }).toEqual({
@@ -43,7 +43,7 @@ describe('import', () => {
     expect(statSync(path.join(to, 'office.conf')).mode & 0o777).toBe(0o600);
   });
 
-  it('takes a text by stdin under the name that it is given', async () => {
+  it('takes a text from stdin under the name that it is given', async () => {
     expect((await wgTs(['import', '--to', to, '-'], { stdin: TEXT })).stderr).toMatch(
       /^error: a configuration on stdin has no name\nhint: /,
     );
@@ -66,7 +66,7 @@ describe('import', () => {
     expect(kept()).toEqual(['a.conf', 'b.conf', 'c.conf']);
   });
 
-  it('replaces only when told to', async () => {
+  it('replaces only when asked to', async () => {
     const file = write('office.conf', TEXT);
     expect((await wgTs(['import', '--to', to, file])).code).toBe(0);
     const refused = await wgTs(['import', '--to', to, file]);

@@ -96,13 +96,13 @@ it('the package names the pages that are built', () => {
     );
 });
 
-it('a page that is not read on a terminal is printed', async () => {
+it('a page is printed where there is no terminal', async () => {
   const { code, stdout } = await runVerb(['man', 'up']);
   expect(code).toBe(0);
   expect(stdout).toBe(readFileSync(path.join(folder, 'man1/wg-ts-up.1'), 'utf8'));
 });
 
-it('a verb without a page is told', async () => {
+it('a verb without a page is reported', async () => {
   const { code, stderr } = await runVerb(['man', 'nothing']);
   expect(code).toBe(2);
   expect(stderr).toBe(
@@ -164,7 +164,7 @@ describe('of commands', () => {
     expect(make().commands.map(({ path: name }) => name)).toEqual(['out in', 'out help']);
   });
 
-  it('subcommands are told with their options', () => {
+  it('subcommands are described with their options', () => {
     const { file, text } = verbPage(make(), edition);
     expect(file).toBe('wg-ts-out.1');
     expect(text).toContain(

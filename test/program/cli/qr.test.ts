@@ -24,7 +24,7 @@ describe('qr', () => {
     expect(parseConfig(decodeQR(photograph(stdout))).config).toEqual(parseConfig(TEXT).config);
   });
 
-  it('shows nothing where nobody looks', async () => {
+  it('shows nothing where there is no terminal', async () => {
     const { code, stdout, stderr } = await wgTs(['qr', file]);
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
     expect(stderr).toMatch(/^error: stdout is not a terminal, .*\nhint: .*--output/);
@@ -63,7 +63,7 @@ describe('qr', () => {
     expect((await wgTs(['qr', '--force', '--output', png, file])).code).toBe(0);
   });
 
-  it('tells what is left out', async () => {
+  it('says what is left out', async () => {
     writeFileSync(file, TEXT.replace('DNS', 'PostUp = true\nDNS'));
     const { stderr } = await wgTs(['qr', '--force', file]);
     expect(stderr).toMatch(/^warning: left out, as the app does not support it: PostUp\n/);

@@ -36,7 +36,7 @@ function claim(notes: string[] = []): ReturnType<typeof claimName> {
 }
 
 describe('a process', () => {
-  it('is alive as long as it runs, and nobody else with its number is', async () => {
+  it('is alive as long as it runs, unlike another one with its number', async () => {
     expect(isAlive(ownIdentity())).toBe(true);
     expect(isAlive(GONE)).toBe(false);
     const child = spawn('sleep', ['60']);
@@ -51,7 +51,7 @@ describe('a process', () => {
 });
 
 describe('a lock', () => {
-  it('lets in one at a time, and is open again after an error', async () => {
+  it('lets one in at a time, and is open again after an error', async () => {
     folder.create();
     const events: string[] = [];
     const visit = (who: string): Promise<void> =>

@@ -45,7 +45,7 @@ describe('selftest', () => {
     expect(stdout).toMatch(/ 1 failed, \d+ skipped/);
   });
 
-  it('leaves out what it is told to, and says so for a name that is none', async () => {
+  it('leaves out what it is asked to, and reports an unknown name', async () => {
     const args = ['--skip', 'privileges', '--skip', 'nonsense', '--json'];
     const { code, stdout, stderr } = await wgTs(['selftest', ...args], { asNobody: true });
     expect(code).toBe(0);

@@ -13,7 +13,7 @@ const on = (...args: string[]): string[] => [...args, '--arch', 'arm64', '--dire
 afterAll(() => rmSync(folder, { recursive: true }));
 
 describe('wintun', () => {
-  it('install refuses what is not the release, with both hashes, and puts nothing', async () => {
+  it('install refuses what is not the release, with both hashes, and installs nothing', async () => {
     const zip = path.join(folder, 'wintun.zip');
     writeFileSync(zip, 'another file');
     const { code, stdout, stderr } = await wgTs(on('wintun', 'install', zip));
@@ -23,7 +23,7 @@ describe('wintun', () => {
     expect(existsSync(place)).toBe(false);
   });
 
-  it('install tells a file that is not there', async () => {
+  it('install reports a file that is not there', async () => {
     const { code, stderr } = await wgTs(on('wintun', 'install', path.join(folder, 'none.zip')));
     expect(code).toBe(1);
     expect(stderr).toMatch(/^error: cannot read .*none\.zip: ENOENT/);

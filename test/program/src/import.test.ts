@@ -10,7 +10,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 const PROBE = fileURLToPath(new URL('importprobe.mjs', import.meta.url));
 
-/** What importprobe.mjs tells. */
+/** What importprobe.mjs prints. */
 interface Probed {
   /** Modules and addons, by their paths below the package's root. */
   readonly loaded: readonly string[];
