@@ -109,23 +109,23 @@ describe('the selftest on Windows', () => {
     'pipe for wg',
     'encrypted by Windows (DPAPI)',
     'nothing is left',
-  ])('finds well: %s', (name) => {
+  ])('finds in good order: %s', (name) => {
     expect(results.get(name)).toMatchObject({ name, state: 'ok' });
   });
 
-  it('tells the release of wintun.dll, and the LUID of the interface', () => {
+  it('shows the release of wintun.dll, and the LUID of the interface', () => {
     expect(results.get('wintun.dll')?.detail).toContain('0.14.1 for x64');
     expect(results.get('interface')?.detail).toMatch(
       new RegExp(`^${SELFTEST_NAME}, LUID 0x[0-9a-f]+, driver double$`),
     );
   });
 
-  it('counts the filters of the kill switch, and none after', () => {
+  it('counts the filters of the kill switch, and none afterwards', () => {
     expect(results.get('kill switch')?.detail).toMatch(/^\d\d filters while on, none after/);
     expect(stateOf(FIREWALL)).not.toContain('wg-ts: ');
   });
 
-  it('does not call well what Wine cannot do', () => {
+  it('does not pass what Wine cannot do', () => {
     for (const name of ['tunnel, portable data plane', 'tunnel, native data plane'])
       expect(results.get(name)?.state).not.toBe('ok');
   });

@@ -93,7 +93,7 @@ function folderWith(dll: string): string {
 }
 
 describe('install', () => {
-  it('puts the true DLL out of a zip of that layout, and status knows it', async () => {
+  it('takes the true DLL from a zip of that layout, and status knows it', async () => {
     const zip = zipSync({ 'wintun/bin/amd64/wintun.dll': readFileSync(TRUE_DLL) });
     const file = path.join(folder, 'wintun.zip');
     writeFileSync(file, zip);
@@ -116,7 +116,7 @@ describe('install', () => {
     expect(code).toBe(0);
   });
 
-  it('says what to do where the one that is there is in use, and leaves nothing else', async () => {
+  it('says what to do when the present DLL is in use, and leaves nothing else', async () => {
     const place = folderWith(path.join(DOUBLES, 'wintun.dll'));
     const end = await useElsewhere(path.join(place, 'wintun.dll'));
     const zip = zipSync({ 'bin/amd64/wintun.dll': readFileSync(TRUE_DLL) });
@@ -133,7 +133,7 @@ describe('install', () => {
     expect(await installWintun(options)).toMatchObject({ change: 'replaced' });
   });
 
-  it('refuses a zip that is not the makers’', () => {
+  it('refuses a zip that is not from the makers', () => {
     const place = path.join(folder, 'none');
     const { code, text } = wgTs('install', path.join(folder, 'wintun.zip'), '--directory', place);
     expect(code).toBe(1);
@@ -143,7 +143,7 @@ describe('install', () => {
 });
 
 describe('status', () => {
-  it('tells that there is none, where it looked, and what to do', () => {
+  it('says that there is none, where it looked, and what to do', () => {
     const { code, text } = wgTs('status', '--directory', path.join(folder, 'empty'));
     expect(code).toBe(1);
     expect(text).toMatch(
@@ -151,13 +151,13 @@ describe('status', () => {
     );
   });
 
-  it('tells that it is for another architecture', async () => {
+  it('says that it is for another architecture', async () => {
     const status = await wintunStatus({ architecture: 'x64', folder: folderWith(X86_DLL) });
     expect(status).toMatchObject({ release: '0.14.1 for ia32', fileVersion: '0.14.1.0' });
     expect(status.problem).toMatch(/not for this architecture/);
   });
 
-  it('tells the version of the running driver, when an adapter has loaded one', async () => {
+  it('shows the version of the running driver, when an adapter has loaded one', async () => {
     const place = { architecture: 'x64', folder: DOUBLES } as const;
     expect((await wintunStatus(place)).driverVersion).toBeUndefined();
     const tun = openWintunTun('OfficeNet', { library: path.join(DOUBLES, 'wintun.dll') });
@@ -165,7 +165,7 @@ describe('status', () => {
     expect((await wintunStatus(place)).driverVersion).toBe('0.14');
   });
 
-  it('tells what is none of the release, for programs', () => {
+  it('shows programs a DLL that is not of the release', () => {
     const place = folderWith(path.join(DOUBLES, 'wintun.dll'));
     const { text, code } = wgTs('status', '--json', '--directory', place);
     const status = JSON.parse(text) as Record<string, unknown>;

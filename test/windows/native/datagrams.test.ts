@@ -59,7 +59,7 @@ describe('a run of datagrams', () => {
   const run = randomBytes(2 * 100 + 60);
   const pieces = [run.subarray(0, 100), run.subarray(100, 200), run.subarray(200)];
 
-  it('leaves with one call, which tells the size of each', () => {
+  it('leaves with one call, which has the size of each', () => {
     expect(send(port, run, run.length, 100, 0, 0)).toBe(`260 to ${port} 17/2=100(20);`);
     expect(send(port, run, run.length, 100, ECT_0, 0)).toBe(
       `260 to ${port} 17/2=100(20) 0/50=2(20);`,
@@ -91,7 +91,7 @@ describe('a run of datagrams', () => {
     expect(state()).toBe(SENDS_RUNS | SENDS_MARKS);
   });
 
-  it('is lost where there is no way', () => {
+  it('is lost where there is no route', () => {
     send(port, run, run.length, 100, 0, WSAENETUNREACH);
     expect(state()).toBe(SENDS_RUNS | SENDS_MARKS | (3 << 8));
   });
@@ -137,10 +137,10 @@ describe('what comes joined', () => {
       ...(rest > 0 ? [transport(77, 0xffff_0000 + count, rest)] : []),
     ]);
 
-  it('is cut as Winsock tells', () => {
+  it('is cut as Winsock says', () => {
     const expected = { length: 2964, segmentSize: 1452, trafficClass: 3, timesStopped: 0 };
     expect(come(joined(1452, 2, 60), 1452, 3)).toEqual({ ...expected, port: 1234 });
-    // Who tells it once always does: nothing is guessed any more.
+    // A Winsock that says so once always does: nothing is guessed any more.
     expect(come(joined(1452, 2))).toMatchObject({ segmentSize: 2904, timesStopped: 0 });
   });
 
@@ -150,13 +150,13 @@ describe('what comes joined', () => {
     [96, 2, 32],
     [1361 + 32, 3, 77],
     [32, 2, 0],
-  ])('is recognised where Winsock does not tell (%s bytes, %s times, %s)', (size, count, rest) => {
+  ])('is recognised where Winsock does not say (%s bytes, %s times, %s)', (size, count, rest) => {
     const bytes = joined(size, count, rest);
     expect(come(bytes)).toMatchObject({ length: bytes.length, segmentSize: size, timesStopped: 1 });
     expect(come(joined(96, 2))).toMatchObject({ segmentSize: 192, timesStopped: 1 });
   });
 
-  it('is not seen in what came alone', () => {
+  it('is not seen in a lone datagram', () => {
     for (const length of [32, 63, 64, 96, 1452, 9000])
       expect(come(transport(77, 5, length))).toMatchObject({
         length,

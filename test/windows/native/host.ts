@@ -64,7 +64,7 @@ export interface Host {
   readonly plane: NativeDataPlane;
   readonly udp: WinsockQueues;
   readonly port: number;
-  /** Numbers of the errors of which it was told that the adapter is gone. */
+  /** Numbers of the errors with which it was reported that the adapter is gone. */
   readonly tunErrors: number[];
   /** How often the session was replaced. */
   restarts(): number;

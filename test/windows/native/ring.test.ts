@@ -49,7 +49,7 @@ describe('a ring', () => {
     await until('a packet is lost', () => statisticsOf(session).tunWriteErrors === 1);
   });
 
-  it('is used while it is replaced under load, and by nobody after its end', async () => {
+  it('is used while it is replaced under load, and no longer after its end', async () => {
     const session = await openSession();
     session.double.flood(session.name, out('flood'));
     for (let i = 1; i <= 3; i++) {
@@ -79,7 +79,7 @@ describe('a ring', () => {
     await expectTraffic(session, 'again');
   });
 
-  it('whose wake-up is missed is looked at in time', async () => {
+  it('whose wake-up is missed is checked in time', async () => {
     const session = await openSession({ spinMicroseconds: 0 });
     await expectTraffic(session, 'once');
     await sleep(150);

@@ -1,4 +1,4 @@
-/** The native plane on Windows: what it writes, sends and tells. */
+/** The native plane on Windows: what it writes, sends and reports. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { loadNativeLibrary } from '../../../native/binding.js';
@@ -79,7 +79,7 @@ describe('packets of a TCP flow', () => {
     expect(Buffer.compare(written.subarray(headers), payload)).toBe(0);
   });
 
-  it('are written one by one when it is told so', async () => {
+  it('are written one by one when joining is off', async () => {
     const { packets } = flowOf(FAMILIES[0], Array(10).fill(1000));
     const { system } = await sessionWith(packets, ['tcp-coalescing']);
     await until('all are written', () => system.received.length === packets.length);
@@ -128,7 +128,7 @@ describe('sending', () => {
     expect(udpSends).toBe(50);
   });
 
-  it('survives an answer that nobody listens', async () => {
+  it('survives an answer that the port is not open', async () => {
     const session = await openSession();
     const gone = { address: '127.0.0.1', port: 9 };
     for (let i = 0; i < 5; i++)
@@ -138,7 +138,7 @@ describe('sending', () => {
     await until('it is written', () => session.system.received.length === 1);
   });
 
-  it('uses the MTU that it is told', async () => {
+  it('uses the MTU that is set', async () => {
     const session = await openSession();
     const odd = ipPacket(OURS, THEIRS, new Uint8Array(1281 - 20));
     session.system.inject(odd);
@@ -167,7 +167,7 @@ describe('the doorbell', () => {
     expect(Math.min(...times)).toBeLessThan(40);
   });
 
-  it('is heard when it rang before anybody listened', async () => {
+  it('is heard when it rang before there was a listener', async () => {
     const session = await openSession({ isStarted: false });
     session.plane.apply({ type: 'sendKeepalive', peer: 7 });
     await sleep(50);
@@ -176,7 +176,7 @@ describe('the doorbell', () => {
     await until('it is told', () => session.events.some(({ type }) => type === 'traffic'));
   });
 
-  it('is no way to hold up a thread: a busy event loop finds all of it later', async () => {
+  it('cannot hold up a thread: a busy event loop finds everything later', async () => {
     const session = await openSession();
     const message = new Uint8Array(148);
     message[0] = 1;

@@ -15,7 +15,7 @@ async function failure(promise: Promise<unknown>): Promise<UdpError> {
   throw new Error('it did not fail');
 }
 
-it('opens both families on one port, for nobody else', async () => {
+it('opens both families on one port, exclusively', async () => {
   const udp = await openWinsockQueues({ ipv4Address: '127.0.0.1', ipv6Address: '::1' });
   onTestFinished(() => udp.close());
   expect(udp.port).toBeGreaterThan(0);
@@ -25,7 +25,7 @@ it('opens both families on one port, for nobody else', async () => {
   expect(error.message).toContain(`${udp.port}`);
 });
 
-it('tells that another program has the port', async () => {
+it('reports that another program has the port', async () => {
   const other = createSocket('udp4').bind(0, '127.0.0.1');
   onTestFinished(() => void other.close());
   await once(other, 'listening');
@@ -43,7 +43,7 @@ it('frees the port when closed, any number of times', async () => {
   await again.close();
 });
 
-it('refuses addresses that are none, and marks', async () => {
+it('refuses invalid addresses, and marks', async () => {
   const wrong = await failure(openWinsockQueues({ ...LOOPBACK, ipv4Address: 'nowhere' }));
   expect(wrong.code).toBe('ERR_SOCKET');
   expect((await failure(openWinsockQueues({ ...LOOPBACK, mark: 1 }))).code).toBe('ERR_MARK');

@@ -185,7 +185,7 @@ describe('the kill switch', () => {
     );
   });
 
-  it('blocks all else', async () => {
+  it('blocks everything else', async () => {
     await bringUp(everything);
     const web: Packet = {
       direction: 'connect',
@@ -202,7 +202,7 @@ describe('the kill switch', () => {
     expect(decide({ ...web, remoteAddress: '::1', isLoopback: true })).toBe('permit');
   });
 
-  it('lets pass what we send to a peer, and nothing else of this program', async () => {
+  it('lets pass what the tunnel sends to a peer, and nothing else of this program', async () => {
     await bringUp(everything);
     expect(decide(toPeer)).toBe('permit');
     expect(decide({ ...toPeer, remotePort: 443 })).toBe('block');
@@ -285,7 +285,7 @@ describe('the kill switch', () => {
     expect(decide(dns)).toBe('block');
   });
 
-  it('blocks IPv6 DNS altogether when all servers are of IPv4', async () => {
+  it('blocks IPv6 DNS altogether when all servers have IPv4 addresses', async () => {
     await bringUp({ ...everything, dnsServers: ['10.0.0.1'] });
     const dns = { direction: 'connect', protocol: UDP, remotePort: 53, luid: TUNNEL } as const;
     expect(decide({ ...dns, remoteAddress: 'fd00::1' })).toBe('block');
@@ -329,7 +329,7 @@ describe('the endpoints of the kill switch', () => {
     expect(firewall.state().filters.length).toBe(35);
   });
 
-  it('follow the port that we listen on, in one transaction', async () => {
+  it('follow the port that the tunnel listens on, in one transaction', async () => {
     await bringUp(everything);
     const { commits, filters } = firewall.state();
     const fromAnywhere = { ...toPeer, direction: 'accept', remoteAddress: '198.51.100.9' } as const;

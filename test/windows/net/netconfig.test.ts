@@ -173,7 +173,7 @@ describe('a split tunnel', () => {
       expect([ipv4?.dns, ipv4?.search, ipv6?.dns, ipv6?.search]).toEqual(['', '', '', '']);
   });
 
-  it('loses its DNS servers by the commands alone, in another process', async () => {
+  it('loses its DNS servers by commands alone, in another process', async () => {
     const { steps } = await applyAll(config(), settings);
     const commands = steps.flatMap(({ undo }) => undo);
     expect(commands.map(({ argv }) => argv)).toEqual([
@@ -292,7 +292,7 @@ describe('a step that fails', () => {
       expect(firewall.state()).toMatchObject({ open: 0, inTransaction: 0, filters: [] });
     });
 
-  it('is no failure for a route that the address has brought', async () => {
+  it('is not a failure for a route that came with the address', async () => {
     const route: InterfaceSettings = { ...settings, routes: ['10.0.0.0/24'] };
     await applyAll(config(), route);
     expect(network.takeLog().at(-1)).toMatchObject({ result: ALREADY_EXISTS });
@@ -358,7 +358,7 @@ describe('one route more', () => {
 });
 
 describe('an interface', () => {
-  it('without IPv6 has only the rest, and that is told', async () => {
+  it('without IPv6 has only the rest, with a warning', async () => {
     network.removeInterface(TUNNEL);
     network.addInterface(TUNNEL, 20, 'office', 65535, 5, 1);
     const { warnings } = await applyAll(config(), settings);
@@ -383,7 +383,7 @@ describe('an interface', () => {
 });
 
 describe('what is asked of the machine', () => {
-  it('and not answered is an error of the plan', async () => {
+  it('but not answered is an error of the plan', async () => {
     for (const name of ['GetUnicastIpAddressTable', 'GetIpForwardTable2']) {
       network.fail(name, ACCESS_DENIED, 0);
       const error = await errorOf(() => config().plan(settings));
@@ -422,7 +422,7 @@ describe('what is asked of the machine', () => {
     expect(describeNetwork(1n)).toEqual(['there is no such interface']);
   });
 
-  it('is to undo what other programs did, as well', async () => {
+  it('is also to undo what other programs did', async () => {
     const errors: Error[] = [];
     const run: string[] = [];
     const config_ = windowsNetConfig({ run: async ({ argv }) => void run.push(argv.join(' ')) });

@@ -54,7 +54,7 @@ describe('DNS servers by netsh', () => {
     expect(commands).toEqual([]);
   });
 
-  it('may have been none before, of which netsh complains', async () => {
+  it('may have been missing before, which makes netsh complain', async () => {
     const complaining = async ({ argv }: Command): Promise<void> => {
       if (argv.includes('address=none')) throw new Error('there are none');
       if (argv.includes('address=10.0.0.9')) throw new Error('not this one');

@@ -66,14 +66,14 @@ const tunnelMtus = (): unknown[] => {
 };
 
 describe('the interface to bind to', () => {
-  it('is told at once, for both families', async () => {
+  it('is reported at once, for both families', async () => {
     await start();
     expect(heard).toEqual(['IPv4 7', 'IPv6 undefined']);
     expect(network.listeners()).toBe(2);
     expect(network.routesOf(ETHERNET)).toEqual(['0.0.0.0/0 192.168.1.1']);
   });
 
-  it('follows the default route that is not ours', async () => {
+  it('follows the default route that is not the tunnel’s', async () => {
     await start();
     network.addInterface(WIFI, 9, 'WLAN', 1500, 10, 3);
     network.addRoute(WIFI, '::', 0, 'fe80::1', 0);
@@ -95,7 +95,7 @@ describe('the interface to bind to', () => {
     await soon(() => expect(heard.slice(3)).toEqual(['IPv4 7']));
   });
 
-  it('is told soon after a change that stands alone', async () => {
+  it('is reported soon after a single change', async () => {
     await start();
     const took: number[] = [];
     for (let i = 0; i < 3; i++) {
@@ -134,7 +134,7 @@ describe('the interface to bind to', () => {
     expect(heard.slice(2)).toEqual(['IPv4 undefined']);
   });
 
-  it('is not told after the end, which does not wait for long while changes go on', async () => {
+  it('is not reported after the end, which does not wait long while changes go on', async () => {
     await start();
     for (let i = 0; i < 200; i++) network.changeInterface(ETHERNET, true, 0);
     const before = performance.now();
@@ -146,7 +146,7 @@ describe('the interface to bind to', () => {
     expect(heard).toEqual(['IPv4 7', 'IPv6 undefined']);
   });
 
-  it('is found without notifications too, and that these fail is told', async () => {
+  it('is found without notifications too, and their failure is reported', async () => {
     network.fail('NotifyIpInterfaceChange', 8, 0);
     await start();
     expect(heard).toEqual(['IPv4 7', 'IPv6 undefined']);
@@ -197,7 +197,7 @@ describe('the MTU', () => {
     expect(heard.length).toBe(2);
   });
 
-  it('is told when it cannot be set, and set with the next change', async () => {
+  it('is reported when it cannot be set, and set with the next change', async () => {
     await start({ followMtu: true });
     network.fail('SetIpInterfaceEntry', 5, 0);
     network.changeInterface(ETHERNET, true, 1400);
@@ -231,7 +231,7 @@ describe('the routes to endpoints', () => {
     ]);
   });
 
-  it('end nowhere while there is no way, so that nothing goes round in the tunnel', async () => {
+  it('lead nowhere while there is no gateway, so nothing goes round in the tunnel', async () => {
     await start({ bindsSockets: false });
     network.removeRoute(ETHERNET, '0.0.0.0', 0, '192.168.1.1');
     await soon(() => expect(network.routesOf(LOOPBACK)).toEqual(['203.0.113.7/32 0.0.0.0']));

@@ -52,7 +52,7 @@ async function startChild(verb: string, ...more: string[]): Promise<ChildProcess
 }
 
 describe('an administrator', () => {
-  it('is who has the rights now', () => {
+  it('is a user that has the rights now', () => {
     const { requirePrivilege } = runtimeSystem();
     expect(() => requirePrivilege('up', 'up office')).not.toThrow();
     advapi32.setElevated(false);
@@ -109,7 +109,7 @@ describe('the folder of the state', () => {
     expect(advapi32.recorded()).toEqual([]);
   });
 
-  it('is taken from whom an administrator had let in', () => {
+  it('is closed to users that an administrator had let in', () => {
     mkdirSync(folder.path);
     advapi32.setSecurity(folder.path, 'O:BAG:BUD:AI(A;OICI;FA;;;BA)(A;OICI;0x1200a9;;;BU)');
     folder.create();
@@ -132,7 +132,7 @@ describe('the folder of the state', () => {
     expect(folder.names()).toEqual([NAME]);
   });
 
-  it('has its structures where Windows has them', () => {
+  it('has structures with the offsets of Windows', () => {
     const tables = { SECURITY_ATTRIBUTES, DATA_BLOB };
     for (const [type, table] of Object.entries(tables))
       for (const [field, offset] of Object.entries(table))
@@ -141,7 +141,7 @@ describe('the folder of the state', () => {
 });
 
 describe('processes', () => {
-  it('are told apart by when they were created', async () => {
+  it('are told apart by their time of creation', async () => {
     expect(isAlive(ownIdentity())).toBe(true);
     expect(isAlive({ ...ownIdentity(), startTime: '1' })).toBe(false);
     const child = await startChild('lock');

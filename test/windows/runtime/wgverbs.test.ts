@@ -76,7 +76,7 @@ describe.each(['portable', 'native'] as const)('a tunnel that is up (%s)', (data
     expect([await isFree(former), await isFree(port)]).toEqual([true, false]);
   });
 
-  it('stays on its port when the other one is taken, and tells why', async () => {
+  it('stays on its port when the other one is taken, and says why', async () => {
     const other = await holdPort();
     sockets.push(other);
     const before = await conf();

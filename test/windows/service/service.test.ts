@@ -103,7 +103,7 @@ describe('a service', () => {
     expect(await requestStop(controlPipe('office'))).toBe(false);
   });
 
-  it('that does not come up tells its exit code', async () => {
+  it('that does not come up reports its exit code', async () => {
     install('failing');
     await expect(startTunnelService('failing')).rejects.toMatchObject({
       code: 'ERR_NOT_UP',
@@ -141,7 +141,7 @@ describe('a service', () => {
     expect(listTunnelServices().map(({ name }) => name)).toEqual(['office']);
   });
 
-  it('is not run by anybody but Windows', async () => {
+  it('is run by Windows only', async () => {
     await expect(runTunnelService('office', () => Promise.resolve(0))).rejects.toMatchObject({
       code: 'ERR_USAGE',
       hint: 'wg-ts service start office',
@@ -149,7 +149,7 @@ describe('a service', () => {
   });
 });
 
-describe('what Windows is told', () => {
+describe('what is passed to Windows', () => {
   it('of a service has all fields at their places', () => {
     install('office');
     const line = serviceCommandLine(serviceNameOf('office'));

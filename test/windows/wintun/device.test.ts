@@ -129,7 +129,7 @@ describe('openWintunTun', () => {
     expect(errors).toEqual([]);
   });
 
-  it('gives a ring up that breaks again and again', async () => {
+  it('gives up a ring that breaks again and again', async () => {
     const { errors } = await start();
     for (let i = 0; i < 12 && errors.length === 0; i++) {
       double.corrupt(NAME);
@@ -138,7 +138,7 @@ describe('openWintunTun', () => {
     await waitFor(() => expect(errors[0]?.message).toContain('ERROR_INVALID_DATA (13)'));
   });
 
-  it('tells when the adapter is torn away, and can be closed', async () => {
+  it('reports when the adapter is torn away, and can be closed', async () => {
     const { tun, errors } = await start();
     double.tear(NAME);
     await waitFor(() => expect(errors).toHaveLength(1));

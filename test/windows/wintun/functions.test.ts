@@ -179,18 +179,18 @@ describe('WintunDeleteDriver', () => {
 });
 
 describe('WintunGetAdapterLUID', () => {
-  it('answers the LUID, of the type of virtual interfaces', () => {
+  it('returns the LUID, of the type of virtual interfaces', () => {
     expect(create().luid() >> 48n).toBe(53n);
   });
 });
 
 describe('WintunGetRunningDriverVersion', () => {
-  it('answers the version', () => {
+  it('returns the version', () => {
     create();
     expect(runningDriverVersion(wintun)).toBe('0.14');
   });
 
-  it('is told from its failures', () => {
+  it('tells a missing driver from a failure', () => {
     double.unloadDriver();
     expect(runningDriverVersion(wintun)).toBeUndefined();
     double.fail('WintunGetRunningDriverVersion', ERROR_ACCESS_DENIED);
@@ -419,7 +419,7 @@ describe('WintunEnumAdapters', () => {
     expect(() => enumerateAdapters(wintun, 'wg-ts', () => true)).toThrow('only up to version 0.13');
   });
 
-  it('visits the adapters of a pool, for as long as one wants', () => {
+  it('visits the adapters of a pool, for as long as the callback wants', () => {
     const older = loadWintun(doublePath('wintun-0.13'));
     const adapters = ['a', 'b', 'c'].map((name) => WintunAdapter.create(older, name, 'Pool'));
     const other = WintunAdapter.create(older, 'd', 'Other');

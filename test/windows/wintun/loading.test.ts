@@ -32,7 +32,7 @@ function temporary(): string {
 const makers = process.env['WG_TS_WINE_WINTUN'] ?? '';
 
 describe('wintun.dll', () => {
-  it('is looked for beside wg-ts and in System32 alone', () => {
+  it('is looked for only beside wg-ts and in System32', () => {
     const [beside = '', system32 = '', ...others] = wintunCandidates();
     expect(beside).toBe(join(applicationFolder(), 'wintun.dll'));
     expect(applicationFolder()).toMatch(/dist\\native\\win32-x64$/);
@@ -64,7 +64,7 @@ describe('wintun.dll', () => {
     expect(() => loadWintun(other)).toThrow(/is not for this architecture \(x64\).*wintun install/);
   });
 
-  it('may be no library at all, or another one', () => {
+  it('may not be a library at all, or another one', () => {
     const folder = temporary();
     mkdirSync(folder, { recursive: true });
     const broken = join(folder, 'wintun.dll');
@@ -85,11 +85,11 @@ describe('the makers’ wintun.dll 0.14.1', () => {
     expect(wintun.module).toBeGreaterThan(0);
   });
 
-  it('tells that no driver is loaded', () => {
+  it('reports that no driver is loaded', () => {
     expect(runningDriverVersion(wintun)).toBeUndefined();
   });
 
-  it('cannot make an adapter without a driver, and tells its logger why', async () => {
+  it('cannot make an adapter without a driver, and logs why', async () => {
     const entries: WintunLogEntry[] = [];
     const end = setWintunLogger(wintun, (entry) => entries.push(entry));
     const before = Date.now();

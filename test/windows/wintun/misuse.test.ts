@@ -52,11 +52,11 @@ describe('the stand-in for Wintun', () => {
     );
   });
 
-  it('lets pass who keeps to the contract', () => {
+  it('accepts a caller that keeps to the contract', () => {
     expect(ends.get('nothing')).toEqual({ code: 0, output: '' });
   });
 
-  it.each(Object.keys(MISUSES))('does not bear %s', (what) => {
+  it.each(Object.keys(MISUSES))('does not accept %s', (what) => {
     expect(ends.get(what)).toEqual({ code: 70, output: `wintun misused: ${what}\n` });
   });
 });

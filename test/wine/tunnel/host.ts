@@ -1,6 +1,6 @@
 /**
  * The Windows end of a tunnel under test: node host.ts SETTINGS READY. Runs under Wine, with stand-ins
- * for what Wine lacks; told what to do by lines on a TCP connection.
+ * for what Wine lacks; it obeys lines on a TCP connection.
  */
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';

@@ -110,7 +110,7 @@ export class WindowsHost {
     await this.#ask(what);
   }
 
-  /** Takes the tunnel down; answers the exit code of the process, and what is left. */
+  /** Takes the tunnel down; returns the exit code of the process, and what is left. */
   async down(): Promise<HostNetwork & { readonly code: number | null }> {
     const left = (await this.#ask('down')) as HostNetwork;
     if (this.#child.exitCode === null)
