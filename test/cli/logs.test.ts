@@ -114,7 +114,7 @@ it.each([
   expect(parseDuration(text)).toBe(milliseconds);
 });
 
-it.each(['', '10', 'm', '-1s', '1.5h', '1w', '10 m', '9999999s'])('%j is none', (text) => {
+it.each(['', '10', 'm', '-1s', '1.5h', '1w', '10 m', '9999999s'])('%j is no duration', (text) => {
   expect(() => parseDuration(text)).toThrow('such as 30s');
 });
 

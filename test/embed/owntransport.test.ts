@@ -204,9 +204,9 @@ describe('another ListenPort', () => {
         throw new Error('no port left');
       },
     ],
-    ['answers the same again', (first) => first],
+    ['returns the same again', (first) => first],
     [
-      'answers one that does not start',
+      'returns one that does not start',
       () => ({
         port: 7,
         start() {

@@ -56,7 +56,7 @@ describe.skipIf(whyNoTestLibrary)(`native segmentation${REASON}`, () => {
   });
 
   it.each(KINDS)(
-    'cuts IPv%d packets of protocol %d whose checksum nobody began',
+    'cuts IPv%d packets of protocol %d whose checksum was not begun',
     (family, protocol) => {
       const { packet, vnet } = large({ family, protocol });
       viewOf(packet).setUint16(vnet.checksumStart + vnet.checksumOffset, 0x1234);

@@ -212,7 +212,7 @@ describe('a cookie reply', () => {
     expect(texts(b)).toEqual(['waits']);
   });
 
-  it('that nobody asked for does not put the receiver under load', () => {
+  it('that was not asked for does not put the receiver under load', () => {
     const { network, a, b } = pair();
     network.run(MINUTE);
     for (let i = 0; i < 2 * MAX_QUEUED_HANDSHAKES; i++) {

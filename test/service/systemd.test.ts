@@ -141,7 +141,7 @@ const copy = (): string => path.join(machine.configFolder, 'office.conf');
 const dropIn = (): string => path.join(machine.unitFolder, 'wg-ts@office.service.d/wg-ts.conf');
 
 describe('install', () => {
-  it('copies the file for root alone, writes the unit for everybody, enables and starts', async () => {
+  it('copies the file for root alone, writes the unit for all users, enables and starts', async () => {
     const installed = await services.install(options());
     expect(installed).toEqual({ config: copy(), isCopied: true, wasRunning: false });
     expect(readFileSync(copy(), 'utf8')).toBe('the text of office\n');
@@ -256,7 +256,7 @@ describe('uninstall', () => {
   });
 
   it.each(['uninstall', 'start', 'stop', 'status'] as const)(
-    '%s tells that there is no such service',
+    '%s reports that there is no such service',
     async (verb) => {
       const error = await failureOf(services[verb]('none'));
       expect(error.code).toBe('ERR_NOT_UP');

@@ -142,13 +142,13 @@ const PROVOKED: readonly Provoked[] = [
   [
     'ERR_USAGE',
     'WgTsError',
-    'a key that is none',
+    'an invalid key',
     async () => (await up()).addPeer({ publicKey: `${theirs.publicKey}=`, presharedKey }),
   ],
   [
     'ERR_USAGE',
     'WgTsError',
-    'a preshared key that is none',
+    'an invalid preshared key',
     async () =>
       (await up()).addPeer({ publicKey: newKeys().publicKey, presharedKey: `${presharedKey}x` }),
   ],
@@ -199,7 +199,7 @@ const PROVOKED: readonly Provoked[] = [
   [
     'ERR_RESOLVE',
     'WgTsError',
-    'a name that nobody knows',
+    'an unknown name',
     () => up(config([], [...peer, 'Endpoint = vpn.example:51820']), { resolver: async () => [] }),
   ],
   ['ERR_HOOK', 'WgTsError', 'a PreUp that fails', withFailingHook],

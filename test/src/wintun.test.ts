@@ -110,7 +110,7 @@ describe('a zip', () => {
     ['lacks the DLL', zipSync({ 'wintun/bin/other.dll': DLLS.amd64 }), /no bin.amd64.wintun\.dll/],
     ['has it twice', release({ 'bin/amd64/wintun.dll': DLLS.amd64 }), /more than one/],
     ['has it elsewhere', zipSync({ 'x/bin/amd64/wintun.dll': DLLS.amd64 }), /no bin/],
-    ['is none', bytes('no zip at all'), /cannot be read/],
+    ['is not one', bytes('no zip at all'), /cannot be read/],
     ['is empty', new Uint8Array(), /cannot be read/],
     [
       'unpacks to very much',

@@ -128,7 +128,7 @@ describe('an answer to get=1', () => {
     ['ends early', 'listen_port=1\n'],
     ['has no line end', 'errno=0'],
     ['has a line without =', 'listen_port\nerrno=0\n\n'],
-    ['tells a failure', 'errno=1\n\n'],
+    ['reports a failure', 'errno=1\n\n'],
     ['has a port that is too large', 'listen_port=65536\nerrno=0\n\n'],
     ['has a sign', 'listen_port=-1\nerrno=0\n\n'],
     ['has digits without end', `listen_port=${'1'.repeat(1000)}\nerrno=0\n\n`],

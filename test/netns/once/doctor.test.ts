@@ -108,7 +108,7 @@ describeSystem('wg-ts doctor', NEEDS, () => {
   );
 
   doctorTest(
-    'tells that nothing listens on the endpoint',
+    'reports that nothing listens on the endpoint',
     async ({ lab }) => {
       const pair = await makePair(lab);
       const { name, namespace, file } = pair.client;
@@ -120,7 +120,7 @@ describeSystem('wg-ts doctor', NEEDS, () => {
   );
 
   doctorTest(
-    'tells that UDP is dropped, and that the host is silent too',
+    'reports that UDP is dropped, and that the host is silent too',
     async ({ lab }) => {
       const pair = await makePair(lab);
       await pair.server.start();
@@ -132,7 +132,7 @@ describeSystem('wg-ts doctor', NEEDS, () => {
   );
 
   doctorTest(
-    'tells both causes when only handshakes stay unanswered',
+    'reports both causes when only handshakes stay unanswered',
     async ({ lab }) => {
       const pair = await makePair(lab);
       await (await strangerTo(lab, pair)).start();
@@ -153,7 +153,7 @@ describeSystem('wg-ts doctor', NEEDS, () => {
   );
 
   doctorTest(
-    'tells that the preshared key is another one',
+    'reports that the preshared key is another one',
     async ({ lab }) => {
       const pair = await makePair(lab);
       const { spec, namespace } = pair.server;
@@ -166,7 +166,7 @@ describeSystem('wg-ts doctor', NEEDS, () => {
   );
 
   doctorTest(
-    'tells that this machine’s own firewall is in the way',
+    'reports that this machine’s own firewall is in the way',
     async ({ lab }) => {
       const pair = await makePair(lab);
       await pair.server.start();
@@ -182,7 +182,7 @@ describeSystem('wg-ts doctor', NEEDS, () => {
   );
 
   doctorTest(
-    'tells that the server does not forward, and then that nothing leads back',
+    'reports that the server does not forward, and then that no route leads back',
     async ({ lab }) => {
       const pair = await makePair(lab, { clientAllows: ['198.18.2.0/24'] });
       const beyond = await lab.namespace('beyond');
@@ -206,7 +206,7 @@ describeSystem('wg-ts doctor', NEEDS, () => {
   );
 
   doctorTest(
-    'tells what collides with the network that this machine is in',
+    'reports what collides with the network that this machine is in',
     async ({ lab }) => {
       const pair = await makePair(lab);
       const { namespace } = pair.client;
@@ -225,7 +225,7 @@ describeSystem('wg-ts doctor', NEEDS, () => {
   );
 
   doctorTest(
-    'tells that the tunnel would lead into itself',
+    'reports that the tunnel would lead into itself',
     async ({ lab }) => {
       const pair = await makePair(lab);
       const { namespace } = pair.client;

@@ -32,7 +32,7 @@ function filesOf(id: string): string[] {
 
 describeSystem('wg-ts demo as root', ['namespaces', 'tun', 'ping'], () => {
   labTest(
-    'pings between real interfaces, and removes all when nobody reads it any more',
+    'pings between real interfaces, and removes all when its output is not read',
     { timeout: PATIENCE_MS },
     async ({ lab }) => {
       const stdio: ['ignore', 'pipe', 'inherit'] = ['ignore', 'pipe', 'inherit'];
