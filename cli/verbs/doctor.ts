@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { isIP } from 'node:net';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { resolveConfigPath } from '../../src/config/file.js';
 import type { SubjectName } from '../doctor/doctor.js';
 import { EXIT_INTERRUPTED } from '../explain.js';
@@ -19,18 +19,20 @@ export const doctorCommand: Command = new Command('doctor')
   .description(
     `Looks for the usual causes and says how to fix each. Changes nothing on this machine.
 
-Through a tunnel that is up it sends a few pings. For a file that is not up it makes one handshake with each peer, which takes this machine for its client from then on.`,
+Through a tunnel that is up it sends a few pings. For a file that is not up it makes one handshake with each peer, which from then on sends this client's traffic to this machine.`,
   )
   .argument(
     '[NAME|FILE]',
     'a tunnel that is up, or a .conf file (default: all tunnels that are up)',
   )
   .option('--no-probe', 'send nothing to the peers')
-  .option(
-    '--reach <ADDRESS>',
-    'an address behind the peer that should answer; may be repeated',
-    addAddress,
-    [] as readonly string[],
+  .addOption(
+    new Option(
+      '--reach <ADDRESS>',
+      'an address behind the peer that should answer; may be repeated',
+    )
+      .argParser(addAddress)
+      .default([], 'none'),
   )
   .option('--json', 'print the report as JSON')
   .addHelpText(
