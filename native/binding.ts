@@ -131,10 +131,10 @@ export function load(path: string): NativeLibrary {
   const version = library.abiVersion();
   if (version !== ABI_VERSION)
     throw new NativeUnavailableError(
-      `${path} is of another version (ABI ${version}, not ${ABI_VERSION}): \`npm run build:native\``,
+      `${path} has another version (ABI ${version}, not ${ABI_VERSION}): \`npm run build:native\``,
     );
   if (!hasExpectedLayout(library))
-    throw new NativeUnavailableError(`${path} lays its structs out in another way than expected`);
+    throw new NativeUnavailableError(`${path} lays out its structs differently than expected`);
   return library;
 }
 

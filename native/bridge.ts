@@ -18,12 +18,12 @@ export function bridgeTun(tun: Tun, onError: (error: Error) => void): TunQueues 
   const pair = new Int32Array(2);
   const type = SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC;
   if (socketpair(AF_UNIX, type, 0, new Uint8Array(pair.buffer)) !== 0)
-    throw new Error(`no socket pair: errno ${libc().errno()}`);
+    throw new Error(`cannot create a socket pair: errno ${libc().errno()}`);
   const [ours, theirs] = [...pair].map(ofThisThread) as [number, number];
   const reading = readMessages(ours, {
     onMessage: (packet) => tun.write(packet),
     onError(errno) {
-      onError(new Error(`no packets of the data plane: errno ${errno}`));
+      onError(new Error(`cannot read packets from the data plane: errno ${errno}`));
       return false;
     },
   });

@@ -55,7 +55,7 @@ export class MemoryTun implements Tun {
     onError: (error: Error) => void,
     onEnd?: () => void,
   ): void {
-    if (this.#onPackets) throw new Error('this interface has been started already');
+    if (this.#onPackets) throw new Error('this interface has already been started');
     this.#onPackets = onPackets;
     this.#onError = onError;
     this.#onEnd = onEnd;

@@ -108,7 +108,7 @@ class DgramUdp implements UdpSockets {
   }
 
   start(handlers: UdpHandlers): void {
-    if (this.#handlers) throw new Error('this transport has been started already');
+    if (this.#handlers) throw new Error('this transport has already been started');
     this.#handlers = handlers;
     for (const socket of this.#sockets())
       socket.on('message', (bytes, source) => {

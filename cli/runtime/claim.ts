@@ -84,7 +84,7 @@ export async function claimName(name: string, options: ClaimOptions = {}): Promi
 }
 
 function alreadyUp(name: string, { pid, ready }: TunnelState): WgTsError {
-  const is = ready ? 'already up' : 'being brought up already';
+  const is = ready ? 'already up' : 'already being brought up';
   return new WgTsError('ERR_ALREADY_UP', `${name} is ${is} (pid ${pid}): wg-ts down ${name}`);
 }
 

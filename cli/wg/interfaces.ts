@@ -64,7 +64,7 @@ export async function changeInterface(name: string, change: DeviceChange): Promi
 function noSuchDevice(verb: 'access' | 'modify', name: string): WgTsError {
   const owner = process.platform === 'win32' ? 'driver' : 'kernel';
   return new WgTsError('ERR_NOT_UP', `Unable to ${verb} interface ${name}: No such device`, {
-    hint: `wg-ts show interfaces lists what is up; an interface of the ${owner}'s own is for wg(8)`,
+    hint: `wg-ts show interfaces lists what is up; use wg(8) for the ${owner}'s own`,
   });
 }
 

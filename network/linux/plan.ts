@@ -90,7 +90,7 @@ function planAddress(name: string, prefix: string, facts: SystemFacts): PlannedS
     throw new NetConfigError(
       'ERR_ADDRESS_IN_USE',
       argv.join(' '),
-      `interface ${holder} has the address ${address} already`,
+      `interface ${holder} already has the address ${address}`,
     );
   return step(...argv);
 }

@@ -86,6 +86,6 @@ function routeInUse(name: string, { network, table }: WantedRoute, holder: strin
   return new NetConfigError(
     'ERR_ROUTE_IN_USE',
     [...command, ...(table === 'main' ? [] : ['table', table])].join(' '),
-    `interface ${holder} has the route ${network}${inTable} already`,
+    `interface ${holder} already has the route ${network}${inTable}`,
   );
 }

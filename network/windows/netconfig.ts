@@ -205,7 +205,7 @@ class WindowsNetConfig implements NetConfig {
       throw new NetConfigError(
         'ERR_NETCONFIG',
         `netsh interface ipv${needed[0] ?? 4} show interfaces`,
-        `interface "${name}" does not speak IP after ${timeout / 1000} s; enable IPv4 in its properties, or bring the tunnel up again`,
+        `interface "${name}" has no IP after ${timeout / 1000} s; enable IPv4 in its properties, or bring the tunnel up again`,
       );
     await until(() => needed.every(speaks), Math.min(timeout, SECOND_FAMILY_TIMEOUT_MS));
     return needed.filter(speaks);

@@ -118,7 +118,7 @@ function staleAddresses(
       throw new NetConfigError(
         'ERR_ADDRESS_IN_USE',
         addAddressText(name, mine),
-        `interface ${alias} has the address ${row.address} already; remove it there, or change Address`,
+        `interface ${alias} already has the address ${row.address}; remove it there, or change Address`,
       );
     changes.push({ kind: 'deleteAddress', row, alias });
   }

@@ -119,5 +119,5 @@ export class LiveRoutes {
 }
 
 function cannotRoute(routes: string): WgTsError {
-  return restartNeeded(`${routes} cannot be routed into a tunnel that is up already`);
+  return restartNeeded(`${routes} cannot be routed into a tunnel that is already up`);
 }

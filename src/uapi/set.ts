@@ -146,5 +146,5 @@ function isTrue(value: Uint8Array): boolean {
 }
 
 function unknownKey(): UapiError {
-  return new UapiError('it has a key that is not known');
+  return new UapiError('it has an unknown key');
 }

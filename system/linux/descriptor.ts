@@ -126,5 +126,7 @@ function moveTo(to: number, from: number): void {
 
 function must(answer: number): void {
   if (answer < 0)
-    throw new Error(`no descriptor for a worker: ${getSystemErrorName(-libc().errno())}`);
+    throw new Error(
+      `cannot duplicate a descriptor for a worker: ${getSystemErrorName(-libc().errno())}`,
+    );
 }

@@ -73,7 +73,7 @@ function loadKoffi(): typeof import('koffi') {
     const reason = messageOf(error).split('\n', 1)[0];
     throw new WgTsError(
       'ERR_NO_TUN',
-      `koffi does not load here, without which there are no network interfaces: ${reason}`,
+      `koffi, which network interfaces need, cannot be loaded: ${reason}`,
       { cause: error },
     );
   }

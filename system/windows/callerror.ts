@@ -18,7 +18,7 @@ const ADVICE = {
     [Win32Error.ERROR_FILE_NOT_FOUND, GONE],
     [
       Win32Error.ERROR_OBJECT_ALREADY_EXISTS,
-      'something else on this machine has it already; remove that first',
+      'something else on this machine already has it; remove that first',
     ],
     [
       Win32Error.ERROR_NOT_SUPPORTED,
@@ -34,7 +34,7 @@ function networkAdviceFor(windowsCode: number): string {
   if (known !== undefined) return known;
   return isHresult(windowsCode)
     ? 'look the number up among the WFP error codes'
-    : `"net helpmsg ${windowsCode}" tells what it means`;
+    : `"net helpmsg ${windowsCode}" explains it`;
 }
 
 /** A function of Windows failed. The message is one line with its name, the error and advice. */

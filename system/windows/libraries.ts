@@ -51,7 +51,7 @@ function systemDirectory(): string {
   const buffer = Buffer.alloc(2 * MAX_PATH);
   const length: number = getSystemDirectory(buffer, MAX_PATH);
   if (length === 0 || length >= MAX_PATH)
-    throw new Error('Windows does not tell its system folder');
+    throw new Error('Windows does not say where its system folder is');
   return buffer.toString('utf16le', 0, 2 * length);
 }
 
@@ -60,6 +60,6 @@ function systemDirectory(): string {
  * it cannot be reached from outside of this process.
  */
 export function replaceSystemLibrary(name: SystemLibrary, path: string): void {
-  if (loaded.has(name)) throw new Error(`${name} is loaded already`);
+  if (loaded.has(name)) throw new Error(`${name} is already loaded`);
   replaced.set(name, path);
 }

@@ -168,7 +168,7 @@ here(`the library${whyNoTestLibrary ? ` (skipped: ${whyNoTestLibrary})` : ''}`, 
     const few = compiledFrom('few', 'int wg_ts_abi_version(void) { return 1; }');
     expect(() => load(few)).toThrow(NativeUnavailableError);
     expect(() => load(pretender('other', 999))).toThrow(`(ABI 999, not ${ABI_VERSION})`);
-    expect(() => load(pretender('shape', ABI_VERSION))).toThrow(/another way than expected/);
+    expect(() => load(pretender('shape', ABI_VERSION))).toThrow(/differently than expected/);
     const text = join(folder, 'text.so');
     writeFileSync(text, 'nothing');
     expect(() => load(text)).toThrow(/cannot load .*text\.so/);

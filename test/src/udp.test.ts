@@ -274,7 +274,7 @@ for (const { name, open, skip } of implementations)
     it('cannot be started twice', async () => {
       const transport = await opened();
       listen(transport);
-      expect(() => listen(transport)).toThrow('started already');
+      expect(() => listen(transport)).toThrow('already been started');
     });
   });
 

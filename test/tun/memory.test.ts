@@ -105,7 +105,7 @@ describe('the interface in memory', () => {
   it('cannot be started twice', () => {
     const tun = new MemoryTun();
     collect(tun);
-    expect(() => collect(tun)).toThrow('started already');
+    expect(() => collect(tun)).toThrow('already been started');
   });
 });
 

@@ -127,7 +127,7 @@ describe('the plan asks the machine', () => {
     await expect(linuxNetConfig(system).plan(settings)).rejects.toMatchObject({
       code: 'ERR_ADDRESS_IN_USE',
       message:
-        'ip -4 address add 10.0.0.2/24 dev office: interface eth7 has the address 10.0.0.2 already',
+        'ip -4 address add 10.0.0.2/24 dev office: interface eth7 already has the address 10.0.0.2',
     });
   });
 

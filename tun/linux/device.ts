@@ -138,7 +138,7 @@ function createInterface(fd: number, name: string, flags: number): void {
     case Errno.EBUSY:
       throw new TunError(
         'ERR_INTERFACE_EXISTS',
-        `interface ${name} exists already: choose another name, or remove it with \`ip link del ${name}\``,
+        `interface ${name} already exists: choose another name, or remove it with \`ip link del ${name}\``,
       );
     case Errno.EINVAL:
       throw new TunError(
@@ -175,7 +175,7 @@ class LinuxTun implements Tun {
   ): void {
     const fd = this.#fd;
     if (fd === undefined) throw new TunError('ERR_TUN', `interface ${this.name} is closed`);
-    if (this.#readiness) throw new Error('this interface has been started already');
+    if (this.#readiness) throw new Error('this interface has already been started');
     if (!isMainThread) {
       this.#readiness = readMessages(fd, {
         onMessage: (packet) => onPackets([packet]),

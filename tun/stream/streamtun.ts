@@ -130,7 +130,7 @@ class PacketStreamTun implements StreamTun {
     onPackets: (packets: readonly Uint8Array[]) => void,
     onError: (error: Error) => void,
   ): void {
-    if (this.#onPackets) throw new Error('this interface has been started already');
+    if (this.#onPackets) throw new Error('this interface has already been started');
     if (this.#isClosed) return;
     this.#onPackets = onPackets;
     this.#onError = onError;

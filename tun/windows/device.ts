@@ -155,7 +155,7 @@ export class WintunTun implements Tun {
     onPackets: (packets: readonly Uint8Array[]) => void,
     onError: (error: Error) => void,
   ): void {
-    if (this.#onPackets) throw new Error('this interface has been started already');
+    if (this.#onPackets) throw new Error('this interface has already been started');
     this.#onPackets = onPackets;
     this.#onError = onError;
     this.#watch();

@@ -62,7 +62,7 @@ class MmsgUdp implements UdpSockets {
   }
 
   start(handlers: UdpHandlers): void {
-    if (this.#handlers) throw new Error('this transport has been started already');
+    if (this.#handlers) throw new Error('this transport has already been started');
     if (this.#closed) return;
     this.#handlers = handlers;
     for (const { fd, nameSize } of this.#sides()) {

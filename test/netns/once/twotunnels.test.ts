@@ -63,7 +63,7 @@ describeSystem('two tunnels of one machine', TUNNEL, () => {
         );
         const refused = await second.tryUp();
         expect(refused).toMatchObject({ code: 1 });
-        expect(refused.stderr).toContain(`interface ${first.name} has the route ${route} already`);
+        expect(refused.stderr).toContain(`interface ${first.name} already has the route ${route}`);
         expect(refused.stderr).toMatch(/^hint: .*AllowedIPs/m);
         expect(refused.stderr).not.toContain('[#]');
         expect(await namespace.snapshot()).toBe(before);
@@ -105,7 +105,7 @@ describeSystem('two tunnels of one machine', TUNNEL, () => {
       const [first, second] = [full(3, 'FwMark = 0x77'), full(4, 'FwMark = 0x77')];
       await first.up();
       const refused = await second.tryUp();
-      expect(refused.stderr).toContain(`has the route 0.0.0.0/0 in table ${0x77} already`);
+      expect(refused.stderr).toContain(`already has the route 0.0.0.0/0 in table ${0x77}`);
       await first.down();
       expect(await namespace.snapshot()).toBe(before);
     },

@@ -114,7 +114,7 @@ describe('a name', () => {
     expect(more).toEqual([]);
     const lost = results.filter((result) => result.status === 'rejected');
     expect(lost.map(({ reason }) => String(reason.message))).toEqual(
-      Array(2).fill(`${NAME} is being brought up already (pid ${process.pid}): wg-ts down ${NAME}`),
+      Array(2).fill(`${NAME} is already being brought up (pid ${process.pid}): wg-ts down ${NAME}`),
     );
     won?.value.ready();
     await expect(claim()).rejects.toMatchObject({

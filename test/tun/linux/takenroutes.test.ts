@@ -44,31 +44,31 @@ describe('a route that another interface has', () => {
       'in the main table',
       { routes: ['10.1.0.0/16'] },
       { '4 main': [{ dst: '10.1.0.0/16', dev: 'home' }] },
-      'ip -4 route add 10.1.0.0/16 dev office: interface home has the route 10.1.0.0/16 already',
+      'ip -4 route add 10.1.0.0/16 dev office: interface home already has the route 10.1.0.0/16',
     ],
     [
       'of a host, which ip(8) shows without a length',
       { routes: ['10.1.0.1/32', 'fd00::1/128'] },
       { '6 main': [{ dst: 'fd00::1', dev: 'home', metric: 1024 }] },
-      'ip -6 route add fd00::1/128 dev office: interface home has the route fd00::1/128 already',
+      'ip -6 route add fd00::1/128 dev office: interface home already has the route fd00::1/128',
     ],
     [
       'in a table by number',
       { routes: ['0.0.0.0/0'], table: 7 },
       { '4 7': [{ dst: 'default', dev: 'home' }] },
-      'ip -4 route add 0.0.0.0/0 dev office table 7: interface home has the route 0.0.0.0/0 in table 7 already',
+      'ip -4 route add 0.0.0.0/0 dev office table 7: interface home already has the route 0.0.0.0/0 in table 7',
     ],
     [
       'in the table of the mark',
       { routes: ['::/0'], fwMark: 99 },
       { '6 99': [{ dst: 'default', dev: 'home', metric: 1024 }] },
-      'ip -6 route add ::/0 dev office table 99: interface home has the route ::/0 in table 99 already',
+      'ip -6 route add ::/0 dev office table 99: interface home already has the route ::/0 in table 99',
     ],
     [
       'that comes with the IPv6 address',
       { routes: ['fd00::/64'], addresses: ['fd00::2/64'] },
       { '6 main': [{ dst: 'fd00::/64', dev: 'home', metric: 256 }] },
-      'ip -6 route add fd00::/64 dev office: interface home has the route fd00::/64 already',
+      'ip -6 route add fd00::/64 dev office: interface home already has the route fd00::/64',
     ],
   ])('is refused: %s', async (_what, change, tables, message) => {
     expect(await refusal(change, tables)).toBe(message);

@@ -372,7 +372,7 @@ describe('an interface', () => {
   it('that does not speak IP at all is an error', async () => {
     network.removeInterface(TUNNEL);
     const error = await errorOf(() => config().plan(settings));
-    expect(error.message).toMatch(/does not speak IP after 0.2 s/);
+    expect(error.message).toMatch(/has no IP after 0.2 s/);
   });
 
   it('is waited for', async () => {

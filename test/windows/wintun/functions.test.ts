@@ -89,7 +89,7 @@ describe('WintunCreateAdapter', () => {
 
   it.each([
     [ERROR_ACCESS_DENIED, 'ERR_NOT_ROOT', 'run it as administrator, in an elevated prompt'],
-    [ERROR_ALREADY_EXISTS, 'ERR_INTERFACE_EXISTS', 'is there already'],
+    [ERROR_ALREADY_EXISTS, 'ERR_INTERFACE_EXISTS', 'already exists'],
     [ERROR_GEN_FAILURE, 'ERR_TUN', 'wg-ts wintun status'],
   ])('fails with %i as %s', (windowsCode, code, advice) => {
     double.fail('WintunCreateAdapter', windowsCode);
@@ -293,7 +293,7 @@ describe('WintunStartSession', () => {
     const start = () => adapter.startSession(WINTUN_MIN_RING_CAPACITY);
     expectFailure(start, 'WintunStartSession', ERROR_INVALID_PARAMETER);
     start();
-    expect(start).toThrow('has a session already');
+    expect(start).toThrow('already has a session');
   });
 });
 

@@ -64,7 +64,7 @@ export class WintunAdapter {
    * from 128 KiB to 64 MiB. Throws RangeError and TunError.
    */
   startSession(capacity: number): WintunSession {
-    if (this.#session?.isActive) throw new Error(`the adapter ${this.name} has a session already`);
+    if (this.#session?.isActive) throw new Error(`the adapter ${this.name} already has a session`);
     this.#session = WintunSession.start(this.#library, this.#opened(), capacity);
     return this.#session;
   }

@@ -26,7 +26,7 @@ const MEANINGS: ReadonlyMap<number, Meaning> = new Map<number, Meaning>([
   ],
   [
     ERROR_ALREADY_EXISTS,
-    { code: 'ERR_INTERFACE_EXISTS', advice: 'an adapter of this name or GUID is there already' },
+    { code: 'ERR_INTERFACE_EXISTS', advice: 'an adapter with this name or GUID already exists' },
   ],
   [ERROR_NOT_FOUND, { code: 'ERR_TUN', advice: 'there is no adapter of this name' }],
   [ERROR_HANDLE_EOF, { code: 'ERR_TUN', advice: 'the adapter is gone; bring the tunnel up again' }],
