@@ -81,7 +81,7 @@ function openSocket(): number {
 }
 
 function notListening(): Error {
-  return new Error(`cannot open a netlink socket: ${getSystemErrorName(-libc().errno())}`);
+  return new Error(`no netlink socket: ${getSystemErrorName(-libc().errno())}`);
 }
 
 /** Returns the addresses of links that are up, by link index. */
