@@ -233,7 +233,8 @@ export class NativeDataPlane implements RunningPlane {
   }
 
   #setPeer(device: DevicePointer, action: Extract<Action, { type: 'setPeer' }>): void {
-    const endpoint = action.endpoint ? this.#encode(action.endpoint) : undefined;
+    // Without our own end: an endpoint that is set lets the system choose it again.
+    const endpoint = action.endpoint ? encodeEndpoint(action.endpoint) : undefined;
     must(this.#library.setPeer(device, action.peer, endpoint ?? null));
     if (!action.allowedIps) return;
     const prefixes = encodePrefixes(action.allowedIps);

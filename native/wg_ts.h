@@ -32,8 +32,9 @@ struct wg_ts_device;
 
 /*
  * The source or destination of a datagram. `family` is 4 or 6, 0 for none. The port is in host byte
- * order, addresses are in network byte order; an IPv4 address is in the first 4 bytes. `source` and
- * `interface_index` are our own end, all zero to let the system choose ("sticky sockets").
+ * order, addresses are in network byte order; an IPv4 address is in the first 4 bytes. `source` is our
+ * own end, all zero to let the system choose ("sticky sockets"); `interface_index` belongs to it if it is
+ * link-local, else it is 0.
  */
 struct wg_ts_endpoint {
   uint16_t family;
@@ -195,7 +196,10 @@ WG_TS_EXPORT uint32_t wg_ts_drain(struct wg_ts_device *device, struct wg_ts_even
 /* Makes the next traffic ring again. Returns 1 when some is already waiting: then call `wg_ts_drain`. */
 WG_TS_EXPORT uint32_t wg_ts_rearm(struct wg_ts_device *device);
 
-/* Adds a peer, or changes its endpoint (NULL: unchanged). Returns 0 or ENOMEM. */
+/*
+ * Adds a peer, or changes its endpoint (NULL: unchanged). A given endpoint, also the one that it has, lets
+ * the system choose our own address again. Returns 0 or ENOMEM.
+ */
 WG_TS_EXPORT int32_t wg_ts_set_peer(struct wg_ts_device *device, uint32_t peer,
                                     const struct wg_ts_endpoint *endpoint);
 /* With `replace`, drops all prefixes that the peer had before. Returns 0, ENOENT, EINVAL or ENOMEM. */

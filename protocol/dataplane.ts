@@ -57,7 +57,10 @@ export interface AllowedIpsChange {
 /** A command from Device to the data plane. */
 export type Action =
   | {
-      /** Adds the peer, or changes the given properties; those left out stay unchanged. */
+      /**
+       * Adds the peer, or changes the given properties; those left out stay unchanged. An endpoint, also
+       * the one that the peer has, lets the system choose again which of our addresses is sent from.
+       */
       readonly type: 'setPeer';
       readonly peer: PeerId;
       readonly endpoint?: Endpoint;

@@ -73,7 +73,7 @@ export class Transport {
 
   /** Like `DataPlane.apply`, at `now`. */
   apply(now: Millis, action: Action): void {
-    if (action.type === 'setPeer') this.#setPeer(action);
+    if (action.type === 'setPeer') this.#setPeer(now, action);
     else if (action.type === 'sendCookieReply')
       this.#sink.sendDatagram(action.message, action.to, HANDSHAKE_TRAFFIC_CLASS);
     else this.#applyToPeer(now, action);
@@ -96,7 +96,7 @@ export class Transport {
         this.#touched.delete(peer);
         break;
       case 'handshakeAuthenticated':
-        peer.endpoint = action.from;
+        peer.heardFrom(action.from, now);
         peer.rxBytes += action.bytes;
         break;
       case 'installKeypair':
@@ -109,6 +109,7 @@ export class Transport {
         peer.staged = [];
         break;
       case 'sendHandshake':
+        peer.isAsking(action.message[0] === MessageType.initiation);
         if (peer.endpoint) this.#send(peer, action.message, peer.endpoint, HANDSHAKE_TRAFFIC_CLASS);
         break;
       case 'sendKeepalive':
@@ -154,10 +155,8 @@ export class Transport {
     const sealed = datagram.subarray(TRANSPORT_HEADER_LENGTH);
     if (!session.open(readCounter(datagram), sealed, this.#opened)) return;
     peer.rxBytes += datagram.length;
-    if (peer.endpoint?.port !== from.port || peer.endpoint.address !== from.address) {
-      peer.endpoint = from;
+    if (peer.heardFrom(from, now))
       this.#events.push({ type: 'roamed', peer: peer.id, endpoint: from });
-    }
     this.#touched.add(peer);
     const length = datagram.length - TRANSPORT_OVERHEAD;
     if (length === 0) peer.keepaliveReceived = true;
@@ -190,13 +189,13 @@ export class Transport {
     this.#paddedPacket.fill(0);
   }
 
-  #setPeer(action: Extract<Action, { type: 'setPeer' }>): void {
+  #setPeer(now: Millis, action: Extract<Action, { type: 'setPeer' }>): void {
     let peer = this.#peers.get(action.peer);
     if (!peer) {
       peer = new TransportPeer(action.peer);
       this.#peers.set(action.peer, peer);
     }
-    if (action.endpoint) peer.endpoint = action.endpoint;
+    if (action.endpoint) peer.place(action.endpoint, now);
     if (!action.allowedIps) return;
     if (action.allowedIps.replace) this.#routes.removeByValue(peer);
     for (const prefix of action.allowedIps.remove) this.#routes.remove(prefix, peer);

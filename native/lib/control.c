@@ -29,7 +29,7 @@ int32_t wg_ts_set_peer(struct wg_ts_device *device, uint32_t id,
     peer->next_in_bucket = device->peers[id % PEER_BUCKETS];
     device->peers[id % PEER_BUCKETS] = peer;
   }
-  if (endpoint) peer_roam(peer, endpoint);
+  if (endpoint) peer_place(peer, endpoint, device_now());
   return 0;
 }
 
@@ -80,7 +80,7 @@ void wg_ts_authenticated(struct wg_ts_device *device, uint32_t id,
                          const struct wg_ts_endpoint *from, uint32_t bytes) {
   struct peer *peer = find(device, id);
   if (!peer) return;
-  peer_roam(peer, from);
+  peer_roam(peer, from, device_now());
   atomic_fetch_add_explicit(&peer->rx_bytes, bytes, memory_order_relaxed);
 }
 

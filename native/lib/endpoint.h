@@ -52,6 +52,17 @@ static inline bool endpoint_is_same_place(const struct wg_ts_endpoint *a,
          memcmp(a->address, b->address, sizeof a->address) == 0;
 }
 
+static inline bool endpoint_has_source(const struct wg_ts_endpoint *endpoint) {
+  static const uint8_t none[sizeof endpoint->source] = {0};
+  return memcmp(endpoint->source, none, sizeof none) != 0;
+}
+
+/* Lets the system choose our own address. */
+static inline void endpoint_forget_source(struct wg_ts_endpoint *endpoint) {
+  memset(endpoint->source, 0, sizeof endpoint->source);
+  endpoint->interface_index = 0;
+}
+
 static inline bool endpoint_is_equal(const struct wg_ts_endpoint *a,
                                      const struct wg_ts_endpoint *b) {
   return memcmp(a, b, sizeof *a) == 0;

@@ -66,9 +66,10 @@ static void confirm(struct inbound *in, struct keypair *keypair, uint64_t now) {
  * Follows the peer before the first packet of a run is delivered: another thread may send the answer to
  * that packet while this one is still at work on the run.
  */
-static void begin_run(const struct keypair *keypair, const struct udp_received *received) {
+static void begin_run(const struct keypair *keypair, const struct udp_received *received,
+                      uint64_t now) {
   struct peer *peer = keypair->peer;
-  if (UNLIKELY(peer_roam(peer, &received->from)))
+  if (UNLIKELY(peer_roam(peer, &received->from, now)))
     doorbell_touch(peer->doorbell, &peer->touched, TOUCHED_ROAMED);
 }
 
@@ -140,7 +141,7 @@ static void handle_transport(struct inbound *in, struct run *run,
     count(&in->task->counters.dropped_replayed, 1);
     return;
   }
-  if (run->traffic == 0) begin_run(keypair, received);
+  if (run->traffic == 0) begin_run(keypair, received, now);
   run->bytes += length;
   run->traffic |=
       packet_length > 0 ? WG_TS_TRAFFIC_DATA_RECEIVED : WG_TS_TRAFFIC_KEEPALIVE_RECEIVED;

@@ -2,6 +2,9 @@
 
 #include <stdlib.h>
 
+/* A round trip: what a new endpoint is followed by has shown the peer our present address. */
+#define AVOID_SOURCE_FOR (1ull * 1000 * 1000 * 1000)
+
 struct peer *peer_new(uint32_t id, struct doorbell *doorbell) {
   struct peer *peer = aligned_memory(sizeof *peer);
   if (!peer) return NULL;
@@ -157,24 +160,37 @@ void staged_free(struct staged_packet *packets) {
   }
 }
 
-bool peer_roam(struct peer *peer, const struct wg_ts_endpoint *from) {
-  struct wg_ts_endpoint known;
+bool peer_roam(struct peer *peer, const struct wg_ts_endpoint *from, uint64_t now) {
+  struct wg_ts_endpoint known, next = *from;
   atomic_store_explicit(&peer->unanswered, 0, memory_order_relaxed);
   endpoint_read(&peer->endpoint, &known);
   if (LIKELY(endpoint_is_equal(&known, from))) return false;
   mutex_lock(&peer->lock);
   endpoint_read(&peer->endpoint, &known);
-  endpoint_write(&peer->endpoint, from);
+  if (now < peer->avoided_until && memcmp(from->source, peer->avoided, sizeof peer->avoided) == 0)
+    endpoint_forget_source(&next);
+  if (!endpoint_is_equal(&known, &next)) endpoint_write(&peer->endpoint, &next);
   mutex_unlock(&peer->lock);
-  return !endpoint_is_same_place(&known, from);
+  return !endpoint_is_same_place(&known, &next);
+}
+
+void peer_place(struct peer *peer, const struct wg_ts_endpoint *endpoint, uint64_t now) {
+  struct wg_ts_endpoint known;
+  mutex_lock(&peer->lock);
+  endpoint_read(&peer->endpoint, &known);
+  if (endpoint_has_source(&known)) {
+    memcpy(peer->avoided, known.source, sizeof peer->avoided);
+    peer->avoided_until = now + AVOID_SOURCE_FOR;
+  }
+  endpoint_write(&peer->endpoint, endpoint);
+  mutex_unlock(&peer->lock);
 }
 
 void peer_forget_source(struct peer *peer) {
   struct wg_ts_endpoint endpoint;
   mutex_lock(&peer->lock);
   if (endpoint_read(&peer->endpoint, &endpoint)) {
-    memset(endpoint.source, 0, sizeof endpoint.source);
-    endpoint.interface_index = 0;
+    endpoint_forget_source(&endpoint);
     endpoint_write(&peer->endpoint, &endpoint);
   }
   mutex_unlock(&peer->lock);

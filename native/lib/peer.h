@@ -49,6 +49,9 @@ struct peer {
   _Atomic bool has_staged;
   /* Initiations sent since the last authentic message was received. */
   _Atomic uint32_t unanswered;
+  /* Under the lock: an address of ours that is not to be sent from until this time, in nanoseconds. */
+  uint8_t avoided[16];
+  uint64_t avoided_until;
 };
 
 struct peer *peer_new(uint32_t id, struct doorbell *doorbell);
@@ -83,7 +86,12 @@ static inline uint8_t *staged_bytes(struct staged_packet *packet) {
  * To be called for an authentic message from `from`. Returns whether this changed the peer's address or
  * port. Our own end is stored as well.
  */
-bool peer_roam(struct peer *peer, const struct wg_ts_endpoint *from);
+bool peer_roam(struct peer *peer, const struct wg_ts_endpoint *from, uint64_t now);
+/*
+ * Sets the endpoint, which has no source, and lets the system choose our own address again. The one used
+ * before is avoided for as long as messages that were sent to it may still arrive.
+ */
+void peer_place(struct peer *peer, const struct wg_ts_endpoint *endpoint, uint64_t now);
 /* Lets the system choose our own address again. */
 void peer_forget_source(struct peer *peer);
 

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { closeSync } from 'node:fs';
 import { afterEach, describe, expect, it } from 'vitest';
 import { libc } from '../../system/linux/libc.js';
-import { SendQueue } from '../../udp/linux/mmsg.js';
+import { SendQueue } from '../../udp/linux/sendqueue.js';
 import { isMmsgSupported, openMmsgUdp } from '../../udp/linux/sockets.js';
 import { until } from '../support/waiting.js';
 

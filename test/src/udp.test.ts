@@ -7,7 +7,7 @@ import type { Endpoint } from '../../protocol/dataplane.js';
 import { libc } from '../../system/linux/libc.js';
 import { decodeSockaddr, encodeSockaddr } from '../../system/sockaddr.js';
 import { openDgramUdp } from '../../udp/dgram.js';
-import { Layout } from '../../udp/linux/mmsg.js';
+import { Layout } from '../../udp/linux/messages.js';
 import { isMmsgSupported, openMmsgUdp } from '../../udp/linux/sockets.js';
 import { openUdp, type UdpError, type UdpOptions, type UdpSockets } from '../../udp/open.js';
 import { openSamePort, portInUse } from '../../udp/transport.js';
@@ -361,7 +361,7 @@ describe.skipIf(!linuxOnly)('Linux structs', () => {
       data: 'uint64_t',
     });
     expect(cmsghdr).toEqual({
-      size: Layout.cmsgSpace,
+      size: Layout.cmsgData + 8,
       offsets: {
         length: Layout.cmsgLength,
         level: Layout.cmsgLevel,

@@ -12,7 +12,7 @@ import {
   UdpError,
   type UdpOptions,
 } from '../transport.js';
-import { SOL_UDP, UDP_GRO } from './mmsg.js';
+import { SOL_UDP, UDP_GRO } from './messages.js';
 
 // asm-generic: x86-64, arm64, riscv64
 const SOCK_DGRAM = 2;
@@ -27,6 +27,9 @@ const SO_REUSEPORT = 15;
 const SO_MARK = 36;
 const IPPROTO_IPV6 = 41;
 const IPV6_V6ONLY = 26;
+const IPPROTO_IP = 0;
+const IP_PKTINFO = 8;
+const IPV6_RECVPKTINFO = 49;
 
 export interface Bound {
   readonly fd: number;
@@ -55,6 +58,8 @@ export function bindSocket(family: number, address: string, port: number, isShar
     if (isShared) sharePort(fd);
     setBuffer(fd, SO_RCVBUFFORCE, SO_RCVBUF);
     setBuffer(fd, SO_SNDBUFFORCE, SO_SNDBUF);
+    if (family === AF_INET6) setOption(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
+    else setOption(fd, IPPROTO_IP, IP_PKTINFO, 1);
     setOption(fd, SOL_UDP, UDP_GRO, 1); // Refused before Linux 5.0, and not needed.
     const sockaddr = encodeSockaddr(address, port);
     if (!sockaddr) throw new UdpError('ERR_SOCKET', `${address} is not an address to listen on`);

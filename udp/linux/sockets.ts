@@ -8,7 +8,8 @@ import { type Readiness, whileReadable } from '../../system/linux/readiness.js';
 import { SOCKADDR_IN_SIZE, SOCKADDR_IN6_SIZE } from '../../system/sockaddr.js';
 import { sendFailed, type UdpHandlers, type UdpOptions, type UdpSockets } from '../transport.js';
 import { type Bound, bindBoth, markSocket } from './bind.js';
-import { ReceiveRing, SendQueue } from './mmsg.js';
+import { ReceiveRing } from './receivering.js';
+import { SendQueue } from './sendqueue.js';
 
 /**
  * The structs of sendmmsg are laid out for these architectures only; workers cannot poll a descriptor.

@@ -102,12 +102,12 @@ static void decode_control(const struct cmsghdr *control, struct udp_received *r
     struct in_pktinfo info;
     memcpy(&info, data, sizeof info);
     memcpy(received->from.source, &info.ipi_spec_dst, 4);
-    received->from.interface_index = (uint32_t)info.ipi_ifindex;
   } else if (level == IPPROTO_IPV6 && type == IPV6_PKTINFO) {
     struct in6_pktinfo info;
     memcpy(&info, data, sizeof info);
     memcpy(received->from.source, &info.ipi6_addr, 16);
-    received->from.interface_index = info.ipi6_ifindex;
+    /* As with its scope: only a link-local address belongs to one interface. */
+    if (IN6_IS_ADDR_LINKLOCAL(&info.ipi6_addr)) received->from.interface_index = info.ipi6_ifindex;
   }
 }
 

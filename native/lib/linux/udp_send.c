@@ -30,8 +30,6 @@ static size_t encode_name(const struct wg_ts_endpoint *to, struct sockaddr_stora
   return sizeof *in6;
 }
 
-static bool has_source(const struct wg_ts_endpoint *to) { return to->interface_index != 0; }
-
 static void add_control(struct msghdr *header, int level, int type, const void *data,
                         size_t length) {
   struct cmsghdr *control =
@@ -43,9 +41,13 @@ static void add_control(struct msghdr *header, int level, int type, const void *
   header->msg_controllen += CMSG_SPACE(length);
 }
 
+/*
+ * Only the address is given, not the interface that it was asked at, so that datagrams follow a change of
+ * routes at once.
+ */
 static void add_source(struct msghdr *header, const struct wg_ts_endpoint *to) {
   if (to->family == 4) {
-    struct in_pktinfo info = {.ipi_ifindex = (int)to->interface_index};
+    struct in_pktinfo info = {.ipi_ifindex = 0};
     memcpy(&info.ipi_spec_dst, to->source, 4);
     add_control(header, IPPROTO_IP, IP_PKTINFO, &info, sizeof info);
   } else {
@@ -69,7 +71,7 @@ static void encode(struct udp_headers *headers, size_t i, const struct udp_messa
     const uint16_t size = (uint16_t)message->segment_size;
     add_control(header, SOL_UDP, UDP_SEGMENT, &size, sizeof size);
   }
-  if (has_source(&message->to)) add_source(header, &message->to);
+  if (endpoint_has_source(&message->to)) add_source(header, &message->to);
   if (message->traffic_class != 0) {
     const int value = message->traffic_class;
     if (message->to.family == 4)
@@ -118,9 +120,8 @@ static bool is_about_source(int error) {
 static void send_refused(struct udp_sockets *sockets, struct udp_headers *headers, int fd, size_t i,
                          struct udp_message *message, int error) {
   if (error == EAGAIN) error = send_encoded(sockets, headers, fd, i);
-  if (error != 0 && is_about_source(error) && has_source(&message->to)) {
-    memset(message->to.source, 0, sizeof message->to.source);
-    message->to.interface_index = 0;
+  if (error != 0 && is_about_source(error) && endpoint_has_source(&message->to)) {
+    endpoint_forget_source(&message->to);
     if (message->peer) peer_forget_source(message->peer);
     encode(headers, i, message);
     error = send_encoded(sockets, headers, fd, i);
