@@ -22,6 +22,14 @@ export interface Libc {
   bind(fd: number, address: Uint8Array, length: number): number;
   connect(fd: number, address: Uint8Array, length: number): number;
   getsockname(fd: number, address: Uint8Array, length: Uint8Array): number;
+  /** `length` is that of `value`, in four bytes, and becomes that of what was written. */
+  getsockopt(
+    fd: number,
+    level: number,
+    name: number,
+    value: Uint8Array,
+    length: Uint8Array,
+  ): number;
   setsockopt(fd: number, level: number, name: number, value: Uint8Array, length: number): number;
   /** `messages` is the memory of `count` structs mmsghdr. */
   sendmmsg(fd: number, messages: Uint8Array, count: number, flags: number): number;
@@ -126,6 +134,7 @@ function load(): Libc {
     bind: lib.func('int bind(int fd, void *address, uint32_t length)'),
     connect: lib.func('int connect(int fd, void *address, uint32_t length)'),
     getsockname: lib.func('int getsockname(int fd, void *address, void *length)'),
+    getsockopt: lib.func('int getsockopt(int fd, int level, int name, void *value, void *len)'),
     setsockopt: lib.func('int setsockopt(int fd, int level, int name, void *value, uint32_t len)'),
     sendmmsg: lib.func('int sendmmsg(int fd, void *messages, unsigned int count, int flags)'),
     recvmmsg: lib.func(

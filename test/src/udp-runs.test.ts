@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { closeSync } from 'node:fs';
 import { afterEach, describe, expect, it } from 'vitest';
 import { libc } from '../../system/linux/libc.js';
-import { SendQueue } from '../../udp/linux/sendqueue.js';
+import { canSegment, SendQueue } from '../../udp/linux/sendqueue.js';
 import { isMmsgSupported, openMmsgUdp } from '../../udp/linux/sockets.js';
 import { until } from '../support/waiting.js';
 
@@ -58,6 +58,17 @@ describe.skipIf(!linuxOnly)('runs of datagrams of one size (Linux only)', () => 
     await until('all datagrams', () => a.seen.length + b.seen.length === SIZES.length);
     expect(a.seen).toEqual(numbered().filter((_, i) => i & 4));
     expect(b.seen).toEqual(numbered().filter((_, i) => !(i & 4)));
+  });
+
+  it('are made only by a socket that knows UDP_SEGMENT', () => {
+    const [AF_UNIX, AF_INET, SOCK_DGRAM] = [1, 2, 2];
+    const open = (family: number): number => {
+      const fd = libc().socket(family, SOCK_DGRAM, 0);
+      cleanups.push(() => closeSync(fd));
+      return fd;
+    };
+    expect(canSegment(open(AF_INET))).toBe(true);
+    expect(canSegment(open(AF_UNIX))).toBe(false);
   });
 
   it('are sent singly where the system refuses to cut them', async () => {

@@ -2,7 +2,13 @@ import { getSystemErrorName } from 'node:util';
 import type { Endpoint } from '../../protocol/dataplane.js';
 import { Errno, libc } from '../../system/linux/libc.js';
 import { encodeSockaddr } from '../../system/sockaddr.js';
-import { CACHED_ADDRESSES, MAX_DATAGRAM, MessageHeaders } from './messages.js';
+import {
+  CACHED_ADDRESSES,
+  MAX_DATAGRAM,
+  MessageHeaders,
+  SOL_UDP,
+  UDP_SEGMENT,
+} from './messages.js';
 import { ownAddresses } from './ownaddress.js';
 
 /** Maximum number of datagrams that Linux before 6.9 cuts out of one buffer, and their total bytes. */
@@ -34,6 +40,15 @@ interface Queued {
   readonly trafficClass: number;
 }
 
+/**
+ * Returns whether the system can cut a buffer into datagrams. Linux before 4.18 ignores the request and
+ * sends all of them as a single one.
+ */
+export function canSegment(fd: number): boolean {
+  const length = new Uint8Array(new Uint32Array([4]).buffer);
+  return libc().getsockopt(fd, SOL_UDP, UDP_SEGMENT, new Uint8Array(4), length) === 0;
+}
+
 /** Collects datagrams of one socket and sends them with one call. */
 export class SendQueue {
   readonly #fd: number;
@@ -55,7 +70,7 @@ export class SendQueue {
   constructor(fd: number, onError: (reason: string, to: Endpoint) => void, joins = true) {
     this.#fd = fd;
     this.#onError = onError;
-    this.#joins = joins;
+    this.#joins = joins && canSegment(fd);
   }
 
   /** Copies `datagram`. */

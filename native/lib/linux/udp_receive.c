@@ -6,6 +6,9 @@
 #include "aead.h"
 #include "udp.h"
 
+#ifndef UDP_SEGMENT
+#define UDP_SEGMENT 103
+#endif
 #ifndef UDP_GRO
 #define UDP_GRO 104
 #endif
@@ -20,11 +23,20 @@ static int set_option(int fd, int level, int name, int value) {
   return setsockopt(fd, level, name, &value, sizeof value) == 0 ? 0 : errno;
 }
 
+/* Linux before 4.18 ignores the option with a datagram and sends the whole run as a single one. */
+static bool can_segment(int fd) {
+  int size = 0;
+  socklen_t length = sizeof size;
+  return getsockopt(fd, SOL_UDP, UDP_SEGMENT, &size, &length) == 0;
+}
+
 int udp_prepare(struct udp_sockets *sockets, uint32_t without) {
   const int gro = !(without & WG_TS_WITHOUT_UDP_GRO);
   atomic_init(&sockets->joins, !(without & WG_TS_WITHOUT_UDP_SEGMENT));
   atomic_init(&sockets->receives_joined, gro != 0);
   atomic_init(&sockets->sends_marks, true);
+  const int any = sockets->v4 >= 0 ? sockets->v4 : sockets->v6;
+  if (!can_segment(any)) atomic_store(&sockets->joins, false);
   /* Linux before 5.0 refuses GRO, which is not essential. */
   int error = 0;
   if (sockets->v4 >= 0) {
