@@ -1,6 +1,8 @@
 import type { Readiness } from '../system/linux/readiness.js';
 import { watchRoutes } from './linux/routewatch.js';
+import { openWayQueries } from './linux/wayqueries.js';
 import type { NetConfig } from './netconfig.js';
+import type { NetworkChange, WayQueries } from './ways.js';
 import type { WindowsNetConfigOptions } from './windows/netconfig.js';
 
 /** Used on Windows only. */
@@ -14,10 +16,18 @@ export async function openNetConfig(options: NetConfigOptions = {}): Promise<Net
 }
 
 /**
- * Calls `onChange` when an address, a route or a link that has addresses is added or removed, but not
+ * Calls `onChange` when an address, a route, a policy rule or a link is added, removed or changed, but not
  * for those of the interface `ownName`. Returns undefined on systems other than Linux. Throws where
  * there is no netlink.
  */
-export function watchNetworkChanges(ownName: string, onChange: () => void): Readiness | undefined {
+export function watchNetworkChanges(
+  ownName: string,
+  onChange: (change: NetworkChange) => void,
+): Readiness | undefined {
   return process.platform === 'linux' ? watchRoutes(ownName, onChange) : undefined;
+}
+
+/** Returns undefined on systems other than Linux. Throws where there is no netlink. */
+export function openWays(): WayQueries | undefined {
+  return process.platform === 'linux' ? openWayQueries() : undefined;
 }

@@ -244,6 +244,11 @@ export class Device {
     return typeof which === 'number' ? this.#peers.get(which) : this.#byPublicKey.get(keyOf(which));
   }
 
+  /** Returns what `peer` returns for each peer. */
+  places(): Iterable<DevicePeerPlace> {
+    return this.#peers.values();
+  }
+
   /** Removes all peers and zeroes our private key. Actions still have to be carried out. */
   close(): void {
     for (const peer of [...this.#peers.values()]) this.#remove(peer);

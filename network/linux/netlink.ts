@@ -1,5 +1,5 @@
 /**
- * Parses messages of rtnetlink(7) about links, addresses and routes. Every length in them is checked.
+ * Parses messages of rtnetlink(7) about links, addresses, routes and rules. Every length in them is checked.
  */
 import { endianness } from 'node:os';
 
@@ -10,12 +10,17 @@ const RTM_NEWADDR = 20;
 const RTM_DELADDR = 21;
 const RTM_NEWROUTE = 24;
 const RTM_DELROUTE = 25;
+const RTM_NEWRULE = 32;
+const RTM_DELRULE = 33;
+const RTM_NEWNEXTHOP = 104;
+const RTM_DELNEXTHOP = 105;
 
-const NLMSG_HEADER = 16;
+export const NLMSG_HEADER = 16;
 const ATTRIBUTE_HEADER = 4;
 const IFINFOMSG = 16;
 const IFADDRMSG = 8;
-const RTMSG = 12;
+/** sizeof(struct rtmsg) */
+export const RTMSG = 12;
 
 const IFF_UP = 0x1;
 const IFF_RUNNING = 0x40;
@@ -33,7 +38,12 @@ const RTM_F_CLONED = 0x200;
 const LITTLE = endianness() === 'LE';
 
 export type NetlinkChange =
-  | { readonly type: 'link'; readonly index: number; readonly isRunning: boolean }
+  | {
+      readonly type: 'link';
+      readonly index: number;
+      readonly isRunning: boolean;
+      readonly isGone: boolean;
+    }
   | {
       readonly type: 'address';
       readonly index: number;
@@ -51,21 +61,37 @@ export type NetlinkChange =
       readonly index: number | undefined;
       /** Empty for a default route. */
       readonly destination: Uint8Array;
-    };
+    }
+  /** A policy rule or a next hop, either of which may belong to any route. */
+  | { readonly type: 'policy' };
 
 /** Returns the changes in one datagram. Stops at a message that is cut off or invalid. */
 export function parseNetlink(bytes: Uint8Array): readonly NetlinkChange[] {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const changes: NetlinkChange[] = [];
-  for (let at = 0; at + NLMSG_HEADER <= bytes.length; ) {
-    const length = view.getUint32(at, LITTLE);
-    if (length < NLMSG_HEADER || at + length > bytes.length) break;
-    const type = view.getUint16(at + 4, LITTLE);
-    const change = parseMessage(type, bytes.subarray(at + NLMSG_HEADER, at + length));
+  for (const { type, body } of netlinkMessages(bytes)) {
+    const change = parseMessage(type, body);
     if (change) changes.push(change);
-    at += aligned(length);
   }
   return changes;
+}
+
+export interface NetlinkMessage {
+  readonly type: number;
+  readonly sequence: number;
+  readonly body: Uint8Array;
+}
+
+/** Yields the messages in one datagram. Stops at one that is cut off or invalid. */
+export function* netlinkMessages(bytes: Uint8Array): Generator<NetlinkMessage> {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  for (let at = 0; at + NLMSG_HEADER <= bytes.length; ) {
+    const length = view.getUint32(at, LITTLE);
+    if (length < NLMSG_HEADER || at + length > bytes.length) return;
+    const type = view.getUint16(at + 4, LITTLE);
+    const sequence = view.getUint32(at + 8, LITTLE);
+    yield { type, sequence, body: bytes.subarray(at + NLMSG_HEADER, at + length) };
+    at += aligned(length);
+  }
 }
 
 function parseMessage(type: number, body: Uint8Array): NetlinkChange | undefined {
@@ -80,6 +106,11 @@ function parseMessage(type: number, body: Uint8Array): NetlinkChange | undefined
     case RTM_NEWROUTE:
     case RTM_DELROUTE:
       return parseRoute(body, view);
+    case RTM_NEWRULE:
+    case RTM_DELRULE:
+    case RTM_NEWNEXTHOP:
+    case RTM_DELNEXTHOP:
+      return { type: 'policy' };
     default:
       return undefined;
   }
@@ -89,7 +120,7 @@ function parseLink(view: DataView, isGone: boolean): NetlinkChange | undefined {
   if (view.byteLength < IFINFOMSG) return undefined;
   const flags = view.getUint32(8, LITTLE);
   const isRunning = !isGone && (flags & IFF_UP) !== 0 && (flags & IFF_RUNNING) !== 0;
-  return { type: 'link', index: view.getInt32(4, LITTLE), isRunning };
+  return { type: 'link', index: view.getInt32(4, LITTLE), isRunning, isGone };
 }
 
 function parseAddress(
@@ -117,7 +148,7 @@ function parseRoute(body: Uint8Array, view: DataView): NetlinkChange | undefined
 }
 
 /** The last attribute of each type counts. */
-function parseAttributes(bytes: Uint8Array): ReadonlyMap<number, Uint8Array> {
+export function parseAttributes(bytes: Uint8Array): ReadonlyMap<number, Uint8Array> {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const attributes = new Map<number, Uint8Array>();
   for (let at = 0; at + ATTRIBUTE_HEADER <= bytes.length; ) {
@@ -130,7 +161,7 @@ function parseAttributes(bytes: Uint8Array): ReadonlyMap<number, Uint8Array> {
   return attributes;
 }
 
-function readUint32(bytes: Uint8Array | undefined): number | undefined {
+export function readUint32(bytes: Uint8Array | undefined): number | undefined {
   if (bytes?.length !== 4) return undefined;
   return new DataView(bytes.buffer, bytes.byteOffset, 4).getUint32(0, LITTLE);
 }

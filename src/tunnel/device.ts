@@ -96,8 +96,8 @@ export async function openTunnelDevice(
   const sessions = new SessionWatch({ device, driver, clock });
   undo.push('the watch on the sessions', () => sessions.close());
   plane.start();
-  const connector = connectPeers(config, options, context, { device, driver, tellWatch });
   const parts = { device, plane, driver, listenPort, mtu, fwMark };
+  const connector = connectPeers(config, options, context, { parts, tellWatch });
   let isChanged = false;
   const tellAll = (): void => {
     isChanged = true;
@@ -131,12 +131,9 @@ function connectPeers(
   config: Config,
   { name, tun, followNetwork = tun === undefined, resolver }: TunnelOptions,
   { undo, logger, clock, found }: TunnelDeviceContext,
-  {
-    device,
-    driver,
-    tellWatch,
-  }: { readonly device: Device; readonly driver: Driver; readonly tellWatch: () => void },
+  { parts, tellWatch }: { readonly parts: LiveParts; readonly tellWatch: () => void },
 ): Connector {
+  const { device, driver } = parts;
   for (const peer of config.peers) driver.configure(peerChangeOf(peer, found.get(peer)));
   const connector = keepConnected({
     device,
@@ -147,7 +144,7 @@ function connectPeers(
     reresolveInterval: config.interface.reresolveInterval ?? 0,
     onMoved: tellWatch,
     ...(resolver && { resolver }),
-    ...(followNetwork && { followNetworkBeside: name }),
+    ...(followNetwork && { followNetworkBeside: name, mark: () => parts.fwMark }),
   });
   undo.push('the watch on the peers', () => connector.close());
   return connector;

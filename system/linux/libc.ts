@@ -76,6 +76,7 @@ export const Errno = {
   EADDRNOTAVAIL: 99,
   ENETDOWN: 100,
   ENETUNREACH: 101,
+  ENOBUFS: 105,
   EHOSTUNREACH: 113,
   EINPROGRESS: 115,
 } as const;

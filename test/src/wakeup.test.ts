@@ -1,6 +1,9 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import type { NetworkChange } from '../../network/ways.js';
 import { type Wakeups, watchWakeups } from '../../src/control/endpoints/wakeup.js';
 import { MemoryLogger, VirtualClock } from './support.js';
+
+const CHANGE: NetworkChange = { links: new Map(), lostAddresses: new Set() };
 
 describe('watchWakeups', () => {
   let clock: VirtualClock;
@@ -28,7 +31,7 @@ describe('watchWakeups', () => {
       sources: {
         network(onChange) {
           if (tells === 'nothing') throw new Error('no netlink');
-          networkChanges = onChange;
+          networkChanges = () => onChange(CHANGE);
           return { close: () => closed.push('network') };
         },
         clockJumps(onJump) {
@@ -83,6 +86,16 @@ describe('watchWakeups', () => {
     clockJumps();
     clock.advance(10_000);
     expect(wakeups).toHaveLength(1);
+    watched.close();
+  });
+
+  it('gives sleep as the reason when the network has changed in the same burst', () => {
+    const watched = watch('jumps');
+    sleep(60_000);
+    clockJumps();
+    networkChanges();
+    clock.advance(250);
+    expect(wakeups).toEqual(['the machine has slept']);
     watched.close();
   });
 

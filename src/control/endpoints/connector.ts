@@ -1,7 +1,7 @@
 /**
  * Keeps peers connected when they, the addresses of their Endpoints, or this machine's network change.
  */
-import type { Action, Endpoint, PeerId } from '../../../protocol/dataplane.js';
+import type { Action, Endpoint, Millis, PeerId } from '../../../protocol/dataplane.js';
 import type { Device } from '../../../protocol/device.js';
 import { MessageType } from '../../../protocol/messages.js';
 import type { Clock } from '../../../system/clock.js';
@@ -10,9 +10,15 @@ import { encodeKey } from '../../config/key.js';
 import type { Logger } from '../../logger.js';
 import type { Driver } from '../driver.js';
 import { Lookups } from './lookups.js';
+import { PacedQueue } from './paced.js';
 import { PeerLink, type ReachablePeer } from './peerlink.js';
 import type { Resolver } from './resolve.js';
-import { type Wakeups, watchWakeups } from './wakeup.js';
+import { type WakeupReason, type Wakeups, watchWakeups } from './wakeup.js';
+import { openWayTable, type WayTable } from './ways.js';
+
+/** Peers that reconnect in one turn of the event loop: each may need the cryptography of a handshake. */
+const RECONNECT_BATCH = 16;
+const RECONNECT_PAUSE: Millis = 10;
 
 export interface ConnectorOptions {
   readonly device: Device;
@@ -25,9 +31,12 @@ export interface ConnectorOptions {
   readonly reresolveInterval?: number;
   /**
    * Name of the tunnel's interface, whose own changes are ignored. When it is given, all peers
-   * reconnect at once when the machine's network changes or it wakes from sleep.
+   * reconnect when the machine wakes from sleep, and those to whose endpoints packets take another way
+   * when its network changes.
    */
   readonly followNetworkBeside?: string;
+  /** Returns the mark of the tunnel's own packets; 0 is none, which is the default. */
+  readonly mark?: () => number;
   /** Called when a peer has another endpoint, before anything is sent to it. */
   readonly onMoved?: () => void;
 }
@@ -54,6 +63,8 @@ class EndpointKeeper implements Connector {
   /** Links by the id that the actions use; undefined for a peer without known Endpoints. */
   readonly #byId = new Map<PeerId, PeerLink | undefined>();
   readonly #wakeups: Wakeups | undefined;
+  readonly #ways: WayTable | undefined;
+  readonly #reconnecting: PacedQueue<PeerId>;
   #interval: { cancel(): void } | undefined;
   readonly #unobserve: () => void;
   #isByUs = false;
@@ -61,6 +72,7 @@ class EndpointKeeper implements Connector {
 
   constructor(options: ConnectorOptions) {
     const { driver, clock, logger, resolver, peers, followNetworkBeside } = options;
+    const { mark = () => 0 } = options;
     this.#options = options;
     this.#lookups = new Lookups({
       clock,
@@ -68,16 +80,38 @@ class EndpointKeeper implements Connector {
       ...(resolver && { resolver }),
       onAnswer: (host, addresses) => this.#resolved(host, addresses),
     });
+    this.#reconnecting = new PacedQueue({
+      clock,
+      batch: RECONNECT_BATCH,
+      pause: RECONNECT_PAUSE,
+      work: (ids) => this.#reconnect(ids),
+    });
     for (const peer of peers) this.setPeer(peer);
-    this.#unobserve = driver.observe((action) => this.#observe(action));
+    const unobserve = driver.observe((action) => this.#observe(action));
+    const unobserveEvents = driver.observeEvents((event) => {
+      if (event.type === 'roamed') this.#ways?.add(event.endpoint.address);
+    });
+    this.#unobserve = () => {
+      unobserve();
+      unobserveEvents();
+    };
     this.#askAgainLater();
-    if (followNetworkBeside !== undefined)
-      this.#wakeups = watchWakeups({
-        interfaceName: followNetworkBeside,
-        clock,
-        logger,
-        onWakeup: (reason) => this.#wake(reason),
-      });
+    if (followNetworkBeside === undefined) return;
+    this.#ways = openWayTable({
+      clock,
+      logger,
+      mark,
+      inUse: () => this.#addresses(),
+      onChanged: (addresses) => this.#waysChanged(addresses),
+    });
+    this.#ways?.start();
+    this.#wakeups = watchWakeups({
+      interfaceName: followNetworkBeside,
+      clock,
+      logger,
+      onChange: (change) => this.#ways?.take(change),
+      onWakeup: (reason) => this.#wake(reason),
+    });
   }
 
   setPeer(peer: ReachablePeer): void {
@@ -118,6 +152,8 @@ class EndpointKeeper implements Connector {
     this.#isClosed = true;
     this.#unobserve();
     this.#wakeups?.close();
+    this.#ways?.close();
+    this.#reconnecting.close();
     this.#interval?.cancel();
     this.#lookups.close();
     for (const link of this.#links.values()) link.close();
@@ -127,8 +163,10 @@ class EndpointKeeper implements Connector {
     if (action.type === 'sendHandshake') {
       if (action.message[0] === MessageType.initiation) this.#linkOf(action.peer)?.initiated();
     } else if (action.type === 'handshakeAuthenticated') {
+      this.#ways?.add(action.from.address);
       this.#linkOf(action.peer)?.heard(action.from);
     } else if (action.type === 'setPeer') {
+      if (action.endpoint) this.#ways?.add(action.endpoint.address);
       if (action.endpoint && !this.#isByUs) this.#placed(action.peer, action.endpoint);
     } else if (action.type === 'removePeer') {
       this.#byId.delete(action.peer);
@@ -166,10 +204,44 @@ class EndpointKeeper implements Connector {
       if (link.names.includes(host)) link.resolved(host, addresses);
   }
 
-  #wake(reason: string): void {
+  #wake(reason: WakeupReason): void {
+    if (reason === 'the network has changed' && this.#ways) {
+      this.#ways.check();
+      return;
+    }
     this.#options.logger.info(`${reason}: reconnecting`);
-    this.#byUs(() => this.#options.driver.reconnect());
-    this.#askAll();
+    // The ways are asked again, but what they are now is no further reason to reconnect.
+    this.#ways?.start();
+    this.#reconnecting.add(Array.from(this.#options.device.places(), ({ id }) => id));
+  }
+
+  #waysChanged(addresses: ReadonlySet<string>): void {
+    const { device, logger } = this.#options;
+    const peers = [...device.places()];
+    const affected = peers.filter(({ endpoint }) => endpoint && addresses.has(endpoint.address));
+    if (affected.length === 0) return;
+    const isAll = affected.length === peers.length;
+    const which = isAll ? '' : ` ${affected.length} of ${peers.length} peers`;
+    logger.info(`the network has changed: reconnecting${which}`);
+    this.#reconnecting.add(affected.map(({ id }) => id));
+  }
+
+  #reconnect(ids: readonly PeerId[]): void {
+    const { device, driver } = this.#options;
+    for (const id of ids) {
+      const peer = device.peer(id);
+      if (!peer) continue;
+      this.#byUs(() => driver.reconnect(peer.publicKey));
+      for (const host of this.#linkOf(id)?.names ?? []) this.#lookups.ask(host, true);
+    }
+  }
+
+  /** The addresses of the endpoints in use. */
+  #addresses(): Set<string> {
+    const addresses = new Set<string>();
+    for (const { endpoint } of this.#options.device.places())
+      if (endpoint) addresses.add(endpoint.address);
+    return addresses;
   }
 
   #askAll(): void {

@@ -4,6 +4,7 @@
  */
 
 import { watchNetworkChanges } from '../../../network/open.js';
+import type { NetworkChange } from '../../../network/ways.js';
 import type { Millis } from '../../../protocol/dataplane.js';
 import type { Clock } from '../../../system/clock.js';
 import { messageOf } from '../../../system/errors.js';
@@ -19,6 +20,8 @@ const SLEPT: Millis = 3000;
 /** How often to check for time jumps where the system sends no event. */
 const TICK: Millis = 5000;
 
+export type WakeupReason = 'the network has changed' | 'the machine has slept';
+
 export interface Wakeups {
   /** Idempotent. */
   close(): void;
@@ -29,7 +32,7 @@ export interface Wakeups {
  * watch.
  */
 export interface WakeupSources {
-  network(onChange: () => void): Wakeups | undefined;
+  network(onChange: (change: NetworkChange) => void): Wakeups | undefined;
   clockJumps(onJump: () => void): Wakeups | undefined;
   /** Milliseconds without the time that the machine slept. */
   awake(): Millis;
@@ -40,7 +43,10 @@ export interface WakeupOptions {
   readonly interfaceName: string;
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly onWakeup: (reason: string) => void;
+  /** Called with each change of the network, at once. */
+  readonly onChange?: (change: NetworkChange) => void;
+  /** Called after a burst of changes. After one in which the machine has slept, that is the reason. */
+  readonly onWakeup: (reason: WakeupReason) => void;
   readonly sources?: WakeupSources;
 }
 
@@ -54,7 +60,9 @@ class WakeupWatch implements Wakeups {
   readonly #sources: WakeupSources;
   readonly #watched: (Wakeups | undefined)[] = [];
   #tick: { cancel(): void } | undefined;
-  #burst: { readonly since: Millis; timer: { cancel(): void } } | undefined;
+  #burst:
+    | { readonly since: Millis; readonly reason: WakeupReason; timer: { cancel(): void } }
+    | undefined;
   #asleep: Millis;
   #isClosed = false;
 
@@ -62,7 +70,13 @@ class WakeupWatch implements Wakeups {
     this.#options = options;
     this.#sources = options.sources ?? systemSources(options.interfaceName);
     this.#asleep = this.#sleptSoFar();
-    this.#start(({ network }) => network(() => this.#suspect('the network has changed')));
+    this.#start(({ network }) =>
+      network((change) => {
+        if (this.#isClosed) return;
+        options.onChange?.(change);
+        this.#suspect('the network has changed');
+      }),
+    );
     const jumps = this.#start(({ clockJumps }) => clockJumps(() => this.#lookForSleep()));
     if (!jumps) this.#lookAgain();
   }
@@ -108,10 +122,12 @@ class WakeupWatch implements Wakeups {
     if (slept > SLEPT) this.#suspect('the machine has slept');
   }
 
-  #suspect(reason: string): void {
+  #suspect(suspected: WakeupReason): void {
     if (this.#isClosed) return;
     const { clock, onWakeup } = this.#options;
     const now = clock.now();
+    const hasSlept = this.#burst?.reason === 'the machine has slept';
+    const reason = hasSlept ? 'the machine has slept' : suspected;
     const since = this.#burst?.since ?? now;
     this.#burst?.timer.cancel();
     const delay = Math.max(0, Math.min(QUIET, since + LONGEST_BURST - now));
@@ -119,7 +135,7 @@ class WakeupWatch implements Wakeups {
       this.#burst = undefined;
       if (!this.#isClosed) onWakeup(reason);
     });
-    this.#burst = { since, timer };
+    this.#burst = { since, reason, timer };
   }
 }
 

@@ -33,12 +33,17 @@ const route = (table: number, kind: number, flags: number, ...more: Uint8Array[]
 
 describe('parseNetlink', () => {
   it.each([
-    ['up and with carrier', 16, 0x1 | 0x40, true],
-    ['up without carrier', 16, 0x1, false],
-    ['down', 16, 0, false],
-    ['deleted', 17, 0x1 | 0x40, false],
-  ])('reads a link that is %s', (_, type, flags, isRunning) => {
-    expect(parseNetlink(link(type, 7, flags))).toEqual([{ type: 'link', index: 7, isRunning }]);
+    ['up and with carrier', 16, 0x1 | 0x40, true, false],
+    ['up without carrier', 16, 0x1, false, false],
+    ['down', 16, 0, false, false],
+    ['deleted', 17, 0x1 | 0x40, false, true],
+  ])('reads a link that is %s', (_, type, flags, isRunning, isGone) => {
+    const expected = { type: 'link', index: 7, isRunning, isGone };
+    expect(parseNetlink(link(type, 7, flags))).toEqual([expected]);
+  });
+
+  it.each([32, 33, 104, 105])('reads a policy rule or next hop: %s', (type) => {
+    expect(parseNetlink(message(type, Buffer.alloc(12)))).toEqual([{ type: 'policy' }]);
   });
 
   it('reads addresses: the local one, and the flags that need 32 bits', () => {
@@ -125,55 +130,84 @@ describe('ChangeFilter', () => {
     scope: 0,
     ...change,
   });
-  const running = (index: number, isRunning: boolean): NetlinkChange => ({
+  const link = (index: number, isRunning: boolean, isGone = false): NetlinkChange => ({
     type: 'link',
     index,
     isRunning,
+    isGone,
   });
   const routeTo = (index: number, destination: Uint8Array): NetlinkChange => ({
     type: 'route',
     index,
     destination,
   });
+  /** What has changed by one batch of notifications. */
+  const changeBy = (subject: ChangeFilter, ...changes: readonly NetlinkChange[]) => {
+    subject.take(changes);
+    return subject.collect();
+  };
+  const SOMETHING = { links: new Map(), lostAddresses: new Set() };
+  const lost = (...addresses: readonly string[]) => ({
+    ...SOMETHING,
+    lostAddresses: new Set(addresses),
+  });
 
   it('does not count an address that is announced again', () => {
     const subject = filter();
-    expect(subject.take([address({})])).toBe(false);
-    expect(subject.take([address({ address: IPV6 })])).toBe(true);
-    expect(subject.take([address({ address: IPV6 })])).toBe(false);
+    expect(changeBy(subject, address({}))).toBeUndefined();
+    expect(changeBy(subject, address({ address: IPV6 }))).toEqual(SOMETHING);
+    expect(changeBy(subject, address({ address: IPV6 }))).toBeUndefined();
   });
 
-  it('counts an address that goes and comes back', () => {
+  it('names an address that goes, and counts it when it comes back', () => {
     const subject = filter();
-    expect(subject.take([address({ isGone: true })])).toBe(true);
-    expect(subject.take([address({ isGone: true })])).toBe(false);
-    expect(subject.take([address({})])).toBe(true);
+    expect(changeBy(subject, address({ isGone: true }))).toEqual(lost('192.0.2.1'));
+    expect(changeBy(subject, address({ isGone: true }))).toBeUndefined();
+    expect(changeBy(subject, address({}))).toEqual(SOMETHING);
+    expect(changeBy(subject, address({ isGone: true }), address({}))).toEqual(lost('192.0.2.1'));
   });
 
   it('counts an IPv6 address when it can be used', () => {
     const subject = filter();
-    expect(subject.take([address({ address: IPV6, isTentative: true })])).toBe(false);
-    expect(subject.take([address({ address: IPV6 })])).toBe(true);
+    expect(changeBy(subject, address({ address: IPV6, isTentative: true }))).toBeUndefined();
+    expect(changeBy(subject, address({ address: IPV6 }))).toEqual(SOMETHING);
   });
 
-  it('counts links that have addresses, when they come or go', () => {
+  it('names links whose state changes, with the last state', () => {
     const subject = filter();
-    expect(subject.take([running(2, true)])).toBe(false);
-    expect(subject.take([running(2, false)])).toBe(true);
-    expect(subject.take([running(2, true)])).toBe(true);
-    expect(subject.take([running(3, true)])).toBe(false);
+    const links = (...states: readonly (readonly [number, string])[]) => ({
+      ...SOMETHING,
+      links: new Map(states),
+    });
+    expect(changeBy(subject, link(2, true))).toBeUndefined();
+    expect(changeBy(subject, link(2, false))).toEqual(links([2, 'down']));
+    expect(changeBy(subject, link(2, true))).toEqual(links([2, 'up']));
+    expect(changeBy(subject, link(2, false), link(2, true))).toEqual(links([2, 'up']));
+    expect(changeBy(subject, link(3, true), link(2, false))).toEqual(links([3, 'up'], [2, 'down']));
+    expect(changeBy(subject, link(3, false, true))).toEqual(links([3, 'gone']));
   });
 
-  it('counts nothing on the tunnel’s own interface, and nothing link-local', () => {
+  it('counts nothing of its own interface, nor what is link-local', () => {
     const subject = filter();
-    expect(subject.take([address({ index: OWN, address: IPV6 })])).toBe(false);
-    expect(subject.take([routeTo(OWN, IPV4)])).toBe(false);
-    expect(subject.take([address({ address: IPV6, scope: 253 })])).toBe(false);
-    expect(subject.take([routeTo(2, Buffer.from(`fe80${'00'.repeat(14)}`, 'hex'))])).toBe(false);
+    expect(changeBy(subject, address({ index: OWN, address: IPV6 }))).toBeUndefined();
+    expect(changeBy(subject, routeTo(OWN, IPV4))).toBeUndefined();
+    expect(changeBy(subject, link(OWN, true))).toBeUndefined();
+    expect(changeBy(subject, address({ address: IPV6, scope: 253 }))).toBeUndefined();
+    expect(
+      changeBy(subject, routeTo(2, Buffer.from(`fe80${'00'.repeat(14)}`, 'hex'))),
+    ).toBeUndefined();
   });
 
-  it('counts routes of others, also the default route', () => {
-    expect(filter().take([routeTo(2, IPV4)])).toBe(true);
-    expect(filter().take([running(3, true), routeTo(2, new Uint8Array(0))])).toBe(true);
+  it('counts routes of others, also the default route, and policy rules', () => {
+    expect(changeBy(filter(), routeTo(2, IPV4))).toEqual(SOMETHING);
+    expect(changeBy(filter(), routeTo(2, new Uint8Array(0)))).toEqual(SOMETHING);
+    expect(changeBy(filter(), { type: 'policy' })).toEqual(SOMETHING);
+  });
+
+  it('counts notifications that were lost', () => {
+    const subject = filter();
+    subject.takeUnknown();
+    expect(subject.collect()).toEqual(SOMETHING);
+    expect(subject.collect()).toBeUndefined();
   });
 });
