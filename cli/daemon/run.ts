@@ -23,16 +23,24 @@ const ENDING_SIGNALS: readonly NodeJS.Signals[] =
 
 /** Logs to the terminal. Resolves to the exit code. */
 export async function runForeground(target: Target, settings: SessionSettings): Promise<number> {
-  await startLogging((entry) => note(formatEntry(entry)), settings);
-  const stop = new AbortController();
   const manager = serviceNotifier();
+  let isUp = false;
+  await startLogging((entry) => {
+    note(formatEntry(entry));
+    // Such as a name that cannot be resolved yet: service install shows what it waits for.
+    if (!isUp && entry.level === 'warning') manager?.status(entry.message);
+  }, settings);
+  const stop = new AbortController();
   manager?.status('coming up');
   stop.signal.addEventListener('abort', () => manager?.stopping(), { once: true });
   try {
     return await runUntilStopped(target, settings, {
       stop,
       tell: note,
-      onReady: () => manager?.ready(`${target.name} is up`),
+      onReady() {
+        isUp = true;
+        manager?.ready(`${target.name} is up`);
+      },
     });
   } finally {
     manager?.close();

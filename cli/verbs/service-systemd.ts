@@ -20,6 +20,7 @@ export const systemdServices: ServiceManager = {
       file,
       program,
       start,
+      onWaiting: (status) => note(`wg-ts@${name}.service is coming up: ${status}`),
       onError: (message) => note(`warning: ${message}`),
     });
     note(`installed wg-ts@${name}.service, which reads ${config}`);

@@ -6,7 +6,6 @@ import { checkInterfaceName } from '../../system/interfacename.js';
 import { takeTransport } from '../../udp/own.js';
 import type { Config } from '../config/model.js';
 import type { LiveParts } from '../control/configuration.js';
-import { findPeers } from '../control/endpoints/candidates.js';
 import type { ResolveOptions } from '../control/endpoints/resolve.js';
 import type { SessionWatch } from '../control/sessions.js';
 import { statusOf } from '../control/status.js';
@@ -24,6 +23,7 @@ import { followProbedMtu } from './mtuprobe.js';
 import { TunnelNames } from './names.js';
 import { applyNetwork, chooseFwMark, undoLeftBehind, watchNetwork } from './network.js';
 import type { TunnelOptions } from './options.js';
+import { findReachable } from './peers.js';
 import type { ProgramOptions, StatusSource } from './programoptions.js';
 import { LiveRoutes } from './routes.js';
 
@@ -137,7 +137,7 @@ async function runSteps(
   );
   names.behind(killSwitch, fwMark);
   const resolving = resolvingOf(options, names, clock, logger);
-  const found = await findPeers(config.peers, { ...resolving, ...(signal && { signal }) });
+  const found = await findReachable(config, { ...resolving, ...(signal && { signal }) }, logger);
 
   signal?.throwIfAborted();
   const hasOwnTun = options.tun !== undefined || openTun !== undefined;

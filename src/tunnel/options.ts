@@ -27,7 +27,10 @@ export interface TunnelOptions extends PlaneOptions {
   readonly random?: (length: number) => Uint8Array;
   /** Resolves the host names of Endpoints; by default the system's lookup. */
   readonly resolver?: Resolver;
-  /** How often a name server that does not answer is asked again. */
+  /**
+   * How often a name server that does not answer is asked again, for as long as no peer has an address
+   * and all have an Endpoint. After that, names are looked up while the tunnel is up.
+   */
   readonly resolveRetries?: number;
   /** Aborts the bring-up, which then rejects with the signal's reason after undoing its steps. */
   readonly signal?: AbortSignal;

@@ -32,6 +32,9 @@ class PretendedMachine implements SystemdMachine {
   readonly asked: string[] = [];
   /** Commands that fail, by their verb. */
   readonly refused = new Set<string>();
+  /** What a service says while it starts, and what its start waits for. */
+  status = '';
+  whileStarting: Promise<unknown> = Promise.resolve();
 
   constructor(folder: string) {
     this.unitFolder = path.join(folder, 'units');
@@ -52,6 +55,9 @@ class PretendedMachine implements SystemdMachine {
       if (verb === 'start') this.failed.add(rest.at(-1) ?? '');
       return { status: 1, stdout: '', stderr: `Job for ${rest.join(' ')} failed.\n` };
     }
+    if (rest.includes('--property=StatusText'))
+      return { status: 0, stdout: `${this.status}\n`, stderr: '' };
+    if (verb === 'start') await this.whileStarting;
     return { status: 0, stdout: this.#do(verb, rest), stderr: '' };
   }
 
@@ -112,6 +118,7 @@ const options = (more: Partial<SystemdInstallOptions> = {}): SystemdInstallOptio
   file: office,
   program: { node: '/usr/bin/node', main: '/usr/lib/wg-ts/main.js' },
   start: true,
+  onWaiting: (status) => expect.fail(status),
   onError: (message) => expect.fail(message),
   ...more,
 });
@@ -227,6 +234,24 @@ describe('install', () => {
     const error = await failureOf(services.install(options({ name })));
     expect(error.code).toBe('ERR_NAME');
     expect(machine.asked).toEqual([]);
+  });
+});
+
+describe('install, while the tunnel comes up', () => {
+  it('shows what the service waits for', async () => {
+    const waiting = 'cannot resolve vpn.example yet: trying again in 1.0 s';
+    const shown: string[] = [];
+    machine.status = waiting;
+    let up = (): void => undefined;
+    machine.whileStarting = new Promise<void>((resolve) => {
+      up = resolve;
+    });
+    const onWaiting = (status: string): void => {
+      shown.push(status);
+      up();
+    };
+    await services.install(options({ onWaiting }));
+    expect(shown).toEqual([waiting]);
   });
 });
 

@@ -13,6 +13,7 @@ import path from 'node:path';
 import { replaceFile } from '../../../src/config/replacefile.js';
 import { UndoStack } from '../../../src/program.js';
 import { messageOf, WgTsError } from '../../../system/errors.js';
+import { pause } from '../../../system/waiting.js';
 import type { ServiceSettings } from '../../upoptions.js';
 import { type SystemdMachine, thisMachine } from './machine.js';
 import {
@@ -39,6 +40,8 @@ export interface SystemdInstallOptions extends ServiceSettings {
   readonly file: string;
   readonly program: SystemdProgram;
   readonly start: boolean;
+  /** Called with what the service says while it comes up, such as a name that it waits for. */
+  readonly onWaiting: (status: string) => void;
   /** Called when a change could not be undone. */
   readonly onError: (message: string) => void;
 }
@@ -53,6 +56,10 @@ export interface SystemdInstalled {
 
 const STATES: Readonly<Record<string, string>> = { active: 'running', inactive: 'stopped' };
 const DROP_IN = 'wg-ts.conf';
+/** Milliseconds between two looks at what a unit that is starting says. */
+const STATUS_INTERVAL = 1000;
+/** What each service says at first, which is no news. */
+const FIRST_STATUS = 'coming up';
 
 /** All methods throw WgTsError; ERR_UNSUPPORTED when systemd is not running. */
 export class SystemdServices {
@@ -94,9 +101,27 @@ export class SystemdServices {
     const wasRunning = before !== undefined && before.pid !== 0;
     if (start) {
       if (!wasRunning) undo.push(`start ${unit}`, () => this.#forget(unit));
-      await this.#must('start', unit);
+      await this.#startAndShow(unit, options.onWaiting);
     }
     return { config, isCopied, wasRunning };
+  }
+
+  /** A unit of Type=notify has started when the tunnel is up, which may take long. */
+  async #startAndShow(unit: string, onWaiting: (status: string) => void): Promise<void> {
+    const end = new AbortController();
+    const started = this.#must('start', unit).finally(() => end.abort());
+    let shown = FIRST_STATUS;
+    const show = async (): Promise<void> => {
+      for (;;) {
+        await pause(STATUS_INTERVAL, { signal: end.signal });
+        const args = ['show', '--property=StatusText', '--value', unit];
+        const text = (await this.#machine.systemctl(args)).stdout.trim();
+        if (end.signal.aborted || text === '' || text === shown) continue;
+        shown = text;
+        onWaiting(text);
+      }
+    };
+    await Promise.all([started, show().catch(() => undefined)]);
   }
 
   /** Stops the unit and resets its failed state. */

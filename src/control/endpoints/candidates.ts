@@ -24,6 +24,63 @@ export async function findPeers(
   return new Map(found);
 }
 
+/** A peer without addresses. */
+export interface LeftOut {
+  readonly peer: PeerConfig;
+  /** Why there is no address; undefined for a name server that is still being waited for. */
+  readonly reason: unknown;
+}
+
+/**
+ * Like `findPeers`, but peers whose names cannot be resolved have no addresses in the result, as long as
+ * another peer has one, or needs none since it has no Endpoint and connects to us. Only while there is
+ * no such peer, names are waited for as `options` says. Throws as `findPeers` does when none is left.
+ */
+export async function findPeersLeniently(
+  peers: readonly PeerConfig[],
+  options: ResolveOptions,
+): Promise<{ found: Map<PeerConfig, ReachablePeer>; leftOut: readonly LeftOut[] }> {
+  const named = peers.filter((peer) => endpointsOf(peer).length > 0);
+  const found = new Map<PeerConfig, ReachablePeer>();
+  const reasons = new Map<PeerConfig, unknown>();
+  let isEnough = named.length < peers.length;
+  const enough = new AbortController();
+  const signal = AbortSignal.any([enough.signal, ...(options.signal ? [options.signal] : [])]);
+  const onRetry = (message: string): void => {
+    if (!isEnough) options.onRetry?.(message);
+  };
+  const lookups = named.map(async (peer) => {
+    try {
+      const reachable = await findPeer(peer, { ...options, signal, onRetry });
+      if (enough.signal.aborted) return;
+      found.set(peer, reachable);
+      isEnough = true;
+    } catch (error) {
+      if (!enough.signal.aborted) reasons.set(peer, error);
+      throw error;
+    }
+  });
+  const settled = Promise.allSettled(lookups);
+  try {
+    if (!isEnough && named.length > 0) await Promise.any(lookups);
+    await Promise.race([settled, pause(GRACE, { ...options, signal }).catch(() => undefined)]);
+    options.signal?.throwIfAborted();
+  } catch (error) {
+    options.signal?.throwIfAborted();
+    throw error instanceof AggregateError ? error.errors[0] : error;
+  } finally {
+    enough.abort();
+  }
+  const leftOut = named.filter((peer) => !found.has(peer));
+  for (const peer of leftOut) found.set(peer, unresolvedPeer(peer));
+  return { found, leftOut: leftOut.map((peer) => ({ peer, reason: reasons.get(peer) })) };
+}
+
+function unresolvedPeer(peer: PeerConfig): ReachablePeer {
+  const endpoints = endpointsOf(peer);
+  return { publicKey: peer.publicKey, endpoints, addresses: endpoints.map(() => []) };
+}
+
 /** Returns the first address that is known. */
 export function firstAddress(peer: ReachablePeer | undefined): Endpoint | undefined {
   return peer?.addresses.flat()[0];

@@ -79,6 +79,7 @@ class EndpointKeeper implements Connector {
       logger,
       ...(resolver && { resolver }),
       onAnswer: (host, addresses) => this.#resolved(host, addresses),
+      isMissing: (host) => this.#isMissing(host),
     });
     this.#reconnecting = new PacedQueue({
       clock,
@@ -138,6 +139,19 @@ class EndpointKeeper implements Connector {
       },
     });
     this.#links.set(key, link);
+    if (this.#isWithoutEndpoint(link))
+      for (const host of link.names) this.#lookups.askMissing(host);
+  }
+
+  #isWithoutEndpoint({ publicKey }: PeerLink): boolean {
+    return this.#options.device.peer(publicKey)?.endpoint === undefined;
+  }
+
+  /** Returns whether some peer has no endpoint without this name. */
+  #isMissing(host: string): boolean {
+    for (const link of this.#links.values())
+      if (link.names.includes(host) && this.#isWithoutEndpoint(link)) return true;
+    return false;
   }
 
   forget(publicKey: Uint8Array): void {
@@ -205,6 +219,7 @@ class EndpointKeeper implements Connector {
   }
 
   #wake(reason: WakeupReason): void {
+    this.#askMissing(reason === 'the machine has slept');
     if (reason === 'the network has changed' && this.#ways) {
       this.#ways.check();
       return;
@@ -215,6 +230,13 @@ class EndpointKeeper implements Connector {
     this.#reconnecting.add(Array.from(this.#options.device.places(), ({ id }) => id));
   }
 
+  /** Now there may be a name server. */
+  #askMissing(isForced: boolean): void {
+    for (const link of this.#links.values())
+      if (this.#isWithoutEndpoint(link))
+        for (const host of link.names) this.#lookups.ask(host, isForced);
+  }
+
   #waysChanged(addresses: ReadonlySet<string>): void {
     const { device, logger } = this.#options;
     const peers = [...device.places()];
@@ -223,6 +245,7 @@ class EndpointKeeper implements Connector {
     const isAll = affected.length === peers.length;
     const which = isAll ? '' : ` ${affected.length} of ${peers.length} peers`;
     logger.info(`the network has changed: reconnecting${which}`);
+    this.#askMissing(true);
     this.#reconnecting.add(affected.map(({ id }) => id));
   }
 

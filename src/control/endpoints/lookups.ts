@@ -23,6 +23,8 @@ export interface LookupsOptions {
   readonly resolver?: Resolver;
   /** Called with canonical text, at least one address, the preferred one first. */
   readonly onAnswer: (host: string, addresses: readonly string[]) => void;
+  /** Returns whether a name whose lookup has failed is to be looked up again after its pause. */
+  readonly isMissing?: (host: string) => boolean;
 }
 
 /**
@@ -48,6 +50,12 @@ export class Lookups {
     name.notBefore = now + name.pause;
     name.pause = Math.min(name.pause * 2, LONGEST_PAUSE);
     void this.#lookUp(host, name);
+  }
+
+  /** Looks up a name that a peer has no address without; that it has failed was logged before. */
+  askMissing(host: string): void {
+    this.#nameOf(host).isFailing = true;
+    this.ask(host);
   }
 
   /** The peer has answered: when it stops answering, its name is looked up at once. */
@@ -105,7 +113,7 @@ export class Lookups {
   }
 
   #answered(host: string, name: Name): void {
-    if (name.isFailing) this.#options.logger.info(`${host} can be resolved again`);
+    if (name.isFailing) this.#options.logger.info(`${host} can be resolved now`);
     name.isFailing = false;
   }
 
@@ -115,5 +123,17 @@ export class Lookups {
     if (name.isFailing) logger.debug(message);
     else logger.warn(message);
     name.isFailing = true;
+    this.#askLater(host, name);
+  }
+
+  #askLater(host: string, name: Name): void {
+    const { clock, isMissing } = this.#options;
+    if (!isMissing?.(host)) return;
+    const delay = Math.max(1, name.notBefore - clock.now());
+    const timer = clock.schedule(delay, () => {
+      this.#timers.delete(timer);
+      if (isMissing(host)) this.ask(host);
+    });
+    this.#timers.add(timer);
   }
 }
