@@ -137,8 +137,8 @@ export interface NetConfig {
   nameServers?(tunnel?: Pick<NameServers, 'servers' | 'search'>): Promise<NameServers>;
   /**
    * Returns the steps in order; nothing is changed before they are applied. Throws NetConfigError
-   * ERR_ADDRESS_IN_USE when another interface has one of the addresses, and ERR_ROUTE_IN_USE when one
-   * has a route with the same network and table.
+   * ERR_ROUTE_IN_USE when another interface has a route with the same network and table and, on Windows,
+   * ERR_ADDRESS_IN_USE when one has one of the addresses; on Linux that is a warning.
    */
   plan(settings: InterfaceSettings): Promise<NetPlan>;
   /**

@@ -2,7 +2,6 @@ import { MIN_IPV6_MTU } from '../../protocol/constants.js';
 import { contains, isLinkLocal } from '../../protocol/ip.js';
 import { WgTsError } from '../../system/errors.js';
 import { validateInterfaceName } from '../../system/interfacename.js';
-import { NetConfigError } from '../errors.js';
 import { type Family, familyFlag, familyOf, isLoopback, splitPrefix } from '../family.js';
 import type { InterfaceSettings } from '../netconfig.js';
 import { planDefaultRoute } from './defaultroute.js';
@@ -34,8 +33,8 @@ const PLAIN_NAME = /^[a-zA-Z0-9_=+.-]+$/;
 
 /**
  * Returns the commands in order. Addresses and routes vanish with the interface, so they have no undo:
- * a later process must not remove them from another interface with the same name. Throws NetConfigError
- * ERR_ADDRESS_IN_USE, and WgTsError ERR_NAME.
+ * a later process must not remove them from another interface with the same name. Throws WgTsError
+ * ERR_NAME.
  */
 export function planSteps(
   settings: InterfaceSettings,
@@ -50,6 +49,7 @@ export function planSteps(
   const left = [...settings.addresses, ...settings.routes].filter((what) => !usable(what));
   if (left.length > 0)
     warnings.push(`IPv6 is disabled on this machine, so ${left.join(', ')} is left out`);
+  warnings.push(...warnOfSharedAddresses(name, addresses, facts));
   if (mtu < MIN_IPV6_MTU && addresses.some((address) => familyOf(address) === 6))
     warnings.push(
       `an MTU of ${mtu} is below IPv6's minimum of ${MIN_IPV6_MTU}: the system removes the interface's IPv6 addresses`,
@@ -65,7 +65,7 @@ export function planSteps(
   const routing = planRoutes(routed, facts);
   return {
     steps: [
-      ...addresses.map((address) => planAddress(name, address, facts)),
+      ...addresses.map((address) => planAddress(name, address)),
       step(
         ...['ip', 'link', 'set', 'mtu', String(mtu), 'txqueuelen', String(TX_QUEUE_LENGTH)],
         ...['up', 'dev', name],
@@ -81,18 +81,22 @@ export function planSteps(
   };
 }
 
-function planAddress(name: string, prefix: string, facts: SystemFacts): PlannedStep {
-  const family = familyFlag(familyOf(prefix));
-  const argv = ['ip', family, 'address', 'add', prefix, 'dev', name];
-  const { address } = splitPrefix(prefix);
-  const holder = isLinkLocal(address) ? undefined : facts.addresses.get(address);
-  if (holder !== undefined && holder !== name)
-    throw new NetConfigError(
-      'ERR_ADDRESS_IN_USE',
-      argv.join(' '),
-      `interface ${holder} already has the address ${address}`,
-    );
-  return step(...argv);
+function planAddress(name: string, prefix: string): PlannedStep {
+  return step('ip', familyFlag(familyOf(prefix)), 'address', 'add', prefix, 'dev', name);
+}
+
+/** As with wg-quick(8): Linux allows an address on several interfaces, and some setups need it. */
+function warnOfSharedAddresses(
+  name: string,
+  addresses: readonly string[],
+  { addresses: holders }: SystemFacts,
+): string[] {
+  return addresses.flatMap((prefix) => {
+    const { address } = splitPrefix(prefix);
+    const holder = isLinkLocal(address) ? undefined : holders.get(address);
+    if (holder === undefined || holder === name) return [];
+    return [`interface ${holder} has the address ${address} too`];
+  });
 }
 
 /** As in WireGuard for Windows: applies with a default route and DNS servers of the tunnel. */

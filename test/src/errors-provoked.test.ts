@@ -36,7 +36,7 @@ const withEndpoint = [...peer, 'Endpoint = 127.0.0.1:9'];
 
 /** What needs a system to be provoked, and where that is done. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
-  ERR_ADDRESS_IN_USE: 'test/netns/once/tun.test.ts',
+  ERR_ADDRESS_IN_USE: 'test/tun/netconfig.test.ts',
   ERR_INTERFACE_EXISTS: 'test/netns/once/tun.test.ts',
   ERR_NETCONFIG: 'test/netns/once/tun.test.ts',
   ERR_NO_TUN: 'test/windows/wintun/loading.test.ts',

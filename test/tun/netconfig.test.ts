@@ -124,11 +124,8 @@ describe('the plan asks the machine', () => {
     const { system } = machine([
       [/address$/, ok('[{"ifname":"eth7","addr_info":[{"local":"10.0.0.2"}]}]')],
     ]);
-    await expect(linuxNetConfig(system).plan(settings)).rejects.toMatchObject({
-      code: 'ERR_ADDRESS_IN_USE',
-      message:
-        'ip -4 address add 10.0.0.2/24 dev office: interface eth7 already has the address 10.0.0.2',
-    });
+    const { warnings } = await linuxNetConfig(system).plan(settings);
+    expect(warnings).toContain('interface eth7 has the address 10.0.0.2 too');
   });
 
   it('for a DNS manager that works', async () => {

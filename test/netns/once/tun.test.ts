@@ -357,7 +357,8 @@ describe.skipIf(!isReady)('TUN and network configuration (needs root and /dev/ne
     const seen = await inNamespace(`
       const config = linuxNetConfig();
       const settings = { ...base, name: 't0', addresses: ['192.0.2.2/32'] };
-      const error = await config.plan(settings).catch((error) => error);
+      const { warnings } = await config.plan(settings);
+      sh('ip link add t0 type dummy; ip address add 192.0.2.2/32 dev t0; ip link del t0');
       sh('ip route add 198.51.100.0/24 via 192.0.2.1 mtu 1300');
       const mtus = [
         await config.mtuTowards('203.0.113.1'), await config.mtuTowards('198.51.100.1'),
@@ -366,11 +367,10 @@ describe.skipIf(!isReady)('TUN and network configuration (needs root and /dev/ne
       sh('ip route del 198.51.100.0/24; ip route del default');
       mtus.push(await config.mtuTowards('203.0.113.1') ?? null);
       sh('ip route add default via 192.0.2.1');
-      report({ code: error.code, names: error.message.includes('eth0'), mtus });
+      report({ warnings, mtus });
     `);
     expect(seen).toEqual({
-      code: 'ERR_ADDRESS_IN_USE',
-      names: true,
+      warnings: ['interface eth0 has the address 192.0.2.2 too'],
       mtus: [1400, 1300, 1400, 65536, null],
     });
   });
