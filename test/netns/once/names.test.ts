@@ -1,4 +1,5 @@
 import { expect } from 'vitest';
+import { eventually } from '../../support/waiting.js';
 import { Capture, type CapturedDatagram } from '../support/capture.js';
 import {
   type Closed,
@@ -13,12 +14,11 @@ import {
 } from '../support/closed.js';
 import { Hosts } from '../support/hosts.js';
 import { type Lab, labTest } from '../support/lab.js';
-import { NameServer, type Zone } from '../support/zoneserver.js';
 import { describeSystem, isReference, TUNNEL } from '../support/requirements.js';
 import { endpoint, PORT } from '../support/topology.js';
 import { pingUntilAnswered } from '../support/traffic.js';
 import { type Client, command } from '../support/tunnel.js';
-import { eventually } from '../../support/waiting.js';
+import { NameServer, type Zone } from '../support/zoneserver.js';
 
 const NAME = 'vpn.example.com';
 /** Behind the client's router: they are reached by its default route alone. */

@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
+import { eventually } from '../../support/waiting.js';
 import { Capture } from '../support/capture.js';
 import { type Lab, type LinkEnd, labTest, type Namespace } from '../support/lab.js';
 import { describeSystem, isReference, type Need, TUNNEL } from '../support/requirements.js';
 import { CLIENT_PORT, endpoint, INNER, PORT } from '../support/topology.js';
 import { ping } from '../support/traffic.js';
 import { Client, command, newKeyPair, WireguardGo } from '../support/tunnel.js';
-import { eventually } from '../../support/waiting.js';
 
 const NEEDS: readonly Need[] = [...TUNNEL, 'tcpdump'];
 /** The server’s own address, reached over either of two cables. */
