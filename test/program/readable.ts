@@ -9,6 +9,8 @@ import path from 'node:path';
 import { isRoot, NOBODY, READABLE_COPY, ROOT } from './support.js';
 
 const PARTS = ['package.json', 'dist', 'native', 'configs', 'examples', 'man'];
+/** Packages for development that an example needs. */
+const FOR_EXAMPLES = ['node_modules/ws'];
 
 interface Lock {
   readonly packages: Readonly<Record<string, { readonly dev?: boolean }>>;
@@ -21,7 +23,7 @@ export async function setup(): Promise<void> {
   const lock = path.join(ROOT, 'package-lock.json');
   if (worksAsNobody(`require('node:fs').readFileSync(${JSON.stringify(lock)})`)) return;
   copy = mkdtempSync(path.join(tmpdir(), 'wg-ts-readable-'));
-  for (const part of [...PARTS, ...productionPackages()]) copyPart(part, copy);
+  for (const part of [...PARTS, ...productionPackages(), ...FOR_EXAMPLES]) copyPart(part, copy);
   if (!worksAsNobody('')) copyFileSync(process.execPath, path.join(copy, 'node'));
   execFileSync('chmod', ['-R', 'a+rX', copy]);
   process.env[READABLE_COPY] = copy;
