@@ -90,7 +90,7 @@ export function parseOwnDocument(bytes: Buffer): OwnDocument | undefined {
   return { names, previous: parseKind(after(KIND) ?? '', content) };
 }
 
-/** Where somebody has edited the description away, what is quoted is still the best to put back. */
+/** Where the description was edited away, what is quoted is still the best to put back. */
 function parseKind(text: string, bytes: Buffer): Previous {
   const [type, ...more] = text.split(' ');
   if (type === 'absent') return { type };

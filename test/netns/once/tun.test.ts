@@ -320,7 +320,7 @@ describe.skipIf(!isReady)('TUN and network configuration (needs root and /dev/ne
       await down();
       report({ during, errors, left: rules().length });
     `);
-    expect(seen).toEqual({ during: 6, errors: [], left: 0 });
+    expect(seen).toEqual({ during: 10, errors: [], left: 0 });
   });
 
   it('names the command that failed, and takes back what was done', async () => {

@@ -146,7 +146,7 @@ it('changes nothing when it is too late', async () => {
   expect(lines()).toEqual(['nameserver 192.0.2.9']);
 });
 
-it('leaves alone a file that somebody else has written when it is undone', async () => {
+it('leaves alone a file that another program has written, when it is undone', async () => {
   await conf.add(OFFICE);
   writeFileSync(file, 'nameserver 192.0.2.9\n');
   await conf.remove('office');
