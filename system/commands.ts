@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process';
 import { constants } from 'node:fs';
-import { access, readFile, realpath } from 'node:fs/promises';
+import { access, readFile, realpath, writeFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
+import { messageOf } from './errors.js';
 
 /** A program and its arguments, run without a shell. */
 export interface Command {
@@ -26,6 +27,8 @@ export interface System {
   readonly run: Runner;
   /** Resolves to the text of a file, or undefined when it cannot be read. */
   read(path: string): Promise<string | undefined>;
+  /** Writes a file that exists. Resolves to the code of the failure, such as EROFS; undefined: done. */
+  write(path: string, text: string): Promise<string | undefined>;
   /** Resolves to the real path of a program, or undefined when it is not found. */
   find(program: string): Promise<string | undefined>;
 }
@@ -47,6 +50,14 @@ export const realSystem: System = {
       return await readFile(path, 'utf8');
     } catch {
       return undefined;
+    }
+  },
+  async write(path, text) {
+    try {
+      await writeFile(path, text, { flag: constants.O_WRONLY });
+      return undefined;
+    } catch (error) {
+      return (error as NodeJS.ErrnoException).code ?? messageOf(error);
     }
   },
   async find(program) {

@@ -27,6 +27,7 @@ import type { ResolvConfPaths } from './resolvconf/record.js';
 import { ResolvConf } from './resolvconf/resolvconf.js';
 import type { PlannedStep } from './step.js';
 import { refuseTakenRoutes } from './takenroutes.js';
+import { readValidMark, withValidMark } from './validmark.js';
 
 /** wg-quick(8)'s first table and mark. */
 const FIRST_TABLE = 51_820;
@@ -72,7 +73,7 @@ class LinuxNetConfig implements NetConfig {
   constructor(system: System, resolvConf: ResolvConfPaths | undefined) {
     this.#system = system;
     this.#resolvConf = new ResolvConf(system.run, resolvConf);
-    this.#run = withResolvConf(system.run, this.#resolvConf);
+    this.#run = withValidMark(withResolvConf(system.run, this.#resolvConf), system.write);
   }
 
   async mtuTowards(address: string): Promise<number | undefined> {
@@ -162,18 +163,21 @@ class LinuxNetConfig implements NetConfig {
         ? await findDnsManager(this.#system, this.#resolvConf)
         : undefined;
     const servers = [...settings.dnsServers, ...(dns?.type === 'none' ? dns.fixed.servers : [])];
-    const [addresses, ipv6, rules4, rules6, srcValidMark, firewall, localDns] = await Promise.all([
-      this.#addresses(),
+    const links = await this.#query<LinkRow>('address');
+    // Only a link with an address has replies to drop.
+    const names = links.flatMap(({ ifname, addr_info = [] }) =>
+      ifname !== undefined && addr_info.length > 0 ? [ifname] : [],
+    );
+    const [ipv6, rules4, rules6, validMark, firewall, localDns] = await Promise.all([
       this.#hasIpv6(settings.name),
       wantsDefaultRoute ? this.#priorities(4) : [],
       wantsDefaultRoute ? this.#priorities(6) : [],
-      this.#system.read('/proc/sys/net/ipv4/conf/all/src_valid_mark'),
+      wantsDefaultRoute ? readValidMark(this.#system, names) : { isOn: true, strict: [] },
       wantsDefaultRoute ? this.#firewall() : undefined,
       wantsDefaultRoute || settings.killSwitch ? this.#onLink(servers) : [],
     ]);
     const rules = { 4: rules4, 6: rules6 };
-    const isMarkValid = srcValidMark?.trim() === '1';
-    return { addresses, ipv6, rules, srcValidMark: isMarkValid, firewall, dns, localDns };
+    return { addresses: addressesOf(links), ipv6, rules, validMark, firewall, dns, localDns };
   }
 
   /** Returns the addresses that are reached without a router, before the tunnel exists. */
@@ -185,14 +189,6 @@ class LinuxNetConfig implements NetConfig {
       const isDirect = route?.dev !== undefined && !route.gateway && !route.via;
       if (zone !== undefined || (isDirect && route.dev !== 'lo')) found.push(ip);
     }
-    return found;
-  }
-
-  async #addresses(): Promise<Map<string, string>> {
-    const found = new Map<string, string>();
-    for (const link of await this.#query<LinkRow>('address'))
-      for (const { local } of link.addr_info ?? [])
-        if (local !== undefined && link.ifname !== undefined) found.set(local, link.ifname);
     return found;
   }
 
@@ -230,4 +226,13 @@ class LinuxNetConfig implements NetConfig {
   #query<Row>(...args: string[]): Promise<Row[]> {
     return queryJson<Row>(this.#system.run, ['ip', '-json', ...args]);
   }
+}
+
+/** Returns the interface that has each address. */
+function addressesOf(links: readonly LinkRow[]): Map<string, string> {
+  const found = new Map<string, string>();
+  for (const link of links)
+    for (const { local } of link.addr_info ?? [])
+      if (local !== undefined && link.ifname !== undefined) found.set(local, link.ifname);
+  return found;
 }

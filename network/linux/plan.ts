@@ -10,6 +10,7 @@ import type { Firewall } from './firewall.js';
 import { DNS_GROUP, planDnsGuard } from './killswitch.js';
 import { isServer } from './resolvconf/document.js';
 import type { PlannedStep } from './step.js';
+import { planValidMark, type ValidMark } from './validmark.js';
 
 /** The facts about the machine that the plan depends on. */
 export interface SystemFacts {
@@ -18,8 +19,7 @@ export interface SystemFacts {
   readonly ipv6: boolean;
   /** Priorities of the policy rules. */
   readonly rules: Readonly<Record<Family, readonly number[]>>;
-  /** net.ipv4.conf.all.src_valid_mark is 1 already. */
-  readonly srcValidMark: boolean;
+  readonly validMark: ValidMark;
   readonly firewall: Firewall | undefined;
   readonly dns: DnsManager | undefined;
   /** The DNS servers, of the tunnel or the machine, that are on one of the machine's networks. */
@@ -176,9 +176,11 @@ function planRoutes(
           'neither nft nor iptables is installed: packets forged on the local network are not dropped',
         ]
       : [];
-  // Not reset afterwards, as in wg-quick(8): another tunnel may need it by then.
-  if (!facts.srcValidMark && defaults.some((route) => familyOf(route) === 4))
-    steps.push(step('sysctl', '-q', 'net.ipv4.conf.all.src_valid_mark=1'));
+  if (defaults.some((route) => familyOf(route) === 4)) {
+    const validMark = planValidMark(facts.validMark);
+    steps.push(...validMark.steps);
+    warnings.push(...validMark.warnings);
+  }
   for (const destination of defaults)
     steps.push(
       ...planDefaultRoute({

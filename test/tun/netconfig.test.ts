@@ -37,6 +37,7 @@ function machine(
       return answers.find(([pattern]) => pattern.test(text))?.[1] ?? ok('[]');
     },
     read: async (path) => files[path],
+    write: async () => undefined,
     find: async (program) => programs[program],
   };
   return { system, ran };

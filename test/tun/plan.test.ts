@@ -21,7 +21,7 @@ const facts: SystemFacts = {
   addresses: new Map(),
   ipv6: true,
   rules: { 4: [0, 32766, 32767], 6: [0, 32766] },
-  srcValidMark: true,
+  validMark: { isOn: true, strict: [] },
   firewall: 'nft',
   dns: undefined,
   localDns: [],
@@ -160,9 +160,13 @@ describe('the plan of a default route', () => {
     const sysctl = 'sysctl -q net.ipv4.conf.all.src_valid_mark=1';
     const both = { routes: ['0.0.0.0/0', '::/0'], fwMark: 1 };
     const count = (commands: string[]): number => commands.filter((c) => c === sysctl).length;
-    expect(count(plan(both, { srcValidMark: false }).commands)).toBe(1);
+    expect(count(plan(both, { validMark: { isOn: false, strict: [] } }).commands)).toBe(1);
     expect(count(plan(both).commands)).toBe(0);
-    expect(count(plan({ ...both, routes: ['::/0'] }, { srcValidMark: false }).commands)).toBe(0);
+    expect(
+      count(
+        plan({ ...both, routes: ['::/0'] }, { validMark: { isOn: false, strict: [] } }).commands,
+      ),
+    ).toBe(0);
   });
 
   it('uses iptables without nft', () => {

@@ -102,7 +102,7 @@ const facts: SystemFacts = {
   addresses: new Map(),
   ipv6: true,
   rules: { 4: [0, 32_766], 6: [0, 32_766] },
-  srcValidMark: true,
+  validMark: { isOn: true, strict: [] },
   firewall: 'nft',
   dns: { type: 'resolvectl' },
   localDns: [],
