@@ -75,13 +75,6 @@ describeSystem('an up that cannot succeed', [...TUNNEL, 'setpriv'], () => {
     await expectRefusal(lab, new Client(lab, namespace, usualSpec()));
   });
 
-  subjectTest('because another interface has its address', async ({ lab }) => {
-    const namespace = await networked(lab);
-    await namespace.ip(`address add ${INNER.client.v4}/32 dev veth1`);
-    const message = await expectRefusal(lab, new Client(lab, namespace, usualSpec()));
-    expect(message).toContain(`interface veth1 already has the address ${INNER.client.v4}`);
-  });
-
   subjectTest('because there is no /dev/net/tun', async ({ lab }) => {
     const namespace = await networked(lab);
     const client = new Client(lab, namespace, usualSpec());

@@ -73,6 +73,27 @@ describeSystem('two tunnels of one machine', TUNNEL, () => {
     },
   );
 
+  labTest('may have the same host address', async ({ lab }) => {
+    const namespace = await lab.namespace('client');
+    const [first, second] = ['10.71.0.0/24', '10.72.0.0/24'].map(
+      (network) =>
+        new Client(
+          lab,
+          namespace,
+          `[Interface]\nPrivateKey = ${newKeyPair().privateKey}\nAddress = 10.70.0.1/32\nTable = off\n[Peer]\nPublicKey = ${newKeyPair().publicKey}\nAllowedIPs = ${network}\n`,
+        ),
+    ) as [Client, Client];
+    await first.up();
+    const { code, stderr } = await second.tryUp();
+    expect(code).toBe(0);
+    if (!isReference)
+      expect(stderr).toContain(`interface ${first.name} has the address 10.70.0.1 too`);
+    for (const { name } of [first, second])
+      expect(await namespace.ip(`-oneline address show dev ${name}`)).toContain('10.70.0.1/32');
+    await first.down();
+    await second.down();
+  });
+
   labTest.skipIf(isReference)(
     'may both take the default route, and end in either order',
     async ({ lab }) => {
