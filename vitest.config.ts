@@ -48,7 +48,9 @@ const config: ViteUserConfig = {
           name: 'program',
           include: PROGRAM.map(testsOf),
           globalSetup: ['test/support/build.ts', 'test/program/readable.ts'],
-          testTimeout: 60_000,
+          // Compilers and programs beside other work.
+          testTimeout: 240_000,
+          hookTimeout: 240_000,
         },
       },
       {

@@ -111,7 +111,7 @@ describe('the structs of the header', () => {
 const here = whyNoTestLibrary === undefined ? describe : describe.skip;
 
 // Each compiles it anew.
-const COMPILING = { timeout: 240_000 };
+const COMPILING = { timeout: 400_000 };
 
 here(`the library${whyNoTestLibrary ? ` (skipped: ${whyNoTestLibrary})` : ''}`, COMPILING, () => {
   it('reports the layout that is expected, and finds a cipher', () => {

@@ -74,7 +74,7 @@ export function runTestProgram(
 ): { status: number | null; stderr: string } {
   return withCompiled(name, { program: true }, options, (path) => {
     const [command = path, ...args] = [...argv, path];
-    const { status, stderr } = spawnSync(command, args, { encoding: 'utf8', timeout: 60_000 });
+    const { status, stderr } = spawnSync(command, args, { encoding: 'utf8', timeout: 240_000 });
     return { status, stderr };
   });
 }

@@ -26,7 +26,7 @@ interface Listing {
   readonly files: readonly { readonly path: string }[];
 }
 
-const NPM_MS = 60_000;
+const NPM_MS = 240_000;
 
 /** Packs the checkout; with `options` such as `--dry-run`. Needs no registry. */
 export async function pack(...options: string[]): Promise<Listing> {

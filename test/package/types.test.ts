@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Installed, installPacked, ROOT } from './packed.js';
 
 const TSC = join(ROOT, 'node_modules/typescript/bin/tsc');
-const TSC_MS = 100_000;
+const TSC_MS = 400_000;
 
 let installed: Installed;
 

@@ -7,7 +7,7 @@ import { describeOnPlanes, LIBRARY } from './programs.js';
 
 const PROGRAM = fileURLToPath(new URL('./programs/liveness.mjs', import.meta.url));
 /** Much more than a program needs that ends at all. */
-const TIMEOUT = 50_000;
+const TIMEOUT = 200_000;
 
 describeOnPlanes('a program with tunnels alone, %s', [], (plane) => {
   const argv = (what: string): string[] => [process.execPath, PROGRAM, LIBRARY, plane, what];

@@ -47,7 +47,7 @@ async function probe(module: string): Promise<Probed> {
     process.execPath,
     [PROBE, pathToFileURL(module).href, pathToFileURL(ROOT).href],
     // Without what vitest has put there.
-    { env: { PATH: process.env['PATH'] ?? '' }, timeout: 20_000 },
+    { env: { PATH: process.env['PATH'] ?? '' }, timeout: 120_000 },
   );
   expect(stderr).toBe('');
   return JSON.parse(stdout) as Probed;
