@@ -163,21 +163,20 @@ class LinuxNetConfig implements NetConfig {
         ? await findDnsManager(this.#system, this.#resolvConf)
         : undefined;
     const servers = [...settings.dnsServers, ...(dns?.type === 'none' ? dns.fixed.servers : [])];
-    const links = await this.#query<LinkRow>('address');
-    // Only a link with an address has replies to drop.
-    const names = links.flatMap(({ ifname, addr_info = [] }) =>
-      ifname !== undefined && addr_info.length > 0 ? [ifname] : [],
-    );
-    const [ipv6, rules4, rules6, validMark, firewall, localDns] = await Promise.all([
+    const links = this.#query<LinkRow>('address');
+    const [rows, ipv6, rules4, rules6, validMark, firewall, localDns] = await Promise.all([
+      links,
       this.#hasIpv6(settings.name),
       wantsDefaultRoute ? this.#priorities(4) : [],
       wantsDefaultRoute ? this.#priorities(6) : [],
-      wantsDefaultRoute ? readValidMark(this.#system, names) : { isOn: true, strict: [] },
+      wantsDefaultRoute
+        ? links.then((all) => readValidMark(this.#system, withAddresses(all)))
+        : { isOn: true, strict: [] },
       wantsDefaultRoute ? this.#firewall() : undefined,
       wantsDefaultRoute || settings.killSwitch ? this.#onLink(servers) : [],
     ]);
     const rules = { 4: rules4, 6: rules6 };
-    return { addresses: addressesOf(links), ipv6, rules, validMark, firewall, dns, localDns };
+    return { addresses: addressesOf(rows), ipv6, rules, validMark, firewall, dns, localDns };
   }
 
   /** Returns the addresses that are reached without a router, before the tunnel exists. */
@@ -226,6 +225,13 @@ class LinuxNetConfig implements NetConfig {
   #query<Row>(...args: string[]): Promise<Row[]> {
     return queryJson<Row>(this.#system.run, ['ip', '-json', ...args]);
   }
+}
+
+/** Returns the names of links that have addresses: only those have replies to drop. */
+function withAddresses(links: readonly LinkRow[]): string[] {
+  return links.flatMap(({ ifname, addr_info = [] }) =>
+    ifname !== undefined && addr_info.length > 0 ? [ifname] : [],
+  );
 }
 
 /** Returns the interface that has each address. */
