@@ -6,14 +6,8 @@
 #include "aead.h"
 #include "udp.h"
 
-#ifndef UDP_SEGMENT
-#define UDP_SEGMENT 103
-#endif
 #ifndef UDP_GRO
 #define UDP_GRO 104
-#endif
-#ifndef SOL_UDP
-#define SOL_UDP 17
 #endif
 
 /* Not a power of two: buffers at equal offsets would compete for the same cache lines. */

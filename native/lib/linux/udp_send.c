@@ -1,17 +1,9 @@
 #include <errno.h>
 #include <netinet/in.h>
-#include <netinet/udp.h>
 #include <poll.h>
 
 #include "peer.h"
 #include "udp.h"
-
-#ifndef UDP_SEGMENT
-#define UDP_SEGMENT 103
-#endif
-#ifndef SOL_UDP
-#define SOL_UDP 17
-#endif
 
 /* How long a full socket queue may delay a thread, in milliseconds. */
 #define QUEUE_PATIENCE 5

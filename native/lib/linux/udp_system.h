@@ -1,8 +1,16 @@
-/* The structs of sendmmsg(2) and recvmmsg(2). Only udp.h includes this. */
+/* The structs of sendmmsg(2) and recvmmsg(2), and what old headers lack of udp(7). Only udp.h includes this. */
 #ifndef WG_TS_UDP_SYSTEM_H
 #define WG_TS_UDP_SYSTEM_H
 
+#include <netinet/udp.h>
 #include <sys/socket.h>
+
+#ifndef UDP_SEGMENT
+#define UDP_SEGMENT 103
+#endif
+#ifndef SOL_UDP
+#define SOL_UDP 17
+#endif
 
 /* Datagrams in one run; only Linux 6.9 and later accept more. */
 #define UDP_MAX_SEGMENTS 64
