@@ -2,9 +2,9 @@ import { expect } from 'vitest';
 import { eventually } from '../../support/waiting.js';
 import { type Lab, labTest } from '../support/lab.js';
 import { describeSystem, isReference, type Need, TUNNEL } from '../support/requirements.js';
-import { clientSpec, INNER, makeRouter, PORT } from '../support/topology.js';
+import { clientSpec, INNER, makeRouter, PORT, startServer } from '../support/topology.js';
 import { ping } from '../support/traffic.js';
-import { Client, command, newKeyPair, WireguardGo } from '../support/tunnel.js';
+import { Client, command } from '../support/tunnel.js';
 
 const NEEDS: readonly Need[] = [...TUNNEL, 'nft'];
 const SMALL_MTU = 1300;
@@ -33,14 +33,7 @@ async function behindBlackHole(lab: Lab, mtuLine: string): Promise<Client> {
     'nft',
     'add table ip t; add chain ip t c { type filter hook output priority 0; }; add rule ip t c icmp type destination-unreachable drop',
   ]);
-  const [ours, theirs] = [newKeyPair(), newKeyPair()];
-  const server = new WireguardGo(lab, there, {
-    keys: theirs,
-    addresses: [`${INNER.server.v4}/24`],
-    listenPort: PORT,
-    peers: [{ publicKey: ours.publicKey, allowedIps: [`${INNER.client.v4}/32`] }],
-  });
-  await server.start();
+  const { ours, theirs } = await startServer(lab, there);
   const { addresses, peers } = clientSpec(ours, {
     publicKey: theirs.publicKey,
     allowedIps: [`${INNER.server.v4}/32`],

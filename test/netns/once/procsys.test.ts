@@ -1,9 +1,9 @@
 import { expect } from 'vitest';
 import { type Lab, labTest, Namespace } from '../support/lab.js';
 import { describeSystem, isReference, TUNNEL } from '../support/requirements.js';
-import { clientSpec, INNER, PORT } from '../support/topology.js';
+import { clientSpec, INNER, PORT, startServer } from '../support/topology.js';
 import { ping } from '../support/traffic.js';
-import { Client, newKeyPair, WireguardGo } from '../support/tunnel.js';
+import { Client } from '../support/tunnel.js';
 
 const TEST_MS = 240_000;
 const READ_ONLY =
@@ -23,14 +23,7 @@ async function tunnelOf(lab: Lab, mode: 0 | 1): Promise<Client> {
   await here.ip(`route add default via ${serverEnd.v4}`);
   for (const which of ['all', 'default', clientEnd.device])
     await here.mustRun(['sysctl', '-qw', `net.ipv4.conf.${which}.rp_filter=${mode}`]);
-  const [ours, theirs] = [newKeyPair(), newKeyPair()];
-  const server = new WireguardGo(lab, there, {
-    keys: theirs,
-    addresses: [`${INNER.server.v4}/24`],
-    listenPort: PORT,
-    peers: [{ publicKey: ours.publicKey, allowedIps: [`${INNER.client.v4}/32`] }],
-  });
-  await server.start();
+  const { ours, theirs } = await startServer(lab, there);
   return new Client(
     lab,
     new Container(lab, here.name),

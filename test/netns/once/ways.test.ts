@@ -5,9 +5,9 @@ import { eventually } from '../../support/waiting.js';
 import { Capture } from '../support/capture.js';
 import { type Lab, type LinkEnd, labTest, type Namespace } from '../support/lab.js';
 import { describeSystem, isReference, type Need, TUNNEL } from '../support/requirements.js';
-import { CLIENT_PORT, endpoint, INNER, PORT } from '../support/topology.js';
+import { CLIENT_PORT, endpoint, INNER, PORT, startServer } from '../support/topology.js';
 import { ping } from '../support/traffic.js';
-import { Client, command, newKeyPair, WireguardGo } from '../support/tunnel.js';
+import { Client, command, type WireguardGo } from '../support/tunnel.js';
 
 const NEEDS: readonly Need[] = [...TUNNEL, 'tcpdump'];
 /** The server’s own address, reached over either of two cables. */
@@ -49,14 +49,7 @@ class Site {
     const second = await lab.link(here, there);
     await there.ip(`addr add ${SERVER}/32 dev lo`);
     await here.ip(`route add ${SERVER} via ${first[1].v4}`);
-    const [ours, theirs] = [newKeyPair(), newKeyPair()];
-    const server = new WireguardGo(lab, there, {
-      keys: theirs,
-      addresses: [`${INNER.server.v4}/24`],
-      listenPort: PORT,
-      peers: [{ publicKey: ours.publicKey, allowedIps: [`${INNER.client.v4}/32`] }],
-    });
-    await server.start();
+    const { ours, theirs, server } = await startServer(lab, there);
     const text = [
       '[Interface]',
       `PrivateKey = ${ours.privateKey}`,

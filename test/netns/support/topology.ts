@@ -124,3 +124,22 @@ export async function makeRouter(namespace: Namespace): Promise<void> {
     'net.ipv6.conf.all.forwarding=1',
   ]);
 }
+
+/**
+ * Starts wireguard-go in `there` for a single client with the address of INNER. Returns it, the keys of
+ * the client and its own.
+ */
+export async function startServer(
+  lab: Lab,
+  there: Namespace,
+): Promise<{ readonly ours: KeyPair; readonly theirs: KeyPair; readonly server: WireguardGo }> {
+  const [ours, theirs] = [newKeyPair(), newKeyPair()];
+  const server = new WireguardGo(lab, there, {
+    keys: theirs,
+    addresses: [`${INNER.server.v4}/24`],
+    listenPort: PORT,
+    peers: [{ publicKey: ours.publicKey, allowedIps: [`${INNER.client.v4}/32`] }],
+  });
+  await server.start();
+  return { ours, theirs, server };
+}
